@@ -1,0 +1,350 @@
+"""The assessment as the output contract has it: one JSON object, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from redcell.findings.causes import Attribution
+from redcell.findings.red_flags import EMERGENCY
+from redcell.findings.symptoms import SymptomFinding
+from redcell.loop import Steps
+from redcell.outputs.speech import Speech
+from redcell.outputs.warnings import warnings_of
+from redcell.plan.alternatives import Option
+from redcell.quantity import half_up
+from redcell.rule import Finding, references
+
+SCHEMA = "redcell.assessment/1"
+Json = dict[str, Any]
+
+GRADE4 = ("W0", "S-R4", "M8", "W-a", "S-R27")
+GRADE_3 = 3
+
+
+class Numbering:
+    """Numbers findings in the order in which the output first cites them."""
+
+    def __init__(self, speech: Speech) -> None:
+        self.speech = speech
+        self._ids: dict[int, str] = {}
+        self.findings: list[Finding[Any]] = []
+
+    def __call__(self, *findings: Finding[Any]) -> list[str]:
+        """Ids of these findings, numbering the ones not cited before."""
+        return [self._id(f) for f in dict.fromkeys(findings)]
+
+    def _id(self, finding: Finding[Any]) -> str:
+        known = self._ids.get(id(finding))
+        if known is None:
+            known = f"f{len(self.findings) + 1}"
+            self._ids[id(finding)] = known
+            self.findings.append(finding)
+        return known
+
+    def list(self) -> list[Json]:
+        """Every cited finding with its statement, evidence and sources."""
+        return [self._entry(f) for f in self.findings]
+
+    def _entry(self, finding: Finding[Any]) -> Json:
+        own = self.speech.knowledge.citations(finding.rule)
+        cited = [c.citation for c in finding.cited.values()]
+        return {
+            "id": self._ids[id(finding)],
+            "rule": finding.rule,
+            "statement": self.speech.statement(finding),
+            "evidence": list(finding.evidence),
+            "source": list(dict.fromkeys([*own, *cited])),
+        }
+
+
+def to_dict(steps: Steps) -> Json:
+    """The contract's object for one assessment."""
+    speech = Speech(steps.case.knowledge)
+    number = Numbering(speech)
+    flags = steps.flags
+    urgency = flags.urgency.value
+    winning = [f for f in flags.fired() if f.rule in urgency.because]
+    number(*(winning or [flags.urgency]))
+    return {
+        "schema": SCHEMA,
+        "at": steps.case.at.iso(),
+        "patient": _patient(steps),
+        "urgency": {"level": urgency.level, "because": _routine(steps)},
+        "anemia": _anemia(steps, number),
+        "causes": [_cause(steps, a, speech, number) for a in steps.causes.ranked],
+        "not_assessed": list(steps.gaps),
+        "symptoms": [_symptom(s) for s in steps.symptoms.symptoms],
+        "red_flags": [
+            {
+                "rule": f.rule,
+                "urgency": f.value.level,
+                "statement": _flag_statement(steps, f, speech),
+                "evidence": number(f),
+            }
+            for f in flags.flags
+        ],
+        "transfusion": _transfusion(steps, speech, number),
+        "alternatives": [_alternative(o, speech) for o in _cite_options(steps, number)],
+        "monitoring": _monitoring(steps, number),
+        "self_care": [
+            {
+                "id": item.id,
+                "text": speech.sentence("self_care", item.id),
+                "rules": list(dict.fromkeys(f.rule for f in item.findings)),
+            }
+            for item in steps.self_care
+        ],
+        "education": [
+            {
+                "id": page.id,
+                "text": speech.sentence("education", _variant(page.id, page.variant)),
+                "rules": list(page.rules),
+            }
+            for page in steps.education
+        ],
+        "conversation": [
+            {
+                "id": topic.id,
+                "text": conversation_text(steps, topic.id, speech),
+                "evidence": number(*topic.findings),
+            }
+            for topic in steps.conversation
+        ],
+        "forecast": steps.forecast,
+        "warnings": [
+            {"code": w.code, "text": w.text, "evidence": number(*w.findings)}
+            for w in warnings_of(steps, speech)
+        ],
+        "findings": number.list(),
+    }
+
+
+KEYS = (
+    "schema", "at", "patient", "urgency", "anemia", "causes", "not_assessed", "symptoms",
+    "red_flags", "transfusion", "alternatives", "monitoring", "self_care", "education",
+    "conversation", "forecast", "findings", "warnings",
+)
+
+
+def to_json(steps: Steps) -> bytes:
+    """The contract's object as UTF-8 JSON, indented, keys in the contract's order."""
+    found = to_dict(steps)
+    ordered = {key: found[key] for key in KEYS}
+    return msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n"
+
+
+def _variant(page: str, variant: str) -> str:
+    return f"{page}.{variant}" if variant else page
+
+
+def _patient(steps: Steps) -> Json:
+    patient = steps.case.record.patient
+    return {"id": patient.id, "sex": patient.sex, "age_years": patient.age_years(steps.case.at)}
+
+
+def _routine(steps: Steps) -> list[str]:
+    because = list(steps.flags.urgency.value.because)
+    return because or list(steps.monitoring.due.value.because[:1])
+
+
+def _anemia(steps: Steps, number: Numbering) -> Json:
+    survey, hemoglobin = steps.survey, steps.case.hemoglobin
+    number(survey.status, survey.lower_limit, survey.grade, survey.who)
+    number(*(f for f in steps.blood.patterns if f.value))
+    mcv = survey.size.inputs["mcv"]
+    limit = survey.lower_limit.value
+    adjusted = survey.who_adjusted.value
+    trend = survey.trend.value
+    shown = None
+    if hemoglobin is not None:
+        shown = {
+            "value": half_up(hemoglobin.value, 2),
+            "unit": "g/dL",
+            "time": hemoglobin.time.iso(),
+            "reference": hemoglobin.reference,
+        }
+    return {
+        "status": survey.status.value,
+        "hemoglobin": shown,
+        "lower_limit": {"value": limit.value, "from": limit.origin},
+        "ctcae_grade": survey.grade.value,
+        "ctcae_grade4_prompt": grade4_prompt(steps),
+        "who_severity": survey.who.value,
+        "who_adjusted_hemoglobin": adjusted,
+        "morphology": {
+            "size": survey.size.value,
+            "mcv": half_up(mcv.value, 2) if mcv is not None else None,
+            "patterns": list(steps.blood.rules),
+        },
+        "reticulocyte_production_index": survey.production_index.value,
+        "trend": None
+        if trend is None
+        else {"g_dl_per_week": trend.g_dl_per_week, "days": trend.days, "points": trend.points},
+        "asymptomatic": steps.symptoms.asymptomatic.value,
+    }
+
+
+def grade4_prompt(steps: Steps) -> bool:
+    """Ask a clinician whether this is grade 4: grade 3 with a life-threatening emergency."""
+    emergency = steps.flags.urgency.value.level == EMERGENCY
+    severe = any(f.value.level == EMERGENCY for f in steps.flags.fired(*GRADE4))
+    return emergency and steps.survey.grade.value == GRADE_3 and severe
+
+
+def cause_label(steps: Steps, attribution: Attribution, speech: Speech) -> str:
+    """The printed name of a cause, with the drug that acts through it where one does."""
+    case, cause = steps.case, attribution.cause
+    name = speech.cause(cause)
+    through: list[str] = []
+    if cause == "hemolysis-immune" or cause == "hypothyroidism":
+        through = [t.drug for t in case.of_class("checkpoint-inhibitor")]
+    elif cause == "hemolysis-microangiopathic":
+        through = [s for s in case.cancer_drugs if case.knowledge.drugs[s].microangiopathy]
+    elif cause == "bleeding":
+        found = case.contributors("anticoagulant", "anticoagulant-vka", "antiplatelet", "nsaid")
+        through = [t.drug for t in found]
+    elif cause == "inherited-anemia":
+        coded = case.diagnosis("thalassemia", "sickle-cell-disease", "inherited-hemolytic-anemia")
+        which = coded.label if coded is not None else speech.label("cause", "possible-thalassemia")
+        return f"{name}: {which}"
+    if not through:
+        return name
+    return f"{name} ({', '.join(speech.drug(s) for s in dict.fromkeys(through))})"
+
+
+def _cause(steps: Steps, attribution: Attribution, speech: Speech, number: Numbering) -> Json:
+    start = steps.causes.started[attribution.cause]
+    return {
+        "cause": attribution.cause,
+        "label": cause_label(steps, attribution, speech),
+        "probability": attribution.probability,
+        "evidence": number(start, *(s.finding for s in attribution.support)),
+    }
+
+
+def _symptom(found: SymptomFinding) -> Json:
+    return {
+        "symptom": found.answer.symptom,
+        "grade": found.answer.grade,
+        "anemia_contribution": found.contribution.value,
+        "other_causes": list(found.other_causes),
+        "evidence": [found.answer.reference],
+    }
+
+
+def _flag_statement(steps: Steps, flag: Finding[Any], speech: Speech) -> str:
+    said = speech.statement(flag)
+    if not steps.transfusion.last_weeks.value:
+        return said
+    goals = "; ".join(goal.text for goal in steps.case.record.goals)
+    contact = speech.sentence("red_flag", "hospice_contact")
+    return f"{said} {contact}" + (f" Recorded goals: {goals}." if goals else "")
+
+
+def _transfusion(steps: Steps, speech: Speech, number: Numbering) -> Json:
+    plan = steps.transfusion
+    verdict = plan.verdict.value
+    number(plan.verdict)
+    giving = verdict.decision in ("recommend", "consider")
+    return {
+        "decision": verdict.decision,
+        "component": plan.component,
+        "units": plan.units.value,
+        "infusion_hours": _pair(plan.infusion_hours),
+        "chair_hours": _pair(plan.chair_hours),
+        "expected_rise_g_dl": _pair(plan.expected_rise.value),
+        "target": _pair(verdict.target) if giving else None,
+        "precautions": [
+            {
+                "code": p.code,
+                "text": precaution_text(steps, p.code, speech),
+                "evidence": number(*p.evidence),
+            }
+            for p in plan.precautions
+        ],
+        "reassess": reassess_text(steps, speech),
+        "because": list(verdict.because),
+    }
+
+
+def precaution_text(steps: Steps, code: str, speech: Speech) -> str:
+    """What one precaution says."""
+    said = speech.sentence("precaution", code)
+    if code == "informed-refusal":
+        refusal = steps.transfusion.refusal.inputs["refusal"]
+        if refusal is not None and refusal.permits:
+            said += f" Recorded exceptions: {'; '.join(refusal.permits)}."
+    return said
+
+
+def reassess_text(steps: Steps, speech: Speech) -> str | None:
+    """What to recheck and when, or nothing."""
+    decision = steps.transfusion.verdict.value.decision
+    day = steps.monitoring.due.value.day
+    because = steps.transfusion.verdict.value.because[0]
+    key = because if because in ("T35", "T36", "T37", "T13a") else decision
+    if decision in ("recommend", "consider") and steps.transfusion.units.value == 2:  # noqa: PLR2004
+        key = "two_units"
+    said = speech.sentence("reassess", key, day=day.isoformat() if day else "today")
+    return said or None
+
+
+def _cite_options(steps: Steps, number: Numbering) -> Iterable[Option]:
+    for option in steps.alternatives.options:
+        number(option.counsel)
+        yield option
+
+
+def _alternative(option: Option, speech: Speech) -> Json:
+    names = ", ".join(speech.drug(n) for n in option.names) or speech.label("option", "the-drug")
+    counsel = option.counsel.value
+    labels = [speech.knowledge.drugs[n] for n in option.names if n in speech.knowledge.drugs]
+    label = " ".join(d.label_action for d in labels if d.label_action)
+    restart = " ".join(d.label_restart for d in labels if d.label_restart)
+    values = {"drugs": names, "label": label, "restart": restart}
+    return {
+        "option": option.name,
+        "advice": counsel.advice,
+        "because": [s for r in counsel.reasons if (s := speech.sentence("because", r, **values))],
+        "disagreements": [speech.sentence("disagreement", d) for d in counsel.disagreements],
+    }
+
+
+def _monitoring(steps: Steps, number: Numbering) -> Json:
+    due = steps.monitoring.due.value
+    number(steps.monitoring.due)
+    return {
+        "next_cbc_due": due.day.isoformat() if due.day else None,
+        "interval_days": due.interval_days,
+        "overdue": steps.monitoring.overdue.value,
+        "because": list(due.because),
+    }
+
+
+def conversation_text(steps: Steps, topic: str, speech: Speech) -> str:
+    """What one topic of conversation says, with what it is about named."""
+    due = steps.monitoring.due.value.day
+    values = {
+        "due": due.isoformat() if due else "not set",
+        "unconfirmed": speech.show(steps.symptoms.unconfirmed),
+        "flags": " ".join(speech.statement(f) for f in steps.flags.flags),
+        "drugs": ", ".join(speech.drug(o) for x in steps.alternatives.options
+                           if x.name == "dose-change" for o in x.names),
+    }
+    said = speech.sentence("conversation", topic, **values)
+    vitals = steps.case.current("heart-rate") or steps.case.current("systolic")
+    if topic == "repeat-specimen" and vitals is None:
+        said += " " + speech.sentence("conversation", "vitals-today")
+    if topic in ("report-red-flags", "goals-of-care") and steps.transfusion.last_weeks.value:
+        said += " " + speech.sentence("red_flag", "hospice_contact")
+    return said
+
+
+def _pair(values: tuple[float, float] | None) -> list[float] | None:
+    return None if values is None else [values[0], values[1]]
+
+
+__all__ = ["references", "to_dict", "to_json"]

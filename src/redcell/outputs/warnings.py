@@ -1,0 +1,102 @@
+"""Warnings of the output contract: problems in the data, each said once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from redcell.findings.gaps import cardiovascular_history_known, transfusion_history_known
+from redcell.loop import Steps
+from redcell.outputs.speech import Speech
+from redcell.record.record import SetAside
+from redcell.rule import Finding
+
+CODES = (
+    "ambiguous-drug", "unmapped-drug", "unmapped-code", "unit-not-understood", "implausible-value",
+    "delta-check-failed", "parallel-cell-line-shift", "hematocrit-hemoglobin-mismatch",
+    "preliminary-result", "entered-in-error-ignored", "corrected-result-used", "stale-hemoglobin",
+    "no-hemoglobin", "symptoms-not-recorded", "cardiovascular-history-unknown",
+    "transfusion-history-unknown", "weight-missing", "height-missing", "conflicting-records",
+    "naive-time-assumed-utc", "future-data-ignored", "post-transfusion-distortion",
+    "site-mapping-unknown", "foreign-patient-ignored", "code-display-mismatch",
+    "large-hemoglobin-fall",
+)
+
+GROUPED = 3
+
+
+class Warning_(Struct, frozen=True):
+    """One warning: its code, its text, the findings behind it."""
+
+    code: str
+    text: str
+    findings: tuple[Finding[Any], ...] = ()
+
+
+def warnings_of(steps: Steps, speech: Speech) -> list[Warning_]:
+    """Warnings in the order of the contract's list: from the reading, then from the findings."""
+    found = [*_from_reading(steps), *_from_findings(steps, speech)]
+    return sorted(found, key=lambda w: (CODES.index(w.code), w.text))
+
+
+def _from_reading(steps: Steps) -> list[Warning_]:
+    """What the reader set aside, the same problem of several resources said once."""
+    grouped: dict[str, list[SetAside]] = {}
+    for aside in steps.case.record.set_aside:
+        if aside.code in CODES:
+            grouped.setdefault(aside.code, []).append(aside)
+    found: list[Warning_] = []
+    for code, rows in grouped.items():
+        texts = list(dict.fromkeys(row.text for row in rows))
+        if len(texts) <= GROUPED:
+            found += [Warning_(code, text) for text in texts]
+            continue
+        rest = len(texts) - GROUPED
+        shown = " ".join(texts[:GROUPED])
+        found.append(Warning_(code, f"{shown} And {rest} more; list all with: redcell check."))
+    return found
+
+
+def _from_findings(steps: Steps, speech: Speech) -> list[Warning_]:
+    case, survey = steps.case, steps.survey
+    hemoglobin, delta = case.hemoglobin, survey.delta
+    decision = steps.transfusion.verdict
+    heart = [p.evidence for p in steps.transfusion.precautions if p.code == "cardiovascular-history-unknown"]
+    wanted: tuple[tuple[str, object, tuple[Finding[Any], ...]], ...] = (
+        ("delta-check-failed", delta.value.failed, (delta,)),
+        ("parallel-cell-line-shift", delta.value.parallel, (delta,)),
+        ("hematocrit-hemoglobin-mismatch", delta.value.hematocrit_mismatch, (delta,)),
+        ("large-hemoglobin-fall", delta.value.large_fall, (delta,)),
+        (
+            "preliminary-result",
+            hemoglobin is not None and hemoglobin.status == "preliminary",
+            (survey.status,),
+        ),
+        ("stale-hemoglobin", survey.stale.value, (survey.stale,)),
+        ("no-hemoglobin", hemoglobin is None, (survey.status,)),
+        ("symptoms-not-recorded", not case.answers, ()),
+        ("cardiovascular-history-unknown", bool(heart), heart[0] if heart else ()),
+        ("transfusion-history-unknown", not transfusion_history_known(case), ()),
+        ("weight-missing", case.current("weight") is None, ()),
+        ("height-missing", case.current("height") is None, ()),
+        ("post-transfusion-distortion", _distorted(steps), (decision,)),
+    )
+    return [
+        Warning_(code, speech.sentence("warning", code), findings)
+        for code, holds, findings in wanted
+        if holds
+    ]
+
+
+def _distorted(steps: Steps) -> bool:
+    """Red cells after the newest count, or a sample taken soon after red cells."""
+    case = steps.case
+    if case.transfusion_since_count is not None:
+        return True
+    window = case.knowledge.value("attribution.donor_cells_days")
+    sample = case.hemoglobin
+    return sample is not None and case.after_red_cells(sample, window)
+
+
+__all__ = ["CODES", "cardiovascular_history_known", "warnings_of"]

@@ -1,0 +1,42 @@
+"""Exact arithmetic on laboratory numbers: rounding, and conversion by a rational factor."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from functools import cache
+
+__all__ = ["convert", "factor", "half_up", "plain"]
+
+
+@cache
+def _quantum(digits: int) -> Decimal:
+    return Decimal(1).scaleb(-digits)
+
+
+def half_up(value: float, digits: int) -> float:
+    """`value` rounded to `digits` decimals, halves away from zero, on its shortest decimal form.
+
+    6.995 rounds to 7.0 as a person reads it, although the nearest binary number lies below.
+    """
+    return float(Decimal(repr(value)).quantize(_quantum(digits), rounding=ROUND_HALF_UP))
+
+
+@cache
+def factor(text: str) -> Fraction:
+    """A conversion factor written as `10`, `0.1`, `1/0.62058` or `100/7`."""
+    above, _, below = text.partition("/")
+    return Fraction(above) / Fraction(below) if below else Fraction(above)
+
+
+def convert(value: float, by: Fraction) -> float:
+    """`value` times an exact factor; the only rounding is the last one, to a float."""
+    if by == 1:
+        return value
+    return float(Fraction(Decimal(repr(value))) * by)
+
+
+def plain(value: float, digits: int = 2) -> str:
+    """A number as people write it: at most `digits` decimals, no trailing zeros, no exponent."""
+    rounded = half_up(value, digits)
+    return f"{rounded:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{rounded:.0f}"

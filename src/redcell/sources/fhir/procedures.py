@@ -1,0 +1,152 @@
+"""FHIR Procedures: red-cell transfusions and radiotherapy."""
+
+from __future__ import annotations
+
+import re
+
+from redcell.record.moment import Moment
+from redcell.record.radiation import RadiationCourse, RadiationField
+from redcell.record.transfusions import Transfusion
+from redcell.sources.fhir.medications import RED_CELL_WORDS
+from redcell.sources.fhir.reading import Located, Reading, extension, extensions
+from redcell.sources.fhir.resources import BodyStructure, Extension, Procedure, Quantity
+from redcell.sources.terms import Concept
+
+TRANSFUSION_CODES = ("71493000", "116863004", "425513008", "180207008", "36430")
+DOSE_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*(cGy|Gy)\b(?:\s*[x×*]\s*(\d{1,2})\b)?", re.I)
+FRACTIONS_TEXT = re.compile(r"(\d{1,3})\s*(?:fractions|fx|#)", re.I)
+RADIATION_WORDS = ("radiotherapy", "radiation therapy", "external beam radiation", "teleradiotherapy")
+CGY_PER_GY = 100.0
+DONE = ("completed", "in-progress")
+
+
+def read_procedure(reading: Reading, where: Located, p: Procedure) -> None:
+    """Red cells, radiotherapy, or nothing that the rules use."""
+    red_cells, radiation = is_transfusion(p), is_radiotherapy(reading, p)
+    if not (red_cells or radiation):
+        return
+    if p.status == "entered-in-error":
+        reading.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
+        return
+    if p.status not in DONE:
+        return
+    start, end = reading.span(where, p.performedPeriod)
+    start = start or reading.when(where, p.performedDateTime)
+    if red_cells:
+        _transfusion(reading, where, p, start, end)
+    else:
+        _radiotherapy(reading, where, p, start, end)
+
+
+def is_transfusion(p: Procedure) -> bool:
+    """Red cells by code, else by a text that names a red-cell transfusion."""
+    if any(c.code in TRANSFUSION_CODES for c in p.code.coding):
+        return True
+    words = p.code.words
+    return "transfusion" in words and any(word in words for word in RED_CELL_WORDS)
+
+
+def _transfusion(
+    reading: Reading, where: Located, p: Procedure, start: Moment | None, end: Moment | None
+) -> None:
+    if start is None:
+        reading.set_aside("time-missing", where, "a transfusion without a time; it was not used.")
+        return
+    counted = extension(p, "units-transfused")
+    quantity = counted.valueQuantity if counted else None
+    products = [e for e in extensions(p, "product") if e.valueReference is not None]
+    units = quantity.value if quantity and quantity.value is not None else None
+    reading.add(
+        Transfusion(
+            start, end or start, units if units is not None else float(len(products) or 1),
+            where.reference, tuple(c.label for c in p.complication if c.label),
+            p.outcome.label if p.outcome else "",
+        )
+    )
+
+
+def is_radiotherapy(reading: Reading, p: Procedure) -> bool:
+    """Radiotherapy by profile, code or category, else by words."""
+    table = reading.knowledge.file("radiation")["procedure"]
+    if any(p.has_profile(name) for name in table["profiles"]):
+        return True
+    concepts = [p.code, *([p.category] if p.category else [])]
+    if any(c.has(*table["snomed"]) for c in concepts):
+        return True
+    return any(word in p.code.words for word in RADIATION_WORDS)
+
+
+def _radiotherapy(
+    reading: Reading, where: Located, p: Procedure, start: Moment | None, end: Moment | None
+) -> None:
+    volumes = list(extensions(p, "mcode-radiotherapy-dose-delivered-to-volume"))
+    fields: list[RadiationField] = []
+    for volume in volumes:
+        fields += _volume(reading, where, volume)
+    if not fields:
+        text = " ".join([p.code.words, *(n.text for n in p.note)])
+        dose, fractions = _dose_text(text)
+        for site in p.bodySite:
+            fields += _sites(reading, where, site.concept, dose, fractions)
+    technique = extension(p, "mcode-radiotherapy-modality-and-technique")
+    shown = [e.valueCodeableConcept.label for e in (technique.extension if technique else []) if e.valueCodeableConcept]
+    reading.add(
+        RadiationCourse(tuple(fields), start, end or start if p.status == "completed" else end,
+                        where.reference, ", ".join(shown))
+    )
+
+
+def _volume(reading: Reading, where: Located, volume: Extension) -> list[RadiationField]:
+    target = extension(volume, "volume")
+    dose = extension(volume, "totalDoseDelivered", "dose", "totalDose")
+    count = extension(volume, "fractionsDelivered", "fractions")
+    gray = _gray(dose.valueQuantity) if dose and dose.valueQuantity else None
+    fractions = None
+    if count is not None:
+        fractions = count.valuePositiveInt or count.valueUnsignedInt or count.valueInteger
+    if target is None or target.valueReference is None:
+        return [RadiationField(None, (), gray, fractions)]
+    found = reading.resolve(target.valueReference.reference)
+    if found is None or not isinstance(found.resource, BodyStructure):
+        concept = Concept(text=target.valueReference.display)
+        return _sites(reading, where, concept, gray, fractions)
+    body = found.resource
+    location = body.location.concept if body.location else Concept()
+    more = [q.words for q in body.locationQualifier] + [body.description]
+    return _sites(reading, found, location, gray, fractions, *more)
+
+
+def _sites(
+    reading: Reading,
+    where: Located,
+    concept: Concept,
+    gray: float | None,
+    fractions: int | None,
+    *more: str,
+) -> list[RadiationField]:
+    places = reading.terms.places(concept, *more)
+    if any(place.site is None for place in places):
+        text = f"radiotherapy site {concept} is not in the site table; its share of the marrow is unknown."
+        reading.set_aside("site-mapping-unknown", where, text)
+    label = next(iter(concept.words), "")
+    return [RadiationField(p.site, p.segments, gray, fractions, label) for p in places]
+
+
+def _gray(quantity: Quantity) -> float | None:
+    if quantity.value is None:
+        return None
+    unit = quantity.sent_unit.lower()
+    if unit == "cgy":
+        return quantity.value / CGY_PER_GY
+    return quantity.value if unit == "gy" else None
+
+
+def _dose_text(text: str) -> tuple[float | None, int | None]:
+    match = DOSE_TEXT.search(text)
+    if match is None:
+        return None, None
+    gray = float(match[1]) / (CGY_PER_GY if match[2].lower() == "cgy" else 1.0)
+    fractions = FRACTIONS_TEXT.search(text)
+    if match[3]:
+        return gray * int(match[3]), int(match[3])
+    return gray, int(fractions[1]) if fractions else None

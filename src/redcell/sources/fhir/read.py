@@ -1,0 +1,279 @@
+"""One patient's FHIR resources, from Bundles, NDJSON or single files, gathered into a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from redcell.errors import SeveralPatientsError, UnreadableSourceError
+from redcell.record.moment import Moment
+from redcell.record.patient import Patient, Sex
+from redcell.record.record import Record, SetAside, assemble
+from redcell.sources.fhir import conditions, medications, observations, procedures
+from redcell.sources.fhir.reading import Located, Reading, extension, name_of, tail
+from redcell.sources.fhir.resources import DECODERS, Resource
+from redcell.sources.fhir.resources import Patient as FhirPatient
+from redcell.sources.fhir.times import BadTimeError, latest_day
+from redcell.sources.strict_json import RefusedJsonError, check
+from redcell.sources.terms import Terms
+
+BUNDLES = ("collection", "transaction", "batch", "searchset")
+
+
+class RawResource(Struct):
+    """One resource as bytes, where it stood, and the fullUrl of its entry."""
+
+    place: str
+    data: bytes
+    full_url: str = ""
+    checked: bool = False
+
+
+class Head(Struct):
+    """What kind of resource this is."""
+
+    resourceType: str = ""
+
+
+class Entry(Struct):
+    """Bundle.entry; `request` is ignored."""
+
+    fullUrl: str = ""
+    resource: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Bundle(Struct):
+    """FHIR Bundle."""
+
+    resourceType: str = ""
+    type: str = ""
+    entry: list[Entry] = []
+
+
+_head = msgspec.json.Decoder(Head).decode
+_bundle = msgspec.json.Decoder(Bundle).decode
+
+READERS: dict[str, Callable[[Reading, Located, Any], None]] = {
+    "Observation": observations.read_observation,
+    "Condition": conditions.read_condition,
+    "MedicationAdministration": medications.read_administration,
+    "MedicationStatement": medications.read_statement,
+    "MedicationRequest": medications.read_request,
+    "MedicationDispense": medications.read_dispense,
+    "CarePlan": medications.read_care_plan,
+    "Procedure": procedures.read_procedure,
+    "Consent": conditions.read_consent,
+    "RiskAssessment": conditions.read_risk,
+    "ClinicalImpression": conditions.read_impression,
+    "Encounter": conditions.read_care,
+    "EpisodeOfCare": conditions.read_care,
+    "CareTeam": conditions.read_care,
+    "ServiceRequest": conditions.read_care,
+    "Goal": conditions.read_goal,
+    "QuestionnaireResponse": conditions.read_questionnaire,
+}
+
+
+def split(place: str, data: bytes) -> Iterator[RawResource]:
+    """The resources of one JSON document: the entries of a Bundle, or the document itself.
+
+    Raises:
+        RefusedJsonError: when the document is not JSON that can be trusted.
+    """
+    check(data)
+    try:
+        head = _head(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedJsonError(str(error)) from error
+    if head.resourceType != "Bundle":
+        yield RawResource(place, data, checked=True)
+        return
+    try:
+        bundle = _bundle(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedJsonError(str(error)) from error
+    for number, entry in enumerate(bundle.entry):
+        raw = bytes(entry.resource)
+        if raw:
+            yield RawResource(f"{place}#entry[{number}]", raw, entry.fullUrl, checked=True)
+
+
+def decode(
+    raws: Iterable[RawResource], aside: list[SetAside], counts: dict[str, int]
+) -> list[Located]:
+    """Decode the resource types that are read; what cannot be decoded is set aside."""
+    found: list[Located] = []
+    for number, raw in enumerate(raws):
+        located = _decode_one(raw, number, aside, counts)
+        if located is not None:
+            found.append(located)
+    return found
+
+
+def _decode_one(
+    raw: RawResource, number: int, aside: list[SetAside], counts: dict[str, int]
+) -> Located | None:
+    try:
+        kind = _head(raw.data).resourceType
+        counts[kind or "not a resource"] = counts.get(kind or "not a resource", 0) + 1
+        decoder = DECODERS.get(kind)
+        if decoder is None:
+            return None
+        if not raw.checked:
+            check(raw.data)
+        resource: Resource = decoder.decode(raw.data)
+    except RefusedJsonError as error:
+        aside.append(SetAside("not-readable", raw.place, f"{raw.place}: {error}; not used."))
+        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        text = f"{raw.place}: {error}; the resource was not used."
+        aside.append(SetAside("not-readable", raw.place, text))
+        return None
+    reference = name_of(kind, resource.id, raw.full_url, f"entry-{number}")
+    return Located(raw.place, reference, raw.full_url, resource, raw.data)
+
+
+def patients_in(located: Iterable[Located]) -> dict[str, Located]:
+    """Patient resources by reference; the same patient twice is one."""
+    found: dict[str, Located] = {}
+    for where in located:
+        if isinstance(where.resource, FhirPatient):
+            found[where.reference] = where
+    return found
+
+
+def read_patient_record(
+    located: list[Located],
+    terms: Terms,
+    aside: list[SetAside],
+    counts: dict[str, int],
+    wanted: str | None,
+    sources: Iterable[str],
+) -> Record:
+    """Gather one patient's resources into a record.
+
+    Raises:
+        SeveralPatientsError: the source holds several patients and none was chosen.
+        UnreadableSourceError: there is no patient in it, or not the one wanted.
+    """
+    reading = Reading(terms)
+    reading.aside.extend(aside)
+    located = _deduplicate(located, reading)
+    for where in located:
+        reading.index[where.reference] = where
+        if where.full_url:
+            reading.index[where.full_url] = where
+    home, names = _choose(located, reading, wanted)
+    for where in located:
+        reader = READERS.get(where.resource.resourceType)
+        if reader is None:
+            continue
+        if not _belongs(where, names, reading):
+            continue
+        reader(reading, where, where.resource)
+    patient = _patient(reading, home) if home is not None else Patient(names["id"].rpartition("/")[2])
+    reading.counts = counts
+    return assemble(patient, reading.facts, reading.aside, sources)
+
+
+def _deduplicate(located: list[Located], reading: Reading) -> list[Located]:
+    kept: dict[str, Located] = {}
+    extra: list[Located] = []
+    for where in located:
+        earlier = kept.get(where.reference)
+        if earlier is None:
+            kept[where.reference] = where
+        elif earlier.raw == where.raw:
+            continue
+        elif _version(earlier) != _version(where):
+            kept[where.reference] = max(earlier, where, key=_version)
+        else:
+            text = f"{where.reference} is given twice with different content; ask the sender."
+            reading.set_aside("conflicting-records", where, text)
+            if where.resource.resourceType == "Observation":
+                extra.append(where)
+    return [*kept.values(), *extra]
+
+
+def _version(where: Located) -> tuple[str, str]:
+    meta = where.resource.meta
+    return (meta.versionId.zfill(12) if meta.versionId else "", meta.lastUpdated)
+
+
+def _choose(
+    located: list[Located], reading: Reading, wanted: str | None
+) -> tuple[Located | None, dict[str, str]]:
+    """The patient of the record, and every name that a subject reference may use for it."""
+    found = patients_in(located)
+    if wanted is not None:
+        reference = tail(wanted) if "/" in wanted else f"Patient/{wanted}"
+        if reference not in found:
+            known = ", ".join(sorted(r.partition("/")[2] for r in found)[:8]) or "none"
+            raise UnreadableSourceError(f"No patient {wanted!r} in the source; it holds: {known}")
+        found = {reference: found[reference]}
+    if len(found) > 1:
+        listed = ", ".join(sorted(r.partition("/")[2] for r in found)[:8])
+        raise SeveralPatientsError(
+            f"The source holds {len(found)} patients ({listed}{', ...' if len(found) > 8 else ''}). "  # noqa: PLR2004
+            "Choose one with --patient ID."
+        )
+    if found:
+        reference, home = next(iter(found.items()))
+        return home, {"id": reference, "url": home.full_url}
+    subjects = {tail(w.resource.owner) for w in located if w.resource.owner}
+    if len(subjects) == 1:
+        text = "the source has no Patient resource: sex and birth date are unknown."
+        reading.aside.append(SetAside("patient-missing", "", text))
+        return None, {"id": subjects.pop(), "url": ""}
+    if not subjects:
+        raise UnreadableSourceError(
+            "No patient and no resource that names one was found. Expected a FHIR R4 Bundle or "
+            "NDJSON with one Patient and the resources that refer to it."
+        )
+    raise SeveralPatientsError(
+        f"The source has no Patient resource and names {len(subjects)} different subjects. "
+        "Choose one with --patient ID."
+    )
+
+
+UNOWNED = frozenset({"Medication", "BodyStructure", "BiologicallyDerivedProduct", "Patient"})
+
+
+def _belongs(where: Located, names: dict[str, str], reading: Reading) -> bool:
+    if where.resource.resourceType in UNOWNED:
+        return True
+    owner = where.resource.owner
+    if not owner:
+        reading.set_aside(
+            "foreign-patient-ignored", where, "it names no patient; it was left out."
+        )
+        return False
+    if owner in (names["id"], names["url"]) or tail(owner) == names["id"]:
+        return True
+    text = f"it belongs to another patient than {names['id']}; it was left out."
+    reading.set_aside("foreign-patient-ignored", where, text)
+    return False
+
+
+def _patient(reading: Reading, home: Located) -> Patient:
+    resource = home.resource
+    assert isinstance(resource, FhirPatient)  # noqa: S101  (narrowing)
+    sex: Sex = "unknown"
+    if resource.gender in ("female", "male", "other"):
+        sex = resource.gender  # type: ignore[assignment]
+    birth = None
+    if resource.birthDate:
+        try:
+            birth = latest_day(resource.birthDate)
+        except BadTimeError as error:
+            reading.set_aside("time-not-understood", home, f"birth date: {error}; age is unknown.")
+    deceased: Moment | bool = bool(resource.deceasedBoolean)
+    if resource.deceasedDateTime:
+        deceased = reading.when(home, resource.deceasedDateTime) or True
+    altitude = extension(resource, "residence-altitude")
+    quantity = altitude.valueQuantity if altitude else None
+    meters = quantity.value if quantity and quantity.sent_unit in ("m", "") else None
+    return Patient(home.reference.partition("/")[2], sex, birth, deceased, meters)

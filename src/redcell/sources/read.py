@@ -1,0 +1,185 @@
+"""Reads one patient's record from a file, a folder or standard input, whatever its format."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from redcell.errors import UnreadableSourceError
+from redcell.knowledge.load import Knowledge, knowledge
+from redcell.record.record import Record, SetAside
+from redcell.sources.fhir.read import RawResource, decode, read_patient_record, split
+from redcell.sources.strict_json import RefusedJsonError, text_of
+from redcell.sources.terms import terms
+
+MAX_BYTES = 1 << 30
+MAX_RATIO = 100
+CHUNK = 1 << 20
+GZIP = b"\x1f\x8b"
+SUFFIXES = (".json", ".ndjson", ".jsonl", ".hl7", ".csv", ".tsv", ".txt", ".gz")
+
+
+def read(source: str | Path, *, patient: str | None = None, base: Knowledge | None = None) -> Record:
+    """One patient's record.
+
+    Args:
+        source: a FHIR R4 Bundle or resource (JSON), NDJSON, HL7 v2 messages, a CSV of laboratory
+            results, any of them gzipped, a folder of them, `-` for standard input, or
+            `demo::name` for a bundled patient.
+        patient: the id of the patient when the source holds several.
+        base: the knowledge base whose code tables are used.
+
+    Raises:
+        UnreadableSourceError: nothing in the source could be read as a patient's record.
+        SeveralPatientsError: the source holds several patients and none was chosen.
+    """
+    known = base or knowledge()
+    files = list(_files(source))
+    if files and all(_is_hl7(data) for _, data in files):
+        from redcell.sources.hl7v2 import read_messages  # noqa: PLC0415  (loads on use)
+
+        return read_messages(files, terms(known), patient)
+    if files and all(_is_csv(name, data) for name, data in files):
+        from redcell.sources.csv_labs import read_tables  # noqa: PLC0415  (loads on use)
+
+        return read_tables(files, terms(known), patient)
+    return _read_fhir(files, known, patient)
+
+
+def _read_fhir(files: list[tuple[str, bytes]], known: Knowledge, patient: str | None) -> Record:
+    aside: list[SetAside] = []
+    counts: dict[str, int] = {}
+    raws: list[RawResource] = []
+    for name, data in files:
+        raws += _raw_resources(name, data, aside, alone=len(files) == 1)
+    located = decode(raws, aside, counts)
+    if not located:
+        detail = f" First problem: {aside[0].text}" if aside else ""
+        raise UnreadableSourceError(
+            f"{files[0][0] if files else 'The source'}: no FHIR R4 resource that redcell reads.{detail}"
+        )
+    return read_patient_record(
+        located, terms(known), aside, counts, patient, (name for name, _ in files)
+    )
+
+
+def _raw_resources(
+    name: str, data: bytes, aside: list[SetAside], *, alone: bool
+) -> Iterator[RawResource]:
+    """Resources of one file: NDJSON line by line, else one JSON document."""
+    try:
+        text = text_of(data)
+    except RefusedJsonError as error:
+        if alone:
+            raise UnreadableSourceError(f"{name}: {error}.") from error
+        aside.append(SetAside("not-readable", name, f"{name}: {error}; the file was not used."))
+        return
+    if _is_ndjson(text):
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                yield RawResource(f"{name}:{number}", line)
+        return
+    try:
+        yield from split(name, text)
+    except RefusedJsonError as error:
+        if alone:
+            raise UnreadableSourceError(
+                f"{name}: {error}. Expected a FHIR R4 Bundle, a resource, or NDJSON (one resource "
+                "per line), in UTF-8."
+            ) from error
+        aside.append(SetAside("not-readable", name, f"{name}: {error}; the file was not used."))
+
+
+def _is_ndjson(text: bytes) -> bool:
+    """Is the first line a whole JSON object and another object on the next one?"""
+    first, _, rest = text.lstrip().partition(b"\n")
+    following = rest.lstrip()[:1]
+    return first.rstrip().endswith(b"}") and first.startswith(b"{") and following == b"{"
+
+
+def _is_hl7(data: bytes) -> bool:
+    head = data[:64].lstrip(b"\xef\xbb\xbf\x0b\r\n \t")
+    return head.startswith((b"MSH", b"FHS", b"BHS"))
+
+
+def _is_csv(name: str, data: bytes) -> bool:
+    head = data[:256].lstrip(b"\xef\xbb\xbf \r\n\t")
+    if head[:1] in (b"{", b"["):
+        return False
+    return Path(name.removesuffix(".gz")).suffix in (".csv", ".tsv") or b"," in head
+
+
+def _files(source: str | Path) -> Iterator[tuple[str, bytes]]:
+    text = str(source)
+    if text == "-":
+        yield "standard input", _unpack("standard input", sys.stdin.buffer.read(MAX_BYTES + 1))
+        return
+    if text.startswith("demo::"):
+        path = demo(text.removeprefix("demo::"))
+    else:
+        path = Path(source)
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+        if not found:
+            raise UnreadableSourceError(f"{path}: no file in this folder that redcell reads.")
+        for file in found:
+            yield str(file.relative_to(path)), _load(file)
+        return
+    yield path.name, _load(path)
+
+
+def _load(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadableSourceError(f"{path}: larger than 1 GB; use redcell cohort for many patients.")
+        return _unpack(str(path), path.read_bytes())
+    except FileNotFoundError as error:
+        raise UnreadableSourceError(
+            f"{path}: no such file or folder. A bundled patient is written demo::name; "
+            "list them with: redcell assess --help"
+        ) from error
+    except OSError as error:
+        raise UnreadableSourceError(f"{path}: {error.strerror or error}.") from error
+
+
+def _unpack(name: str, data: bytes) -> bytes:
+    """Gunzip, stopping at 1 GB or at a ratio that only a bomb has."""
+    if len(data) > MAX_BYTES:
+        raise UnreadableSourceError(f"{name}: larger than 1 GB.")
+    if not data.startswith(GZIP):
+        return data
+    out = io.BytesIO()
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            while chunk := packed.read(CHUNK):
+                out.write(chunk)
+                if out.tell() > max(CHUNK, len(data) * MAX_RATIO) or out.tell() > MAX_BYTES:
+                    raise UnreadableSourceError(f"{name}: unpacks to more than 100 times its size.")
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableSourceError(f"{name}: not a whole gzip file ({error}).") from error
+    return out.getvalue()
+
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def demo(name: str) -> Path:
+    """The file of a bundled patient.
+
+    Raises:
+        UnreadableSourceError: there is no bundled patient of this name.
+    """
+    path = EXAMPLES / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(demo_names())
+        raise UnreadableSourceError(f"No bundled patient {name!r}. There are: {known}")
+    return path
+
+
+def demo_names() -> tuple[str, ...]:
+    """Names of the bundled patients."""
+    return tuple(sorted(p.stem for p in EXAMPLES.glob("*.json") if p.stem != "expected"))

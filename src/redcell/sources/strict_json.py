@@ -1,0 +1,140 @@
+"""JSON read strictly: what is ambiguous, oversized or broken is refused with its reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+MAX_DEPTH = 64
+MAX_DIGITS = 32
+LONG_NUMBER = re.compile(rb"[0-9.]{%d,}" % (MAX_DIGITS + 1))
+OPENERS = bytes(b for b in range(256) if b not in b"[]{}")
+BOM = b"\xef\xbb\xbf"
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class RefusedJsonError(ValueError):
+    """This text is not JSON that can be trusted. The message says what was seen."""
+
+
+def text_of(data: bytes) -> bytes:
+    """The bytes without a UTF-8 byte-order mark.
+
+    Raises:
+        RefusedJsonError: for UTF-16 and UTF-32, which FHIR does not allow.
+    """
+    if data.startswith(BOM):
+        return data[len(BOM) :]
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
+        raise RefusedJsonError("the text is UTF-16 or UTF-32; FHIR JSON is UTF-8")
+    return data
+
+
+def check(data: bytes) -> None:
+    """Refuse duplicate keys, depth bombs and oversized numbers.
+
+    Works at the speed of the C codec: the text is decoded and written again, and a key that was
+    given twice leaves the copy with fewer colons than the original.
+
+    Raises:
+        RefusedJsonError: with what was found.
+    """
+    check_depth(data)
+    if LONG_NUMBER.search(data) is not None:
+        _check_numbers(data)
+    try:
+        tree = _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedJsonError(_plain(error)) from error
+    if b"\\u" in data or data.count(b":") != _encode(tree).count(b":"):
+        duplicate = duplicate_key(data)
+        if duplicate is not None:
+            raise RefusedJsonError(f"the key {duplicate!r} is given twice in one object")
+
+
+def check_depth(data: bytes) -> None:
+    """Refuse nesting deeper than 64.
+
+    Raises:
+        RefusedJsonError: for a depth bomb.
+    """
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        return
+    skeleton = data.translate(None, OPENERS)
+    for _ in range(MAX_DEPTH):
+        if not skeleton:
+            return
+        shorter = skeleton.replace(b"{}", b"").replace(b"[]", b"")
+        if len(shorter) == len(skeleton):
+            break
+        skeleton = shorter
+    if skeleton and _depth(data) > MAX_DEPTH:
+        raise RefusedJsonError(f"it is nested more than {MAX_DEPTH} levels deep")
+
+
+def _outside_strings(data: bytes) -> Iterator[int]:
+    inside = escaped = False
+    for byte in data:
+        if inside:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:  # backslash
+                escaped = True
+            elif byte == 0x22:  # quote
+                inside = False
+            continue
+        if byte == 0x22:  # quote
+            inside = True
+        yield byte
+
+
+def _depth(data: bytes) -> int:
+    deepest = depth = 0
+    for byte in _outside_strings(data):
+        if byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                return deepest
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def _check_numbers(data: bytes) -> None:
+    run = 0
+    for byte in _outside_strings(data):
+        run = run + 1 if chr(byte) in "0123456789.+-eE" else 0
+        if run > MAX_DIGITS:
+            raise RefusedJsonError(f"a number has more than {MAX_DIGITS} characters")
+
+
+def duplicate_key(data: bytes) -> str | None:
+    """The first key that one object gives twice, by an exact scan."""
+    import json  # noqa: PLC0415  (only for the rare exact scan)
+
+    found: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: set[str] = set()
+        for key, _ in items:
+            if key in seen:
+                found.append(key)
+            seen.add(key)
+        return dict(items)
+
+    json.loads(data, object_pairs_hook=pairs)
+    return found[0] if found else None
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"it is nested more than {MAX_DEPTH} levels deep"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not valid UTF-8"
+    return str(error)

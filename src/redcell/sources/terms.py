@@ -1,0 +1,464 @@
+"""Which analyte, symptom, drug, diagnosis or site a code or a word means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+
+from redcell.codes import ATC, ICD10CM, LOINC, OMOP, REDCELL, RXNORM, SNOMED
+from redcell.knowledge.entries import Analyte
+from redcell.knowledge.load import Knowledge
+from redcell.quantity import convert, factor, half_up
+
+PUNCTUATION = re.compile(r"[^a-z0-9%+ ]+")
+BLANKS = re.compile(r"\s+")
+LEVEL = re.compile(r"\b([CTL])\s?(\d{1,2})(?:\s*(?:-|–|to|through)\s*([CTL])?\s?(\d{1,2}))?\b", re.I)
+SPINE = {"C": "cervical-spine", "T": "thoracic-spine", "L": "lumbar-spine"}
+HER2 = ("trastuzumab", "trastuzumab-emtansine", "trastuzumab-deruxtecan", "ambiguous-her2-agent")
+
+
+class Code(Struct, frozen=True):
+    """One coding: system URI, code, display."""
+
+    system: str = ""
+    code: str = ""
+    display: str = ""
+
+
+class Concept(Struct, frozen=True):
+    """Codes and words for one thing."""
+
+    codes: tuple[Code, ...] = ()
+    text: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The text, then each display."""
+        found = [self.text, *(c.display for c in self.codes)]
+        return tuple(dict.fromkeys(w for w in found if w))
+
+    def in_system(self, system: str) -> tuple[str, ...]:
+        """Codes of one system."""
+        return tuple(c.code for c in self.codes if c.system == system and c.code)
+
+    def __str__(self) -> str:
+        shown = [f"{c.system.rpartition('/')[2]} {c.code}" for c in self.codes if c.code]
+        return " / ".join([*(self.words[:1]), *shown]) or "nothing"
+
+
+class Drugs(Struct, frozen=True):
+    """The drugs that a concept names; `conflict` when code and text name different ones."""
+
+    slugs: tuple[str, ...] = ()
+    conflict: bool = False
+
+
+class SymptomMatch(Struct, frozen=True):
+    """The symptom that a concept names; `mismatch` when its text overruled its code."""
+
+    name: str
+    mismatch: bool = False
+
+
+class Place(Struct, frozen=True):
+    """A radiation site and the part of it in the field."""
+
+    site: str | None
+    segments: tuple[int, ...] = ()
+
+
+def normal(text: str) -> str:
+    """Lower case, without punctuation, single blanks."""
+    return BLANKS.sub(" ", PUNCTUATION.sub(" ", text.lower())).strip()
+
+
+class Keywords:
+    """Finds keywords in text: at a word boundary, the longest first, each consuming its words.
+
+    A keyword of `starts` may go on ("bruis" finds "bruising"); one of `whole` may not.
+    """
+
+    def __init__(
+        self, starts: Iterable[tuple[str, str]], whole: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self._by_head: dict[str, list[tuple[str, str, bool]]] = {}
+        rows = [(k.lower(), name, False) for k, name in starts]
+        rows += [(k.lower(), name, True) for k, name in whole]
+        for row in sorted(rows, key=lambda row: (-len(row[0]), row[0])):
+            self._by_head.setdefault(row[0][:2], []).append(row)
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """Names found, in the order of the text, without repeats."""
+        lowered = text.lower()
+        found: dict[str, None] = {}
+        at = 0
+        while at < len(lowered):
+            hit = self._hit(lowered, at)
+            if hit is None:
+                at = self._next_word(lowered, at)
+            else:
+                found.setdefault(hit[1])
+                at = self._next_word(lowered, at + len(hit[0]) - 1)
+        return tuple(found)
+
+    def _hit(self, text: str, at: int) -> tuple[str, str, bool] | None:
+        for row in self._by_head.get(text[at : at + 2], ()):
+            end = at + len(row[0])
+            if text.startswith(row[0], at) and not (row[2] and text[end : end + 1].isalnum()):
+                return row
+        return None
+
+    @staticmethod
+    def _next_word(text: str, at: int) -> int:
+        while at < len(text) and text[at].isalnum():
+            at += 1
+        at += at < len(text)
+        while at < len(text) and not text[at].isalnum():
+            at += 1
+        return at
+
+
+class Terms:
+    """The code tables of the knowledge base, indexed for reading."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.loinc: dict[str, str] = {}
+        self.local: dict[str, str] = {}
+        self.names: dict[str, list[str]] = {}
+        self._units: dict[str, dict[str, str]] = {}
+        for slug, analyte in knowledge.analytes.items():
+            for code in analyte.loinc:
+                self.loinc[code] = slug
+            for code in analyte.local:
+                self.local[code] = slug
+            for text in analyte.text:
+                self.names.setdefault(normal(text), []).append(slug)
+            self._units[slug] = {_squeeze(unit): by for unit, by in analyte.units.items()}
+        self.panels = frozenset(knowledge.file("analytes")["panel"]["loinc"])
+        self.answers = knowledge.file("analytes")["answer"]
+        self._index_symptoms()
+        self._index_drugs()
+        self._index_sites()
+
+    # -- laboratory ------------------------------------------------------------------------------
+
+    def analyte(self, concept: Concept) -> str | None:
+        """The analyte by code; a LOINC code outside the table is never overruled by text."""
+        for code in concept.codes:
+            if code.system == LOINC and code.code in self.loinc:
+                return self.loinc[code.code]
+            if code.system == REDCELL and code.code in self.local:
+                return self.local[code.code]
+        return None
+
+    def analyte_by_name(self, name: str, unit: str | None) -> str | None:
+        """The analyte whose whole name this is, when the unit fits it; never part of a longer name."""
+        for slug in self.names.get(normal(name), ()):
+            analyte = self.knowledge.analytes[slug]
+            if analyte.kind != "number" or (unit is not None and self.unit_factor(slug, unit)):
+                return slug
+        return None
+
+    def unit_factor(self, slug: str, unit: str) -> str | None:
+        """The factor from a unit, as sent, to the analyte's own unit; `None` when not understood."""
+        analyte = self.knowledge.analytes[slug]
+        return analyte.units.get(unit) or self._units[slug].get(_squeeze(unit))
+
+    def value(self, slug: str, value: float, unit: str) -> float | str:
+        """The value in the analyte's own unit, or the warning code that says why not."""
+        by = self.unit_factor(slug, unit)
+        analyte = self.knowledge.analytes[slug]
+        if by is None:
+            return "unit-not-understood"
+        if not plausible_as_sent(analyte, value, unit):
+            return "implausible-value"
+        number = (value - 32) * 5 / 9 if by == "fahrenheit" else convert(value, factor(by))
+        if slug == "hemoglobin":
+            number = half_up(number, 2)
+        limits = analyte.plausible
+        if limits is not None and not limits[0] <= number <= limits[1]:
+            return "implausible-value"
+        return number if number >= 0 else "implausible-value"
+
+    # -- symptoms --------------------------------------------------------------------------------
+
+    def _index_symptoms(self) -> None:
+        data = self.knowledge.file("symptoms")
+        starts: list[tuple[str, str]] = []
+        whole: list[tuple[str, str]] = []
+        self._symptom_codes: dict[str, str] = {}
+        for slug, entry in self.knowledge.symptoms.items():
+            starts += [(keyword, slug) for keyword in entry.keywords]
+            whole += [(keyword, slug) for keyword in entry.keywords_whole]
+            for code in (*entry.snomed, *entry.also):
+                self._symptom_codes[code] = slug
+        dyspnea = data["dyspnea_words"]
+        self._dyspnea = (dyspnea["words"], dyspnea["exertion"], dyspnea["rest"])
+        self._symptom_words = Keywords(starts, whole)
+        self._must_say: dict[str, list[str]] = data["text_must_say"]["codes"]
+        self._general = frozenset(data["general"]["symptoms"])
+        self._special = frozenset(data["general"]["special"])
+        grade = data["grade"]
+        self.grade_text: dict[str, int] = grade["text"]
+        self.grade_code: dict[str, int] = grade["code"]
+        self.not_answered = frozenset(grade["not_answered"])
+        self.of_ten: list[int] = grade["of_ten"]
+
+    def symptoms_in(self, text: str) -> tuple[str, ...]:
+        """Symptoms that a text names; dyspnea words with exertion or rest words name the form."""
+        found = self._symptom_words.find(text)
+        if "dyspnea" not in found:
+            return found
+        lowered = text.lower()
+        _, exertion, rest = self._dyspnea
+        form = "dyspnea"
+        if any(word in lowered for word in rest):
+            form = "dyspnea-at-rest"
+        elif any(word in lowered for word in exertion):
+            form = "dyspnea-exertional"
+        return tuple(dict.fromkeys(form if name == "dyspnea" else name for name in found))
+
+    def symptom(self, concept: Concept) -> SymptomMatch | None:
+        """The symptom by code; the text wins when it names another symptom and not this one."""
+        coded = None
+        for code in concept.in_system(SNOMED):
+            slug = self._symptom_codes.get(code)
+            needed = self._must_say.get(code)
+            if needed and not any(w in t.lower() for w in needed for t in concept.words):
+                continue
+            if slug is not None:
+                coded = slug
+                break
+        for code in concept.in_system(REDCELL):
+            if coded is None and code in self.knowledge.symptoms:
+                coded = code
+        named: tuple[str, ...] = ()
+        for words in concept.words:
+            named = self.symptoms_in(words)
+            if named:
+                break
+        if coded is None:
+            return SymptomMatch(named[0]) if named else None
+        if not named or coded in named or self._related(coded, named):
+            return SymptomMatch(coded)
+        other = named[0]
+        if other in self._general and coded in self._special:
+            return SymptomMatch(coded)
+        return SymptomMatch(other, mismatch=True)
+
+    @staticmethod
+    def _related(coded: str, named: Sequence[str]) -> bool:
+        """`dyspnea` and its forms are one family: the coded form stays."""
+        return coded.startswith("dyspnea") and "dyspnea" in named
+
+    def grade(self, concept: Concept) -> int | str | None:
+        """0 to 4; `None` present with unknown grade; "not answered" when there is no answer."""
+        for words in concept.words:
+            key = normal(words)
+            if key in self.not_answered:
+                return "not answered"
+            if key in self.grade_text:
+                return self.grade_text[key]
+            number = re.fullmatch(r"(\d{1,2}) ?/ ?10", words.strip())
+            if number and int(number[1]) < len(self.of_ten):
+                return self.of_ten[int(number[1])]
+        for code in concept.codes:
+            if code.code in self.grade_code:
+                return self.grade_code[code.code]
+        return None
+
+    # -- drugs -----------------------------------------------------------------------------------
+
+    def _index_drugs(self) -> None:
+        self._rxnorm: dict[str, str] = {}
+        self._atc: dict[str, str] = {}
+        self._omop: dict[str, str] = {}
+        self._base_forms: dict[str, set[str]] = {}
+        words: list[tuple[str, str]] = []
+        for slug, drug in self.knowledge.drugs.items():
+            for code in drug.rxnorm:
+                self._rxnorm.setdefault(code, slug)
+            for code in drug.atc:
+                self._atc.setdefault(code, slug)
+                if self._atc[code] != slug:
+                    self._base_forms.setdefault(self._atc[code], set()).add(slug)
+            for code in drug.omop:
+                self._omop.setdefault(code, slug)
+            for code in drug.rxnorm_ambiguous:
+                base = self._rxnorm.get(code)
+                if base is not None and base != slug:
+                    self._base_forms.setdefault(base, set()).add(slug)
+                elif base is None:
+                    self._rxnorm[code] = slug
+            words += [(text, slug) for text in (*drug.text, *drug.brands)]
+        for slug, agent in self.knowledge.ambiguous.items():
+            for code in agent.omop:
+                self._omop[code] = slug
+        self._atc_prefixes: list[tuple[str, str]] = []
+        for group, entry in self.knowledge.contributors.items():
+            self._atc_prefixes += [(prefix, group) for prefix in entry.atc_prefix]
+            words += [(text, f"{group}/{_slug(text)}") for text in entry.text]
+        self._drug_words = Keywords((), words)
+
+    def drugs(self, concept: Concept) -> Drugs:
+        """The drugs by RxNorm, ATC, OMOP, then text; the text decides among HER2 agents and forms."""
+        coded = self._coded_drug(concept)
+        named: tuple[str, ...] = ()
+        for words in concept.words:
+            named = self._drug_words.find(words)
+            if named:
+                break
+        if coded is None:
+            return Drugs(named)
+        if not named or named == (coded,):
+            return Drugs((coded,))
+        forms = self._base_forms.get(coded, set())
+        if coded in named or any(n in forms for n in named):
+            return Drugs(tuple(n for n in named if n != coded or not forms.intersection(named)))
+        if coded in HER2:
+            return Drugs(named)
+        if "/" in coded and all(n.partition("/")[0] == coded.partition("/")[0] for n in named):
+            return Drugs(named)
+        return Drugs((coded,), conflict=True)
+
+    def _coded_drug(self, concept: Concept) -> str | None:
+        for system, table in ((RXNORM, self._rxnorm), (ATC, self._atc), (OMOP, self._omop)):
+            for code in concept.in_system(system):
+                if code in table:
+                    return table[code]
+        for code in concept.in_system(ATC):
+            for prefix, group in self._atc_prefixes:
+                if code.startswith(prefix):
+                    return f"{group}/{code.lower()}"
+        return None
+
+    # -- diagnoses -------------------------------------------------------------------------------
+
+    def meanings(self, concept: Concept) -> tuple[str, ...]:
+        """What a diagnosis means to the rules: by code; by words only when no code is known."""
+        found: list[str] = []
+        icd = [code.replace(".", "").upper() for code in concept.in_system(ICD10CM)]
+        snomed = concept.in_system(SNOMED)
+        for slug, entry in self.knowledge.conditions.items():
+            excluded = any(_icd_match(c, x) for c in icd for x in entry.exclude_icd10)
+            by_icd = any(_icd_match(c, span) for c in icd for span in entry.icd10)
+            if (by_icd and not excluded) or any(code in entry.snomed for code in snomed):
+                found.append(slug)
+        if found or icd:
+            return tuple(found)
+        return self._meanings_by_words(concept)
+
+    def _meanings_by_words(self, concept: Concept) -> tuple[str, ...]:
+        words = self.knowledge.file("conditions")["words"]
+        for text in concept.words:
+            lowered = f" {normal(text)} "
+            negated = any(f" {normal(w)} " in lowered for w in (*words["negation"]["before"], *words["negation"]["after"]))
+            past = any(f" {normal(w)} " in lowered for w in (*words["past"]["before"], *words["past"]["after"]))
+            if negated:
+                continue
+            found = [
+                slug
+                for slug, entry in self.knowledge.conditions.items()
+                if any(f" {normal(k)}" in lowered for k in entry.keywords)
+                and (not past or slug in words["past"]["counts_for"])
+            ]
+            if found:
+                return tuple(found)
+        return ()
+
+    # -- radiation sites -------------------------------------------------------------------------
+
+    def _index_sites(self) -> None:
+        self._site_codes: dict[str, str] = {}
+        self._site_if_text: dict[str, str] = {}
+        words: list[tuple[str, str]] = []
+        for slug, site in self.knowledge.sites.items():
+            for code in site.snomed:
+                self._site_codes[code] = slug
+            for code in site.snomed_if_text:
+                self._site_if_text[code] = slug
+            words += [(text, slug) for text in site.text]
+        self._site_words = Keywords((), words)
+        self._site_if_words = tuple(self.knowledge.file("radiation")["snomed_if_text"]["words"])
+
+    def places(self, concept: Concept, *more: str) -> tuple[Place, ...]:
+        """Sites of a field by code, then text; levels and sides refine them."""
+        text = " ".join([*concept.words, *more])
+        sites = [self._site_codes[c] for c in concept.in_system(SNOMED) if c in self._site_codes]
+        if not sites:
+            sites = [
+                slug
+                for code, slug in self._site_if_text.items()
+                if code in concept.in_system(SNOMED)
+                and any(w in text.lower() for w in self._site_if_words)
+            ]
+        if not sites:
+            sites = list(self._site_words.find(text))
+        levels = _levels(text)
+        if levels and (not sites or all(s in SPINE.values() for s in sites)):
+            return tuple(Place(site, tuple(sorted(found))) for site, found in levels.items())
+        if not sites:
+            return (Place(None),)
+        return tuple(Place(site, self._side(site, text)) for site in dict.fromkeys(sites))
+
+    def _side(self, slug: str, text: str) -> tuple[int, ...]:
+        site = self.knowledge.sites[slug]
+        whole = self.knowledge.sites.get(site.group, site)
+        if not (site.paired or whole.paired):
+            return ()
+        lowered = text.lower()
+        left = re.search(r"\bleft\b", lowered) is not None
+        right = re.search(r"\bright\b", lowered) is not None
+        if left == right:
+            return (0,) if not left and "hemi" in lowered else ()
+        return (0,) if left else (1,)
+
+
+def plausible_as_sent(analyte: Analyte, value: float, unit: str) -> bool:
+    """Is the value possible in the unit that it was sent in?"""
+    for as_sent, (low, high) in analyte.plausible_as_sent.items():
+        if _squeeze(as_sent) == _squeeze(unit) and not low <= value <= high:
+            return False
+    return True
+
+
+def _squeeze(unit: str) -> str:
+    return unit.replace(" ", "").replace("µ", "u").replace("μ", "u").lower()
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _icd_match(code: str, span: str) -> bool:
+    """Does an ICD-10-CM code (no dot) start with a prefix, or lie in a range of prefixes?"""
+    low, _, high = span.replace(".", "").upper().partition("-")
+    if not high:
+        return code.startswith(low)
+    return low <= code[: len(low)] and code[: len(high)] <= high
+
+
+def _levels(text: str) -> dict[str, set[int]]:
+    """Vertebral levels named in a text, by spine region, counted from 0."""
+    order = [("C", n) for n in range(1, 8)] + [("T", n) for n in range(1, 13)]
+    order += [("L", n) for n in range(1, 6)]
+    found: dict[str, set[int]] = {}
+    for match in LEVEL.finditer(text):
+        first = (match[1].upper(), int(match[2]))
+        last = (((match[3] or match[1]).upper()), int(match[4])) if match[4] else first
+        if first not in order or last not in order:
+            continue
+        start, end = order.index(first), order.index(last)
+        for region, number in order[min(start, end) : max(start, end) + 1]:
+            found.setdefault(SPINE[region], set()).add(number - 1)
+    return found
+
+
+@lru_cache(maxsize=8)
+def terms(knowledge: Knowledge) -> Terms:
+    """The index of a knowledge base; built once."""
+    return Terms(knowledge)
