@@ -44,7 +44,7 @@ class Numbering:
             self.findings.append(finding)
         return known
 
-    def list(self) -> list[Json]:
+    def entries(self) -> list[Json]:
         """Every cited finding with its statement, evidence and sources."""
         return [self._entry(f) for f in self.findings]
 
@@ -61,9 +61,20 @@ class Numbering:
 
 
 def to_dict(steps: Steps) -> Json:
-    """The contract's object for one assessment."""
-    speech = Speech(steps.case.knowledge)
-    number = Numbering(speech)
+    """The contract's object for one assessment, keys in the contract's order."""
+    found = _filled(steps, Numbering(Speech(steps.case.knowledge)))
+    return {key: found[key] for key in KEYS}
+
+
+def numbered(steps: Steps) -> list[Finding[Any]]:
+    """The findings that the output cites, in the order of their numbers."""
+    number = Numbering(Speech(steps.case.knowledge))
+    _filled(steps, number)
+    return number.findings
+
+
+def _filled(steps: Steps, number: Numbering) -> Json:
+    speech = number.speech
     flags = steps.flags
     urgency = flags.urgency.value
     winning = [f for f in flags.fired() if f.rule in urgency.because]
@@ -118,7 +129,7 @@ def to_dict(steps: Steps) -> Json:
             {"code": w.code, "text": w.text, "evidence": number(*w.findings)}
             for w in warnings_of(steps, speech)
         ],
-        "findings": number.list(),
+        "findings": number.entries(),
     }
 
 
@@ -131,9 +142,7 @@ KEYS = (
 
 def to_json(steps: Steps) -> bytes:
     """The contract's object as UTF-8 JSON, indented, keys in the contract's order."""
-    found = to_dict(steps)
-    ordered = {key: found[key] for key in KEYS}
-    return msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(to_dict(steps)), indent=1) + b"\n"
 
 
 def _variant(page: str, variant: str) -> str:

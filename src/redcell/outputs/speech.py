@@ -28,6 +28,7 @@ class Speech:
         self.knowledge = knowledge
         self._findings = knowledge.wording("findings")
         self._labels = knowledge.wording("labels")
+        self._patient = knowledge.wording("patient")
 
     def statement(self, finding: Finding[Any]) -> str:
         """What one finding says, in a sentence for the care team."""
@@ -48,7 +49,8 @@ class Speech:
 
     def sentence(self, topic: str, key: str, **values: object) -> str:
         """A fixed sentence by topic and key, filled."""
-        text = str(self._labels.get(topic, {}).get(key, ""))
+        table = self._labels.get(topic) or self._patient.get(topic, {})
+        text = str(table.get(key, ""))
         return SPACE.sub(" ", text.format_map(_Plain(values))).strip()
 
     def drug(self, slug: str) -> str:
