@@ -15,7 +15,7 @@ __all__ = ["Review", "__version__", "assess", "read"]
 def __getattr__(name: str) -> Any:
     """Load the public functions on first use, so that `import redcell` stays cheap."""
     if name in ("Review", "assess", "read"):
-        from redcell import api  # noqa: PLC0415
+        from redcell import api
 
         return getattr(api, name)
     raise AttributeError(f"module 'redcell' has no attribute {name!r}")

@@ -1,10 +1,10 @@
 """The Python interface: read a record, assess it, look at the answer.
 
-    >>> import redcell
-    >>> record = redcell.read("demo::okafor")
-    >>> review = redcell.assess(record, at="2026-11-22T09:00:00Z")
-    >>> review.urgency
-    'same-day'
+>>> import redcell
+>>> record = redcell.read("demo::okafor")
+>>> review = redcell.assess(record, at="2026-11-22T09:00:00Z")
+>>> review.urgency
+'same-day'
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ class Review:
         value = self.hemoglobin_g_dl
         shown = "no usable hemoglobin" if value is None else f"{value:g} g/dL"
         patient = self.steps.case.record.patient.reference
-        return f"Review({patient} at {self.steps.case.at}: {shown}, {self.urgency}, {self.decision})"
+        return (
+            f"Review({patient} at {self.steps.case.at}: {shown}, {self.urgency}, {self.decision})"
+        )
 
 
 def read(

@@ -73,7 +73,13 @@ def run(record: Record, at: Moment, knowledge: Knowledge, forecast: Any = None) 
     symptoms = review_symptoms(case, stores, flags, calm)
     causes = attribute(case, counts, blood, fields, flags)  # S3
     transfusion = plan_transfusion(  # S4
-        case, counts, blood, flags, symptoms, causes, stores,
+        case,
+        counts,
+        blood,
+        flags,
+        symptoms,
+        causes,
+        stores,
         heart_history_known=cardiovascular_history_known(case),
         history_known=transfusion_history_known(case),
     )

@@ -60,15 +60,41 @@ SPECIMEN = "specimen-error"
 BACKGROUND = "background"
 
 ORDER = (
-    RADIOTHERAPY, INFILTRATION, IRON_ABSOLUTE, IRON_FUNCTIONAL, INFLAMMATION, BLEEDING, IMMUNE,
-    FRAGMENTATION, KIDNEY, B12, FOLATE, THYROID, NEOPLASM, APLASIA, INHERITED, DIC, SPECIMEN,
+    RADIOTHERAPY,
+    INFILTRATION,
+    IRON_ABSOLUTE,
+    IRON_FUNCTIONAL,
+    INFLAMMATION,
+    BLEEDING,
+    IMMUNE,
+    FRAGMENTATION,
+    KIDNEY,
+    B12,
+    FOLATE,
+    THYROID,
+    NEOPLASM,
+    APLASIA,
+    INHERITED,
+    DIC,
+    SPECIMEN,
     BACKGROUND,
 )
 """The causes that are not drugs, in the order that breaks ties (drugs come first, by name)."""
 
 ALWAYS = (
-    INFILTRATION, IRON_ABSOLUTE, IRON_FUNCTIONAL, INFLAMMATION, BLEEDING, IMMUNE, FRAGMENTATION,
-    KIDNEY, B12, FOLATE, THYROID, NEOPLASM, APLASIA,
+    INFILTRATION,
+    IRON_ABSOLUTE,
+    IRON_FUNCTIONAL,
+    INFLAMMATION,
+    BLEEDING,
+    IMMUNE,
+    FRAGMENTATION,
+    KIDNEY,
+    B12,
+    FOLATE,
+    THYROID,
+    NEOPLASM,
+    APLASIA,
 )
 IRON = (IRON_ABSOLUTE, IRON_FUNCTIONAL)
 HEMOLYSIS = (IMMUNE, FRAGMENTATION)
@@ -179,8 +205,15 @@ def starting_weight(cause: str, *, background: Cited, other: Cited) -> float:
     return background.value if cause == BACKGROUND else other.value
 
 
-@rule("D1", base="attribution.base_rate", cap="attribution.drug_cap", floor="attribution.drug_floor",
-      endocrine="attribution.other", brisk="pattern.rpi_weak", neutral="attribution.background")
+@rule(
+    "D1",
+    base="attribution.base_rate",
+    cap="attribution.drug_cap",
+    floor="attribution.drug_floor",
+    endocrine="attribution.other",
+    brisk="pattern.rpi_weak",
+    neutral="attribution.background",
+)
 def drug_weight(
     treatment: Treatment,
     is_endocrine: bool,
@@ -230,7 +263,7 @@ def expected_lag(
 
 def days_before(moment: Any, hemoglobin: Measured) -> float:
     """Days from a moment to the hemoglobin's sample."""
-    from redcell.record.moment import days_between  # noqa: PLC0415
+    from redcell.record.moment import days_between
 
     return days_between(moment, hemoglobin.time)
 
@@ -263,7 +296,12 @@ def iron_low_both(
     return ferritin.value < low.value and tsat.value < saturation.value
 
 
-@rule("W8", low="alternatives.ferritin_low", saturation="alternatives.tsat_low", inflamed="attribution.crp_high")
+@rule(
+    "W8",
+    low="alternatives.ferritin_low",
+    saturation="alternatives.tsat_low",
+    inflamed="attribution.crp_high",
+)
 def iron_locked(
     ferritin: Measured | None,
     tsat: Measured | None,
@@ -330,9 +368,7 @@ def coded_thalassemia(mcv: Measured | None, coded: Diagnosis | None, *, low: Cit
 
 
 @rule("M15", below="attribution.below_baseline")
-def below_baseline(
-    hemoglobin: Measured | None, earlier: Measured | None, *, below: Cited
-) -> bool:
+def below_baseline(hemoglobin: Measured | None, earlier: Measured | None, *, below: Cited) -> bool:
     """Is hemoglobin clearly below its baseline? A lifelong anemia never explains a new fall."""
     if hemoglobin is None or earlier is None:
         return False
@@ -423,9 +459,7 @@ def blasts_circulate(blasts: Measured | None, *, least: Cited) -> bool:
 
 
 @rule("W6", high="alternatives.tsh_high")
-def thyroid_failure(
-    tsh: Measured | None, thyroxine_low: Measured | None, *, high: Cited
-) -> bool:
+def thyroid_failure(tsh: Measured | None, thyroxine_low: Measured | None, *, high: Cited) -> bool:
     """TSH above 10 with a low free T4?"""
     return tsh is not None and tsh.value > high.value and thyroxine_low is not None
 
@@ -479,7 +513,11 @@ class _Facts:
     """What the evidence rows of one case share."""
 
     def __init__(
-        self, case: Case, survey: Surveillance, blood: BloodPicture, fields: Irradiation,
+        self,
+        case: Case,
+        survey: Surveillance,
+        blood: BloodPicture,
+        fields: Irradiation,
         flags: RedFlags,
     ) -> None:
         self.case = case
@@ -526,9 +564,19 @@ def attribute(
         return Causes((), (), {})
     _start(facts, weights)
     for evidence in (
-        _drug_evidence, _iron_evidence, _marrow_evidence, _hemolysis_evidence, _dic_evidence,
-        _inherited_evidence, _fall_evidence, _kidney_evidence, _radiation_evidence,
-        _vitamin_evidence, _other_evidence, _normal_tests, _specimen_evidence,
+        _drug_evidence,
+        _iron_evidence,
+        _marrow_evidence,
+        _hemolysis_evidence,
+        _dic_evidence,
+        _inherited_evidence,
+        _fall_evidence,
+        _kidney_evidence,
+        _radiation_evidence,
+        _vitamin_evidence,
+        _other_evidence,
+        _normal_tests,
+        _specimen_evidence,
     ):
         evidence(facts, weights)
     return Causes(weights.ranked(), (), weights.started)
@@ -591,9 +639,7 @@ def _iron_evidence(f: _Facts, w: Weights) -> None:
         stored = f.ferritin.value > k.value("alternatives.ferritin_high")
         target = INFLAMMATION if stored else IRON_FUNCTIONAL
         w.apply(locked, f.softened(f.lr("iron_locked"), f.ferritin, f.tsat), target)
-        w.apply(
-            locked, f.softened(f.lr("iron_locked_against"), f.ferritin, f.tsat), IRON_ABSOLUTE
-        )
+        w.apply(locked, f.softened(f.lr("iron_locked_against"), f.ferritin, f.tsat), IRON_ABSOLUTE)
 
 
 def _marrow_evidence(f: _Facts, w: Weights) -> None:
@@ -601,7 +647,11 @@ def _marrow_evidence(f: _Facts, w: Weights) -> None:
     leuko = f.blood.leukoerythroblastic
     if leuko.value:
         unknown = f.recent_cytotoxic and growth_factor_unrecorded(case)
-        w.apply(leuko, f.lr("leukoerythroblastic_unsure" if unknown else "leukoerythroblastic"), INFILTRATION)
+        w.apply(
+            leuko,
+            f.lr("leukoerythroblastic_unsure" if unknown else "leukoerythroblastic"),
+            INFILTRATION,
+        )
     plates = platelets_with_bone_disease(k, case.with_count("platelets"), f.bone, f.nadir)
     if plates.value:
         w.apply(plates, f.lr("platelets_bone"), INFILTRATION)
@@ -784,17 +834,27 @@ def _other_evidence(f: _Facts, w: Weights) -> None:
 def _normal_tests(f: _Facts, w: Weights) -> None:
     case, number = f.case, f.k.value
     factor = f.lr("normal_factor")
-    stored = f.ferritin if f.ferritin and f.ferritin.value >= number("alternatives.ferritin_low") else None
+    stored = (
+        f.ferritin
+        if f.ferritin and f.ferritin.value >= number("alternatives.ferritin_low")
+        else None
+    )
     saturated = f.tsat if f.tsat and f.tsat.value >= number("alternatives.tsat_low") else None
     b12 = case.current("vitamin-b12")
     enough_b12 = b12 if b12 and b12.value > number("alternatives.b12_borderline") else None
     folate = case.current("folate")
-    enough_folate = folate if folate and folate.value >= number("alternatives.folate_deficient") else None
+    enough_folate = (
+        folate if folate and folate.value >= number("alternatives.folate_deficient") else None
+    )
     filtering = f.survey.egfr if (f.survey.egfr.value or 0.0) >= f.lr("egfr_normal") else None
     thyroid = case.current("tsh")
     calm = thyroid if thyroid and not (case.above("tsh") or case.below("tsh")) else None
     haptoglobin = case.current("haptoglobin")
-    kept = haptoglobin if haptoglobin and not (case.above("haptoglobin") or case.below("haptoglobin")) else None
+    kept = (
+        haptoglobin
+        if haptoglobin and not (case.above("haptoglobin") or case.below("haptoglobin"))
+        else None
+    )
     no_sign = not f.blood.hemolysis.value.findings
     for facts, soft, causes in (
         ((stored, saturated), (stored, saturated), IRON),

@@ -27,7 +27,8 @@ class Derived(Measured, frozen=True):
 
 def complete(record: Record, knowledge: Knowledge) -> Record:
     """The record with transferrin saturation, indirect bilirubin, the urea ratio and the corrected
-    calcium added where the laboratory did not report them itself."""
+    calcium added where the laboratory did not report them itself.
+    """
     number = knowledge.value
     hundred, transferrin = 100.0, number("pattern.tsat_from_transferrin")
     slope, normal = number("pattern.calcium_per_albumin"), number("pattern.albumin_normal")
@@ -77,7 +78,11 @@ def _computed(
         if value is not None:
             unit = knowledge.analytes[target].unit
             yield Derived(
-                target, half_up(value, 2), unit, max(one.time, other.time), one.reference,
+                target,
+                half_up(value, 2),
+                unit,
+                max(one.time, other.time),
+                one.reference,
                 basis=(other.reference,),
             )
 
@@ -90,7 +95,8 @@ def _corrected(
     albumins = results.get("albumin", ())
     for calcium in results.get("calcium", ()):
         near = [
-            a for a in albumins
+            a
+            for a in albumins
             if abs((a.time.time - calcium.time.time).total_seconds()) <= window * SECONDS
         ]
         if not near:
@@ -98,8 +104,13 @@ def _corrected(
         value = formula(calcium.value, near[-1].value)
         if value is not None:
             yield Derived(
-                "calcium-corrected", half_up(value, 2), calcium.ucum, calcium.time,
-                calcium.reference, low=calcium.low, high=calcium.high,
+                "calcium-corrected",
+                half_up(value, 2),
+                calcium.ucum,
+                calcium.time,
+                calcium.reference,
+                low=calcium.low,
+                high=calcium.high,
                 basis=(near[-1].reference,),
             )
 

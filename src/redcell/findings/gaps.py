@@ -9,10 +9,31 @@ from redcell.findings.red_flags import RedFlags, heart_disease
 from redcell.findings.surveillance import Surveillance
 
 LISTED = (
-    "reticulocytes", "smear", "ferritin", "tsat", "vitamin-b12", "folate", "ldh", "haptoglobin",
-    "bilirubin", "dat", "creatinine-egfr", "crp", "tsh", "erythropoietin", "bleeding-history",
-    "prior-hemoglobin", "transfusion-history", "symptoms", "cardiovascular-history",
-    "drug-product", "radiotherapy-site", "weight-height", "marrow", "platelets", "leukocytes",
+    "reticulocytes",
+    "smear",
+    "ferritin",
+    "tsat",
+    "vitamin-b12",
+    "folate",
+    "ldh",
+    "haptoglobin",
+    "bilirubin",
+    "dat",
+    "creatinine-egfr",
+    "crp",
+    "tsh",
+    "erythropoietin",
+    "bleeding-history",
+    "prior-hemoglobin",
+    "transfusion-history",
+    "symptoms",
+    "cardiovascular-history",
+    "drug-product",
+    "radiotherapy-site",
+    "weight-height",
+    "marrow",
+    "platelets",
+    "leukocytes",
     "coagulation",
 )
 
@@ -51,7 +72,8 @@ def transfusion_history_known(case: Case) -> bool:
 def _always(case: Case, survey: Surveillance) -> set[str]:
     answered = [case.reply(name) for name in case.named("bleeding_site")]
     known = {
-        "reticulocytes": case.with_count("reticulocytes-percent") or case.with_count("reticulocytes"),
+        "reticulocytes": case.with_count("reticulocytes-percent")
+        or case.with_count("reticulocytes"),
         "ferritin": usable_ferritin(case),
         "tsat": case.current("tsat"),
         "vitamin-b12": case.current("vitamin-b12"),
@@ -107,7 +129,14 @@ def _antiglobulin_known(case: Case) -> bool:
     return any(case.coded(name) is not None for name in ("dat", "dat-igg", "dat-complement"))
 
 
-SMEAR = ("schistocytes", "teardrops", "spherocytes", "macroovalocytes", "hypersegmented", "polychromasia")
+SMEAR = (
+    "schistocytes",
+    "teardrops",
+    "spherocytes",
+    "macroovalocytes",
+    "hypersegmented",
+    "polychromasia",
+)
 
 
 def _smear_known(case: Case) -> bool:

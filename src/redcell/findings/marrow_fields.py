@@ -27,7 +27,9 @@ class MarrowShare(Struct, frozen=True):
     complete: bool
 
     def __str__(self) -> str:
-        return f"{self.heavy:g} % of the active marrow" + ("" if self.complete else ", part unknown")
+        return f"{self.heavy:g} % of the active marrow" + (
+            "" if self.complete else ", part unknown"
+        )
 
 
 class Irradiation(Struct, frozen=True):
@@ -39,10 +41,19 @@ class Irradiation(Struct, frozen=True):
     """Pelvis and spine alone, while and shortly after the course (rule O13)."""
 
 
-@rule("R1", heavy="radiation.support_dose", some="radiation.against_dose",
-      total="radiation.table_total")
+@rule(
+    "R1",
+    heavy="radiation.support_dose",
+    some="radiation.against_dose",
+    total="radiation.table_total",
+)
 def marrow_share(
-    courses: tuple[RadiationCourse, ...], sites: dict[str, Site], *, heavy: Cited, some: Cited, total: Cited
+    courses: tuple[RadiationCourse, ...],
+    sites: dict[str, Site],
+    *,
+    heavy: Cited,
+    some: Cited,
+    total: Cited,
 ) -> MarrowShare:
     """How much of the active marrow lay in the fields?
 
@@ -101,7 +112,7 @@ TRUNK = frozenset({"pelvis", "sacrum", "lumbar-spine", "thoracic-spine", "cervic
 
 
 def _only(course: RadiationCourse, sites: dict[str, Site]) -> RadiationCourse:
-    from msgspec.structs import replace  # noqa: PLC0415
+    from msgspec.structs import replace
 
     return replace(course, fields=tuple(f for f in course.fields if f.site in sites))
 

@@ -114,9 +114,7 @@ def underproduction(
 
 
 @rule("M3", high="pattern.mcv_high")
-def drug_macrocytosis(
-    mcv: Measured | None, drugs: tuple[Treatment, ...], *, high: Cited
-) -> bool:
+def drug_macrocytosis(mcv: Measured | None, drugs: tuple[Treatment, ...], *, high: Cited) -> bool:
     """Large cells on a drug that makes them large: not by itself a cause of anemia."""
     return mcv is not None and mcv.value > high.value and bool(drugs)
 
@@ -148,7 +146,9 @@ def mixed_sizes(
     return rising and low.value <= mcv.value <= high.value
 
 
-@rule("M6", erythroblasts="pattern.nucleated_red_cells", granulocytes="pattern.immature_granulocytes")
+@rule(
+    "M6", erythroblasts="pattern.nucleated_red_cells", granulocytes="pattern.immature_granulocytes"
+)
 def leukoerythroblastic(
     nucleated: Measured | None,
     nucleated_absolute_high: Measured | None,
@@ -212,7 +212,12 @@ def incomplete_microangiopathy(
     return fragments is not None and few and not complete.value and not both_in_range
 
 
-@rule("M9", brisk="pattern.rpi_brisk", many="pattern.reticulocytes_many", low="pattern.haptoglobin_low")
+@rule(
+    "M9",
+    brisk="pattern.rpi_brisk",
+    many="pattern.reticulocytes_many",
+    low="pattern.haptoglobin_low",
+)
 def hemolytic_pattern(
     smear: tuple[Coded, ...],
     index: Finding[float | None],
@@ -233,8 +238,13 @@ def hemolytic_pattern(
     return bool(smear) and young and ldh_high is not None and gone and bilirubin_high is not None
 
 
-@rule("W-a", brisk="pattern.rpi_weak", many="pattern.reticulocytes_many",
-      low="pattern.haptoglobin_low", ldh_factor="pattern.ldh_factor")
+@rule(
+    "W-a",
+    brisk="pattern.rpi_weak",
+    many="pattern.reticulocytes_many",
+    low="pattern.haptoglobin_low",
+    ldh_factor="pattern.ldh_factor",
+)
 def hemolysis(
     index: Finding[float | None],
     reticulocytes: Measured | None,
@@ -275,9 +285,14 @@ def hemolysis(
     return Hemolysis(tuple(found), (young and bool(specific)) or two)
 
 
-@rule("W-a", week_fall="urgency.fall_week", week="urgency.week",
-      fortnight_fall="urgency.fall_fortnight", fortnight="urgency.fortnight",
-      before="pattern.acute_without_count_days")
+@rule(
+    "W-a",
+    week_fall="urgency.fall_week",
+    week="urgency.week",
+    fortnight_fall="urgency.fall_fortnight",
+    fortnight="urgency.fortnight",
+    before="pattern.acute_without_count_days",
+)
 def acute_hemolysis(
     hemolytic: Finding[Hemolysis],
     hemoglobin: Measured | None,
@@ -311,7 +326,12 @@ def acute_hemolysis(
     return falling or bool(pigment) or first
 
 
-@rule("M10", few="pattern.reticulocytes_few", white="pattern.leukocytes_low", plates="pattern.platelets_low")
+@rule(
+    "M10",
+    few="pattern.reticulocytes_few",
+    white="pattern.leukocytes_low",
+    plates="pattern.platelets_low",
+)
 def red_cell_aplasia(
     reticulocytes: Measured | None,
     leukocytes: Measured | None,
@@ -343,7 +363,12 @@ def parallel_change(pairs: tuple[tuple[Measured, Measured], ...], *, tenth: Cite
     return all(c >= tenth.value for c in change) or all(c <= -tenth.value for c in change)
 
 
-@rule("M13", anc="pattern.neutrophils_high", white="pattern.leukocytes_high", plates="pattern.platelets_high")
+@rule(
+    "M13",
+    anc="pattern.neutrophils_high",
+    white="pattern.leukocytes_high",
+    plates="pattern.platelets_high",
+)
 def reactive(
     neutrophils: Measured | None,
     leukocytes: Measured | None,
@@ -360,9 +385,16 @@ def reactive(
     return many and platelets.value > plates.value
 
 
-@rule("M14", platelet_points="pattern.dic_platelets", dimer_points="pattern.dic_d_dimer",
-      dimer_limit="pattern.dic_d_dimer_limit", time_points="pattern.dic_prothrombin",
-      inr_points="pattern.dic_inr", low="pattern.dic_fibrinogen", needed="pattern.dic_score")
+@rule(
+    "M14",
+    platelet_points="pattern.dic_platelets",
+    dimer_points="pattern.dic_d_dimer",
+    dimer_limit="pattern.dic_d_dimer_limit",
+    time_points="pattern.dic_prothrombin",
+    inr_points="pattern.dic_inr",
+    low="pattern.dic_fibrinogen",
+    needed="pattern.dic_score",
+)
 def coagulation(
     platelets: Measured | None,
     d_dimer: Measured | None,
@@ -386,7 +418,11 @@ def coagulation(
     """
     not_done = [
         name
-        for name, value in (("platelets", platelets), ("D-dimer", d_dimer), ("fibrinogen", fibrinogen))
+        for name, value in (
+            ("platelets", platelets),
+            ("D-dimer", d_dimer),
+            ("fibrinogen", fibrinogen),
+        )
         if value is None
     ]
     score = _points_below(platelets, platelet_points)
@@ -424,8 +460,13 @@ def _clotting_points(
     return max((int(points) for limit, points in ratio.rows if inr.value > limit), default=0)
 
 
-@rule("M15", low="pattern.mcv_low", mentzer="pattern.mentzer_below", iron="pattern.mentzer_ferritin",
-      saturation="pattern.mentzer_tsat")
+@rule(
+    "M15",
+    low="pattern.mcv_low",
+    mentzer="pattern.mentzer_below",
+    iron="pattern.mentzer_ferritin",
+    saturation="pattern.mentzer_tsat",
+)
 def lifelong_microcytosis(
     mcv: Measured | None,
     rbc: Measured | None,
@@ -446,9 +487,14 @@ def lifelong_microcytosis(
     return always and small and ferritin.value >= iron.value and tsat.value >= saturation.value
 
 
-@rule("W10", weeks="pattern.hold_days", hb="pattern.persisting_hemoglobin",
-      plates="pattern.persisting_platelets", anc="pattern.persisting_neutrophils",
-      recovery="pattern.recovery_rise")
+@rule(
+    "W10",
+    weeks="pattern.hold_days",
+    hb="pattern.persisting_hemoglobin",
+    plates="pattern.persisting_platelets",
+    anc="pattern.persisting_neutrophils",
+    recovery="pattern.recovery_rise",
+)
 def persisting_cytopenia(
     held: tuple[Treatment, ...],
     as_of: Moment,
@@ -496,19 +542,31 @@ def read_blood(case: Case, survey: Surveillance) -> BloodPicture:
         k, fragments, case.current("platelets"), *chips, case.below("haptoglobin")
     )
     in_range = (
-        chips[0] is not None and chips[1] is None
-        and chips[2] is not None and case.below("haptoglobin") is None
+        chips[0] is not None
+        and chips[1] is None
+        and chips[2] is not None
+        and case.below("haptoglobin") is None
     )
     hemolytic = hemolysis(
-        k, index, reticulocytes, chips[2], chips[0],
+        k,
+        index,
+        reticulocytes,
+        chips[2],
+        chips[0],
         case.limits(chips[0])[1] if chips[0] else None,
-        indirect_bilirubin_high(case), spheres, positive_antiglobulin(case),
+        indirect_bilirubin_high(case),
+        spheres,
+        positive_antiglobulin(case),
     )
     megaloblasts = megaloblastic(k, mcv, oval, lobed)
     leuko = leukoerythroblastic(
-        k, get("nucleated-rbc"), case.above("nucleated-rbc-absolute"),
+        k,
+        get("nucleated-rbc"),
+        case.above("nucleated-rbc-absolute"),
         tuple(m for m in map(get, LEFT_SHIFT) if m is not None),
-        get("immature-granulocytes"), case.seen("teardrops"), recent_growth_factor(case),
+        get("immature-granulocytes"),
+        case.seen("teardrops"),
+        recent_growth_factor(case),
     )
     aplasia = red_cell_aplasia(k, reticulocytes, leukocytes, platelets)
     lifelong = lifelong_microcytosis(
@@ -516,8 +574,13 @@ def read_blood(case: Case, survey: Surveillance) -> BloodPicture:
     )
     large = drug_macrocytosis(k, mcv, macrocytosis_drugs(case))
     clotting = coagulation(
-        k, case.current("platelets"), case.current("d-dimer"), case.current("prothrombin-time"),
-        case.current("inr"), case.current("fibrinogen"), case.contributors("anticoagulant-vka"),
+        k,
+        case.current("platelets"),
+        case.current("d-dimer"),
+        case.current("prothrombin-time"),
+        case.current("inr"),
+        case.current("fibrinogen"),
+        case.contributors("anticoagulant-vka"),
     )
     round_cells = tuple(
         s for s in (case.seen("spherocytes"), case.seen("polychromasia")) if s is not None
@@ -533,7 +596,12 @@ def read_blood(case: Case, survey: Surveillance) -> BloodPicture:
             several_lines(k, survey.anemic, few),
             angiopathy,
             hemolytic_pattern(
-                k, round_cells, index, reticulocytes, chips[1], chips[2],
+                k,
+                round_cells,
+                index,
+                reticulocytes,
+                chips[1],
+                chips[2],
                 indirect_bilirubin_high(case),
             ),
             aplasia,
@@ -546,7 +614,11 @@ def read_blood(case: Case, survey: Surveillance) -> BloodPicture:
         cytopenia=few,
         hemolysis=hemolytic,
         acute_hemolysis=acute_hemolysis(
-            k, hemolytic, case.hemoglobin, _comparable(case), case.has("dark-urine", "jaundice"),
+            k,
+            hemolytic,
+            case.hemoglobin,
+            _comparable(case),
+            case.has("dark-urine", "jaundice"),
             _proven_deficiency(case) and (oval is not None or lobed is not None),
             case.diagnosis("inherited-hemolytic-anemia", "sickle-cell-disease"),
         ),
@@ -699,9 +771,13 @@ def _persisting(case: Case) -> Finding[bool]:
     )
     since = min((t.held_since for t in held if t.held_since), default=None)
     return persisting_cytopenia(
-        case.knowledge, held, case.at, case.hemoglobin,
+        case.knowledge,
+        held,
+        case.at,
+        case.hemoglobin,
         _count_at_hold(case, since) if since else None,
-        case.with_count("platelets"), case.with_count("neutrophils"),
+        case.with_count("platelets"),
+        case.with_count("neutrophils"),
     )
 
 

@@ -83,9 +83,7 @@ class RedFlags(Struct, frozen=True):
 
     def fired(self, *rules: str) -> tuple[Finding[Alarm], ...]:
         """The fired alarms of these rules, all of them when none is named."""
-        return tuple(
-            f for f in self.alarms if f.value.fired and (not rules or f.rule in rules)
-        )
+        return tuple(f for f in self.alarms if f.value.fired and (not rules or f.rule in rules))
 
     def at(self, rule_id: str, level: str) -> Finding[Alarm] | None:
         """The alarm of a rule when it fired at this level."""
@@ -178,7 +176,11 @@ def sepsis(
 
 @rule("S-R4", minutes="urgency.nosebleed_minutes")
 def hemorrhage(
-    always: tuple[Answer, ...], sites: tuple[Answer, ...], nosebleed: Answer | None, *, minutes: Cited
+    always: tuple[Answer, ...],
+    sites: tuple[Answer, ...],
+    nosebleed: Answer | None,
+    *,
+    minutes: Cited,
 ) -> Alarm:
     """Vomiting or coughing blood, black stool, a soaking bleed, or a nosebleed that goes on?"""
     long = False
@@ -208,11 +210,7 @@ def cord_compression(
             "retention": _new(retention),
             "numbness": back_pain is not None and back_pain.present and _new(numbness),
         },
-        {
-            "back_pain": bone_metastasis is not None
-            and _new(back_pain)
-            and _is(back_pain, MODERATE)
-        },
+        {"back_pain": bone_metastasis is not None and _new(back_pain) and _is(back_pain, MODERATE)},
     )
 
 
@@ -268,12 +266,16 @@ def lung(
             reply.new_or_worse and (reply.grade is None or reply.grade >= MODERATE)
             for reply in breathless_on_exertion
         ),
-        lung_drug=lung_drugs
-        and (_new(cough) or any(map(_new, any_breathlessness)) or near),
+        lung_drug=lung_drugs and (_new(cough) or any(map(_new, any_breathlessness)) or near),
     )
 
 
-@rule("S-R8", fast="urgency.pulse_fast", faster="urgency.pulse_very_fast", low="urgency.hemoglobin_low")
+@rule(
+    "S-R8",
+    fast="urgency.pulse_fast",
+    faster="urgency.pulse_very_fast",
+    low="urgency.hemoglobin_low",
+)
 def fast_heart(
     pulse: Measured | None,
     hemoglobin: Measured | None,
@@ -287,9 +289,7 @@ def fast_heart(
     low: Cited,
 ) -> Alarm:
     """A fast pulse, new palpitations, or new dizziness on standing?"""
-    anemic = (
-        hemoglobin is not None and hemoglobin.value < low.value and not delta.value.failed
-    )
+    anemic = hemoglobin is not None and hemoglobin.value < low.value and not delta.value.failed
     rate = pulse.value if pulse is not None else 0.0
     standing = dizziness is not None and dizziness.report.circumstance == "on standing"
     return alarm(
@@ -422,9 +422,7 @@ def fever(signs: tuple[Answer | Measured, ...], septic: Finding[Alarm]) -> Alarm
 
 
 @rule("S-R24")
-def bleeding(
-    sites: tuple[Answer, ...], major: Finding[Alarm], platelets: Finding[Alarm]
-) -> Alarm:
+def bleeding(sites: tuple[Answer, ...], major: Finding[Alarm], platelets: Finding[Alarm]) -> Alarm:
     """New or worse bleeding that neither S-R4 nor S-R6 takes?"""
     taken = major.value.fired or platelets.value.fired
     return alarm(SAME_DAY, bleeding=not taken and any(map(_new, sites)))
@@ -447,9 +445,7 @@ def coagulopathy(
     falling = False
     if platelets is not None and platelets.value < few.value:
         recent = [m for m in earlier if days_between(m.time, platelets.time) <= days.value]
-        falling = not recent or any(
-            platelets.value <= m.value * (1 - fall.value) for m in recent
-        )
+        falling = not recent or any(platelets.value <= m.value * (1 - fall.value) for m in recent)
     return two_levels({"bleeding": bleeding_anywhere, "falling": falling}, {"score": True})
 
 
@@ -552,7 +548,9 @@ def moderate_with_symptoms(
     """Hemoglobin 8 to 10 with a symptom, and nothing more urgent?"""
     if higher or settled.value or hemoglobin is None:
         return SILENT
-    return alarm(SEVEN_DAYS, symptoms=low.value <= hemoglobin.value < high.value and article_symptoms)
+    return alarm(
+        SEVEN_DAYS, symptoms=low.value <= hemoglobin.value < high.value and article_symptoms
+    )
 
 
 @rule("S-R20", apart="urgency.stable_apart", change="urgency.stable_change")
@@ -579,15 +577,18 @@ def settled(
 
 
 @rule("S-R13", low="urgency.hemoglobin_low")
-def expected_course(
-    hemoglobin: Measured | None, asymptomatic: bool | None, *, low: Cited
-) -> bool:
+def expected_course(hemoglobin: Measured | None, asymptomatic: bool | None, *, low: Cited) -> bool:
     """Hemoglobin at least 8, and every symptom asked about is absent?"""
     return hemoglobin is not None and hemoglobin.value >= low.value and asymptomatic is True
 
 
-@rule("W1", fast="urgency.pulse_fast", low="urgency.systolic_emergency",
-      oxygen_limit="urgency.spo2_limit", breaths="urgency.respiratory_rate")
+@rule(
+    "W1",
+    fast="urgency.pulse_fast",
+    low="urgency.systolic_emergency",
+    oxygen_limit="urgency.spo2_limit",
+    breaths="urgency.respiratory_rate",
+)
 def specimen_suspect(
     delta: Finding[Suspicion],
     pulse: Measured | None,
@@ -656,24 +657,41 @@ def raise_flags(
     since = case.transfusion_since_count
 
     heart = heart_or_brain(
-        k, case.has("chest-pain", "syncope", "seizure"), case.reply("confusion"),
-        acute_coronary(case), vitals.pulse, vitals.systolic,
+        k,
+        case.has("chest-pain", "syncope", "seizure"),
+        case.reply("confusion"),
+        acute_coronary(case),
+        vitals.pulse,
+        vitals.systolic,
     )
     septic = sepsis(k, signs, marrow_drugs, case.current("neutrophils"))
     major = hemorrhage(
         k, case.has("hematemesis", "melena", "hemoptysis"), sites, case.reply("nosebleed")
     )
     few = platelet_bleeding(
-        k, case.reply("easy-bruising"), case.reply("gum-bleeding"), sites, case.reply("headache"),
-        case.current("platelets"), case.contributors(*BLOOD_THINNERS),
+        k,
+        case.reply("easy-bruising"),
+        case.reply("gum-bleeding"),
+        sites,
+        case.reply("headache"),
+        case.current("platelets"),
+        case.contributors(*BLOOD_THINNERS),
     )
     breath = breathless(
-        k, case.has("dyspnea-at-rest"), case.reply("dyspnea"), vitals.oxygen, vitals.own_limit,
+        k,
+        case.has("dyspnea-at-rest"),
+        case.reply("dyspnea"),
+        vitals.oxygen,
+        vitals.own_limit,
         vitals.breathing,
     )
     cord = cord_compression(
-        k, case.reply("leg-weakness"), case.reply("urinary-retention"), case.reply("back-pain"),
-        case.reply("paresthesia"), bone,
+        k,
+        case.reply("leg-weakness"),
+        case.reply("urinary-retention"),
+        case.reply("back-pain"),
+        case.reply("paresthesia"),
+        bone,
     )
     reaction = transfusion_reaction(
         k, case.record.transfusions, _reaction_signs(case, signs, any_dyspnea)
@@ -698,43 +716,73 @@ def raise_flags(
     )
     micro = microangiopathic(k, blood.microangiopathy)
     acute = hemolytic(
-        k, blood.acute_hemolysis, hemoglobin,
+        k,
+        blood.acute_hemolysis,
+        hemoglobin,
         case.has(*case.named("article"), "dark-urine", "jaundice"),
     )
-    asked = tuple(
-        reply for name in ASKED if (reply := case.reply(name)) is not None
-    )
+    asked = tuple(reply for name in ASKED if (reply := case.reply(name)) is not None)
     urgent = (
-        breath, heart, septic, major, cord, few,
+        breath,
+        heart,
+        septic,
+        major,
+        cord,
+        few,
         lung(
-            k, case.has("dyspnea", "dyspnea-exertional"), lung_drugs(case), case.reply("cough"),
-            any_dyspnea, vitals.oxygen, vitals.own_limit,
+            k,
+            case.has("dyspnea", "dyspnea-exertional"),
+            lung_drugs(case),
+            case.reply("cough"),
+            any_dyspnea,
+            vitals.oxygen,
+            vitals.own_limit,
         ),
         fast_heart(
-            k, vitals.pulse, hemoglobin, delta, case.has(*case.answers),
-            case.reply("palpitations"), case.reply("dizziness"),
+            k,
+            vitals.pulse,
+            hemoglobin,
+            delta,
+            case.has(*case.answers),
+            case.reply("palpitations"),
+            case.reply("dizziness"),
         ),
         count,
         headache(
-            k, case.reply("headache"), case.has("vomiting", "visual-disturbance"), case.at,
+            k,
+            case.reply("headache"),
+            case.has("vomiting", "visual-disturbance"),
+            case.at,
             _since(case, "headache"),
         ),
         hypercalcemia(
-            k, high_calcium(case), case.current("calcium"), bone,
+            k,
+            high_calcium(case),
+            case.current("calcium"),
+            bone,
             case.has("thirst", "polyuria", "constipation", "vomiting"),
         ),
-        thoughts, reaction,
+        thoughts,
+        reaction,
         marrow_disease(
-            k, case.with_count("blasts"), blood.persisting_cytopenia,
-            blood.incomplete_microangiopathy, _growth_factor(case),
+            k,
+            case.with_count("blasts"),
+            blood.persisting_cytopenia,
+            blood.incomplete_microangiopathy,
+            _growth_factor(case),
         ),
         wrong_result(k, suspect),
         fever(k, signs, septic),
         bleeding(
-            k, case.has("hematochezia", "hematuria", "vaginal-bleeding", "nosebleed", "bleeding"),
-            major, few,
+            k,
+            case.has("hematochezia", "hematuria", "vaginal-bleeding", "nosebleed", "bleeding"),
+            major,
+            few,
         ),
-        dic, shaky, micro, acute,
+        dic,
+        shaky,
+        micro,
+        acute,
     )
     missing = not_asked(k, hemoglobin, count, since, asked)
     soon = low_without_risk(k, hemoglobin, count, since, asked)
@@ -744,8 +792,10 @@ def raise_flags(
     calm = settled(k, hemoglobin, *_recent(case), article)
     later = (
         nagging(
-            k, case.reply("fatigue"),
-            case.has("feeling-cold", "dry-skin", "restless-legs", "sore-tongue"), pressing,
+            k,
+            case.reply("fatigue"),
+            case.has("feeling-cold", "dry-skin", "restless-legs", "sore-tongue"),
+            pressing,
         ),
         moderate_with_symptoms(k, hemoglobin, article, higher, calm),
     )
@@ -763,7 +813,12 @@ def raise_flags(
 
 
 ASKED = (
-    "fatigue", "weakness", "dyspnea", "dyspnea-exertional", "dyspnea-at-rest", "dizziness",
+    "fatigue",
+    "weakness",
+    "dyspnea",
+    "dyspnea-exertional",
+    "dyspnea-at-rest",
+    "dizziness",
     "palpitations",
 )
 """An answer to any of these, absence included, means that somebody asked."""
@@ -789,7 +844,9 @@ def _fever_signs(case: Case) -> tuple[Answer | Measured, ...]:
     return tuple(found)
 
 
-def _reaction_signs(case: Case, fever_signs: tuple[Any, ...], dyspnea: tuple[Answer, ...]) -> tuple[Any, ...]:
+def _reaction_signs(
+    case: Case, fever_signs: tuple[Any, ...], dyspnea: tuple[Answer, ...]
+) -> tuple[Any, ...]:
     return (*fever_signs, *dyspnea, *case.has("back-pain", "dark-urine"))
 
 
@@ -851,7 +908,7 @@ def _since(case: Case, symptom: str) -> Moment | None:
 
 
 def _growth_factor(case: Case) -> tuple[Treatment, ...]:
-    from redcell.findings.patterns import recent_growth_factor  # noqa: PLC0415
+    from redcell.findings.patterns import recent_growth_factor
 
     return recent_growth_factor(case)
 

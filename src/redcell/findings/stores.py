@@ -36,10 +36,16 @@ class Stores(Struct, frozen=True):
         return iron or any(f.value is not False for f in (self.b12_low, self.folate_low))
 
 
-@rule("I1", definite="alternatives.ferritin_definite", low="alternatives.ferritin_low",
-      saturation="alternatives.tsat_low", high="alternatives.ferritin_high",
-      overload="alternatives.ferritin_overload", full="alternatives.tsat_overload",
-      many="alternatives.overload_units")
+@rule(
+    "I1",
+    definite="alternatives.ferritin_definite",
+    low="alternatives.ferritin_low",
+    saturation="alternatives.tsat_low",
+    high="alternatives.ferritin_high",
+    overload="alternatives.ferritin_overload",
+    full="alternatives.tsat_overload",
+    many="alternatives.overload_units",
+)
 def iron_class(
     ferritin: Measured | None,
     tsat: Measured | None,
@@ -73,8 +79,12 @@ def iron_class(
     return "possible" if ferritin.value < low.value else "replete"
 
 
-@rule("I6", deficient="alternatives.b12_deficient", borderline="alternatives.b12_borderline",
-      raised="alternatives.mma_raised")
+@rule(
+    "I6",
+    deficient="alternatives.b12_deficient",
+    borderline="alternatives.b12_borderline",
+    raised="alternatives.mma_raised",
+)
 def b12_low(
     b12: Measured | None,
     methylmalonate: Measured | None,

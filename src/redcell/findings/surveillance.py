@@ -85,8 +85,13 @@ class Surveillance(Struct, frozen=True):
         return hemoglobin is not None and hemoglobin.value < self.lower_limit.value.value
 
 
-@rule("G-c", men="anemia.who_limit_men", women="anemia.who_limit_women",
-      pregnant_limit="anemia.who_limit_pregnant", mid_limit="anemia.who_limit_pregnant_mid")
+@rule(
+    "G-c",
+    men="anemia.who_limit_men",
+    women="anemia.who_limit_women",
+    pregnant_limit="anemia.who_limit_pregnant",
+    mid_limit="anemia.who_limit_pregnant_mid",
+)
 def lower_limit(
     hemoglobin: Measured | None,
     sex: str,
@@ -148,9 +153,15 @@ def grade(
     return 1 if hemoglobin.value < limit.value.value else 0
 
 
-@rule("G-g", lowest="anemia.altitude_from", linear="anemia.altitude_linear",
-      square="anemia.altitude_square", feet="anemia.altitude_kilofeet_per_m",
-      packs="anemia.smoking_by_packs", unknown_amount="anemia.smoking_unknown_amount")
+@rule(
+    "G-g",
+    lowest="anemia.altitude_from",
+    linear="anemia.altitude_linear",
+    square="anemia.altitude_square",
+    feet="anemia.altitude_kilofeet_per_m",
+    packs="anemia.smoking_by_packs",
+    unknown_amount="anemia.smoking_unknown_amount",
+)
 def who_adjusted(
     hemoglobin: Measured | None,
     altitude_m: float | None,
@@ -179,8 +190,12 @@ def who_adjusted(
     return half_up(hemoglobin.value - less, 2)
 
 
-@rule("A1", women="anemia.who_classes_women", men="anemia.who_classes_men",
-      pregnant="anemia.who_classes_pregnant")
+@rule(
+    "A1",
+    women="anemia.who_classes_women",
+    men="anemia.who_classes_men",
+    pregnant="anemia.who_classes_pregnant",
+)
 def who_severity(
     adjusted: Finding[float | None],
     sex: str,
@@ -228,9 +243,15 @@ def production_index(
     return half_up(reticulocytes.value * hematocrit.value / normal.value / maturation, 2)
 
 
-@rule("G-h", change="anemia.delta_change", hours="anemia.delta_days",
-      fall_days="anemia.large_fall_days", parallel="anemia.delta_parallel",
-      mismatch="anemia.hematocrit_mismatch", factor="anemia.hematocrit_factor")
+@rule(
+    "G-h",
+    change="anemia.delta_change",
+    hours="anemia.delta_days",
+    fall_days="anemia.large_fall_days",
+    parallel="anemia.delta_parallel",
+    mismatch="anemia.hematocrit_mismatch",
+    factor="anemia.hematocrit_factor",
+)
 def delta_check(
     hemoglobin: Measured | None,
     earlier: tuple[Measured, ...],
@@ -277,8 +298,13 @@ def delta_check(
     return Suspicion(large_fall=fell)
 
 
-@rule("S-R9", week_fall="urgency.fall_week", week="urgency.week",
-      fortnight_fall="urgency.fall_fortnight", fortnight="urgency.fortnight")
+@rule(
+    "S-R9",
+    week_fall="urgency.fall_week",
+    week="urgency.week",
+    fortnight_fall="urgency.fall_fortnight",
+    fortnight="urgency.fortnight",
+)
 def fall(
     hemoglobin: Measured | None,
     earlier: tuple[Measured, ...],
@@ -335,8 +361,13 @@ def stale(hemoglobin: Measured | None, age_days: float | None, *, current: Cited
     return hemoglobin is not None and age_days is not None and age_days > current.value
 
 
-@rule("W5", table="pattern.ckd_epi", age_factor="pattern.ckd_epi_age",
-      female_factor="pattern.ckd_epi_female", exponent="pattern.ckd_epi_exponent")
+@rule(
+    "W5",
+    table="pattern.ckd_epi",
+    age_factor="pattern.ckd_epi_age",
+    female_factor="pattern.ckd_epi_female",
+    exponent="pattern.ckd_epi_exponent",
+)
 def filtration(
     reported: Measured | None,
     creatinine: Measured | None,
@@ -388,7 +419,10 @@ def survey(case: Case) -> Surveillance:
         fall=fall(k, hemoglobin, _untransfused(case), limit, delta),
         stale=stale(k, hemoglobin, age),
         egfr=filtration(
-            k, case.current("egfr"), case.current("creatinine"), patient.age_years(case.at),
+            k,
+            case.current("egfr"),
+            case.current("creatinine"),
+            patient.age_years(case.at),
             patient.sex,
         ),
     )
@@ -398,7 +432,7 @@ def days_since(case: Case, result: Measured | None) -> float | None:
     """Age of a result at the moment of the assessment, in days."""
     if result is None:
         return None
-    from redcell.record.moment import days_between  # noqa: PLC0415
+    from redcell.record.moment import days_between
 
     return days_between(result.time, case.at)
 

@@ -39,10 +39,13 @@ class SymptomReview(Struct, frozen=True):
 
 @rule("S-R13")
 def asymptomatic(
-    core: tuple[Answer | None, ...], anemia_symptoms: tuple[Answer, ...], answered: tuple[Answer, ...]
+    core: tuple[Answer | None, ...],
+    anemia_symptoms: tuple[Answer, ...],
+    answered: tuple[Answer, ...],
 ) -> bool | None:
     """Does the patient have no symptoms? Only when fatigue, dyspnea, dizziness and palpitations
-    were all answered and every answer is no."""
+    were all answered and every answer is no.
+    """
     if anemia_symptoms:
         return False
     asked = all(reply is not None for reply in core)
@@ -73,7 +76,12 @@ def contribution(
     return STEPS[min(step, STEPS.index(most))]  # type: ignore[arg-type]
 
 
-@rule("T13b", tsh_high="alternatives.tsh_high", limit="urgency.spo2_limit", margin="urgency.spo2_margin")
+@rule(
+    "T13b",
+    tsh_high="alternatives.tsh_high",
+    limit="urgency.spo2_limit",
+    margin="urgency.spo2_margin",
+)
 def rivals(
     infection: tuple[Answer | Measured | Diagnosis, ...],
     oxygen: Measured | None,
@@ -160,10 +168,15 @@ def _rivals(case: Case, *, lung_injury: bool) -> Finding[tuple[str, ...]]:
     brain = case.diagnosis("brain-metastasis")
     pressure = case.has("headache", "vomiting")
     return rivals(
-        case.knowledge, tuple(infection), case.current("oxygen-saturation"),
-        case.newest("spo2-limit"), tuple(signs), lung_injury,
+        case.knowledge,
+        tuple(infection),
+        case.current("oxygen-saturation"),
+        case.newest("spo2-limit"),
+        tuple(signs),
+        lung_injury,
         case.diagnosis("interstitial-lung-disease", "pulmonary-embolism", "pleural-effusion"),
-        case.current("tsh"), high_calcium(case),
+        case.current("tsh"),
+        high_calcium(case),
         (brain, *pressure) if brain is not None and pressure else (),
     )
 

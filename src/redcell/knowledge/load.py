@@ -357,9 +357,7 @@ def _site_settings(data: object, problems: list[str]) -> dict[str, float]:
     return settings
 
 
-def _drug_changes(
-    data: object, base: Knowledge, problems: list[str]
-) -> dict[str, dict[str, Any]]:
+def _drug_changes(data: object, base: Knowledge, problems: list[str]) -> dict[str, dict[str, Any]]:
     changes: dict[str, dict[str, Any]] = {}
     for slug, change in (data if isinstance(data, dict) else {}).items():
         days = change.get("count_interval_days") if isinstance(change, dict) else None

@@ -134,9 +134,24 @@ def _filled(steps: Steps, number: Numbering) -> Json:
 
 
 KEYS = (
-    "schema", "at", "patient", "urgency", "anemia", "causes", "not_assessed", "symptoms",
-    "red_flags", "transfusion", "alternatives", "monitoring", "self_care", "education",
-    "conversation", "forecast", "findings", "warnings",
+    "schema",
+    "at",
+    "patient",
+    "urgency",
+    "anemia",
+    "causes",
+    "not_assessed",
+    "symptoms",
+    "red_flags",
+    "transfusion",
+    "alternatives",
+    "monitoring",
+    "self_care",
+    "education",
+    "conversation",
+    "forecast",
+    "findings",
+    "warnings",
 )
 
 
@@ -340,8 +355,12 @@ def conversation_text(steps: Steps, topic: str, speech: Speech) -> str:
         "due": due.isoformat() if due else "not set",
         "unconfirmed": speech.show(steps.symptoms.unconfirmed),
         "flags": " ".join(speech.statement(f) for f in steps.flags.flags),
-        "drugs": ", ".join(speech.drug(o) for x in steps.alternatives.options
-                           if x.name == "dose-change" for o in x.names),
+        "drugs": ", ".join(
+            speech.drug(o)
+            for x in steps.alternatives.options
+            if x.name == "dose-change"
+            for o in x.names
+        ),
     }
     said = speech.sentence("conversation", topic, **values)
     vitals = steps.case.current("heart-rate") or steps.case.current("systolic")

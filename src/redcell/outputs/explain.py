@@ -16,9 +16,7 @@ def explain(steps: Steps, name: str) -> list[str]:
     """One tree for each finding that `name` names: a rule id, a rule's name, or `f3`."""
     speech = Speech(steps.case.knowledge)
     wanted = _named(steps, name)
-    return [
-        "\n".join([speech.statement(f), *why(f), *_sources(steps, f)]) for f in wanted
-    ]
+    return ["\n".join([speech.statement(f), *why(f), *_sources(steps, f)]) for f in wanted]
 
 
 def _named(steps: Steps, name: str) -> list[Finding[Any]]:

@@ -13,13 +13,31 @@ from redcell.record.record import SetAside
 from redcell.rule import Finding
 
 CODES = (
-    "ambiguous-drug", "unmapped-drug", "unmapped-code", "unit-not-understood", "implausible-value",
-    "delta-check-failed", "parallel-cell-line-shift", "hematocrit-hemoglobin-mismatch",
-    "preliminary-result", "entered-in-error-ignored", "corrected-result-used", "stale-hemoglobin",
-    "no-hemoglobin", "symptoms-not-recorded", "cardiovascular-history-unknown",
-    "transfusion-history-unknown", "weight-missing", "height-missing", "conflicting-records",
-    "naive-time-assumed-utc", "future-data-ignored", "post-transfusion-distortion",
-    "site-mapping-unknown", "foreign-patient-ignored", "code-display-mismatch",
+    "ambiguous-drug",
+    "unmapped-drug",
+    "unmapped-code",
+    "unit-not-understood",
+    "implausible-value",
+    "delta-check-failed",
+    "parallel-cell-line-shift",
+    "hematocrit-hemoglobin-mismatch",
+    "preliminary-result",
+    "entered-in-error-ignored",
+    "corrected-result-used",
+    "stale-hemoglobin",
+    "no-hemoglobin",
+    "symptoms-not-recorded",
+    "cardiovascular-history-unknown",
+    "transfusion-history-unknown",
+    "weight-missing",
+    "height-missing",
+    "conflicting-records",
+    "naive-time-assumed-utc",
+    "future-data-ignored",
+    "post-transfusion-distortion",
+    "site-mapping-unknown",
+    "foreign-patient-ignored",
+    "code-display-mismatch",
     "large-hemoglobin-fall",
 )
 
@@ -62,7 +80,11 @@ def _from_findings(steps: Steps, speech: Speech) -> list[Warning_]:
     case, survey = steps.case, steps.survey
     hemoglobin, delta = case.hemoglobin, survey.delta
     decision = steps.transfusion.verdict
-    heart = [p.evidence for p in steps.transfusion.precautions if p.code == "cardiovascular-history-unknown"]
+    heart = [
+        p.evidence
+        for p in steps.transfusion.precautions
+        if p.code == "cardiovascular-history-unknown"
+    ]
     wanted: tuple[tuple[str, object, tuple[Finding[Any], ...]], ...] = (
         ("delta-check-failed", delta.value.failed, (delta,)),
         ("parallel-cell-line-shift", delta.value.parallel, (delta,)),

@@ -35,12 +35,23 @@ from redcell.record.transfusions import units_given
 from redcell.rule import Finding, Unassessed, rule
 
 Advice = Literal[
-    "recommended", "may-be-considered", "not-expected-to-help", "not-eligible",
-    "contraindicated", "insufficient-data",
+    "recommended",
+    "may-be-considered",
+    "not-expected-to-help",
+    "not-eligible",
+    "contraindicated",
+    "insufficient-data",
 ]
 
 OPTIONS = (
-    "oral-iron", "iv-iron", "diet", "vitamin-b12", "folate", "esa", "dose-change", "treat-cause",
+    "oral-iron",
+    "iv-iron",
+    "diet",
+    "vitamin-b12",
+    "folate",
+    "esa",
+    "dose-change",
+    "treat-cause",
 )
 
 
@@ -295,7 +306,9 @@ def weigh_options(
     antifolates = tuple(t for s, t in case.cancer_drugs.items() if s in ANTIFOLATE_CONFLICT)
     iron = stores.iron
     dose, dose_names = _dose_change(case, survey, blood, flags, causes)
-    cause_counsel = treat_cause(k, _candidates(case, causes), _treatable_flags(case, flags, transfusion))
+    cause_counsel = treat_cause(
+        k, _candidates(case, causes), _treatable_flags(case, flags, transfusion)
+    )
     options = (
         Option("oral-iron", oral_iron(k, iron, drug_leads, case.above("crp"))),
         Option("iv-iron", iv_iron(k, iron, drug_leads, infection)),
@@ -338,19 +351,26 @@ def _esa(
         "venous-thromboembolism", k.value("alternatives.clot_days"), undated=True
     )
     return esa(
-        k, case.at, case.hemoglobin, chemotherapy, intent, _planned_until(case, chemotherapy), clot,
-        case.denied("venous-thromboembolism") or _old_clot(case), high,
+        k,
+        case.at,
+        case.hemoglobin,
+        chemotherapy,
+        intent,
+        _planned_until(case, chemotherapy),
+        clot,
+        case.denied("venous-thromboembolism") or _old_clot(case),
+        high,
         case.newest("systolic") is not None and case.newest("diastolic") is not None,
         case.current("ferritin") is not None and case.current("tsat") is not None,
-        _grounds(case, transfusion), _esa_notes(case, survey, chemotherapy), _esa_disagreements(case),
+        _grounds(case, transfusion),
+        _esa_notes(case, survey, chemotherapy),
+        _esa_disagreements(case),
     )
 
 
 def _old_clot(case: Case) -> Diagnosis | None:
     """A clot on record that is older than the window: the history is known."""
-    return next(
-        (d for d in case.record.diagnoses if d.meaning == "venous-thromboembolism"), None
-    )
+    return next((d for d in case.record.diagnoses if d.meaning == "venous-thromboembolism"), None)
 
 
 def _high_pressure(case: Case) -> tuple[Measured, ...]:
@@ -417,14 +437,14 @@ def _dose_change(
     k = case.knowledge
     leading = causes.leading
     lung = [f for f in flags.fired("S-R7") if "lung_drug" in f.value.clauses]
-    label = tuple(t for s, t in case.cancer_drugs.items() if s in k.file("alternatives")["label"]["drugs"])
+    label = tuple(
+        t for s, t in case.cancer_drugs.items() if s in k.file("alternatives")["label"]["drugs"]
+    )
     destroying: tuple[Treatment, ...] = ()
     if blood.hemolysis.value.met and causes.among_top_two(IMMUNE):
         destroying += case.of_class(CHECKPOINT)
     if blood.microangiopathy.value and causes.among_top_two(FRAGMENTATION):
-        destroying += tuple(
-            t for s, t in case.cancer_drugs.items() if k.drugs[s].microangiopathy
-        )
+        destroying += tuple(t for s, t in case.cancer_drugs.items() if k.drugs[s].microangiopathy)
     top = [a.drug for a in causes.top_two if a.drug is not None and _suppressing(case, a)]
     leads = leading is not None and _suppressing(case, leading)
     lung_names = [t.drug for f in lung for t in f.inputs["lung_drugs"]]
@@ -472,9 +492,7 @@ def _candidates(case: Case, causes: Causes) -> tuple[tuple[str, float, float], .
     return tuple(found)
 
 
-def _treatable_flags(
-    case: Case, flags: RedFlags, transfusion: TransfusionPlan
-) -> tuple[str, ...]:
+def _treatable_flags(case: Case, flags: RedFlags, transfusion: TransfusionPlan) -> tuple[str, ...]:
     claims = {
         "flag_sepsis": bool(flags.fired("S-R3")) or case.diagnosis("sepsis"),
         "flag_lung": flags.fired("S-R7"),

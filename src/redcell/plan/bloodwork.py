@@ -35,8 +35,12 @@ class Monitoring(Struct, frozen=True):
     by_grade: Finding[int | None]
 
 
-@rule("O13a", default="monitoring.default_interval", cytotoxic="monitoring.cytotoxic_interval",
-      esa_days="monitoring.esa_interval")
+@rule(
+    "O13a",
+    default="monitoring.default_interval",
+    cytotoxic="monitoring.cytotoxic_interval",
+    esa_days="monitoring.esa_interval",
+)
 def by_regimen(
     drug_intervals: tuple[tuple[Treatment, int | None], ...],
     esa: tuple[Treatment, ...],
@@ -63,11 +67,18 @@ def marrow_field(share: Finding[MarrowShare], *, least: Cited) -> bool:
     return share.value.any_dose >= least.value
 
 
-@rule("O14", low="urgency.hemoglobin_low", very_low="urgency.hemoglobin_very_low",
-      grade3="monitoring.grade3_interval", low_days="monitoring.low_interval",
-      very_low_days="monitoring.very_low_interval", grade2="monitoring.grade2_interval",
-      falling_days="monitoring.falling_interval", falling_below="monitoring.falling_below",
-      falling="monitoring.falling_slope")
+@rule(
+    "O14",
+    low="urgency.hemoglobin_low",
+    very_low="urgency.hemoglobin_very_low",
+    grade3="monitoring.grade3_interval",
+    low_days="monitoring.low_interval",
+    very_low_days="monitoring.very_low_interval",
+    grade2="monitoring.grade2_interval",
+    falling_days="monitoring.falling_interval",
+    falling_below="monitoring.falling_below",
+    falling="monitoring.falling_slope",
+)
 def by_grade(
     hemoglobin: Measured | None,
     grade: Finding[int | None],
@@ -104,8 +115,13 @@ GRADE_2 = 2
 GRADE_3 = 3
 
 
-@rule("O14", very_low="urgency.hemoglobin_very_low", soon="monitoring.after_very_low",
-      later="monitoring.after_transfusion", repeat="monitoring.repeat_interval")
+@rule(
+    "O14",
+    very_low="urgency.hemoglobin_very_low",
+    soon="monitoring.after_very_low",
+    later="monitoring.after_transfusion",
+    repeat="monitoring.repeat_interval",
+)
 def due(
     as_of: Moment,
     hemoglobin: Measured | None,
@@ -137,8 +153,12 @@ def due(
     return Due(hemoglobin.time.day + timedelta(days=regimen.value), regimen.value, ("O13a",))
 
 
-@rule("O16", short="monitoring.short_interval", grace="monitoring.grace_short",
-      long_grace="monitoring.grace_long")
+@rule(
+    "O16",
+    short="monitoring.short_interval",
+    grace="monitoring.grace_short",
+    long_grace="monitoring.grace_long",
+)
 def overdue(
     as_of: Moment,
     next_count: Finding[Due],
@@ -170,7 +190,11 @@ def schedule(case: Case, survey: Surveillance, fields: Irradiation) -> Monitorin
         for slug, t in case.cancer_drugs.items()
     )
     regimen = by_regimen(
-        k, intervals, case.contributors("esa"), field, int(k.value("monitoring.radiotherapy_interval"))
+        k,
+        intervals,
+        case.contributors("esa"),
+        field,
+        int(k.value("monitoring.radiotherapy_interval")),
     )
     grade = by_grade(k, case.hemoglobin, survey.grade, survey.trend, field)
     next_count = due(

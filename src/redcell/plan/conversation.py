@@ -102,7 +102,11 @@ def topics(
         (
             "ask-bleeding",
             delta.value.failed or survey.fall.value or bleeding,
-            tuple(f for f in (delta, survey.fall) if f is survey.fall and f.value or f is delta and delta.value.failed)
+            tuple(
+                f
+                for f in (delta, survey.fall)
+                if (f is survey.fall and f.value) or (f is delta and delta.value.failed)
+            )
             + bleeding_evidence,
         ),
         ("wait-for-result", _preliminary(case), (survey.status,)),

@@ -29,7 +29,9 @@ def saves_energy(tired: tuple[Answer, ...], anemic: bool) -> bool:
     return bool(tired) or anemic
 
 
-@rule("F6", full="fatigue.full_activity", light="fatigue.light_activity", none="fatigue.no_activity")
+@rule(
+    "F6", full="fatigue.full_activity", light="fatigue.light_activity", none="fatigue.no_activity"
+)
 def activity(
     hemoglobin: Measured | None,
     symptoms: tuple[Answer, ...],

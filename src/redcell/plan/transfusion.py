@@ -102,7 +102,12 @@ def emergency(
 
 @rule("T18", weeks="transfusion.prognosis_weeks", ecog4="transfusion.ecog_end")
 def last_weeks(
-    weeks_left: float | None, performance: Measured | None, hospice: object, *, weeks: Cited, ecog4: Cited
+    weeks_left: float | None,
+    performance: Measured | None,
+    hospice: object,
+    *,
+    weeks: Cited,
+    ecog4: Cited,
 ) -> bool:
     """Expected last weeks of life, bedbound, or in hospice care: goals of care come first?"""
     short = weeks_left is not None and weeks_left < weeks.value
@@ -110,9 +115,14 @@ def last_weeks(
     return short or bedbound or hospice is not None
 
 
-@rule("T24a", egfr_low="transfusion.overload_egfr", light="transfusion.overload_weight",
-      albumin_low="transfusion.overload_albumin", hb="transfusion.overload_hemoglobin",
-      old="transfusion.overload_age")
+@rule(
+    "T24a",
+    egfr_low="transfusion.overload_egfr",
+    light="transfusion.overload_weight",
+    albumin_low="transfusion.overload_albumin",
+    hb="transfusion.overload_hemoglobin",
+    old="transfusion.overload_age",
+)
 def overload_risk(
     heart: Diagnosis | Measured | None,
     egfr: Finding[float | None],
@@ -177,9 +187,14 @@ def moderate_with_symptoms(
     return bool(breath_heart) or (hemoglobin.value < fatigue_below.value and bool(tired))
 
 
-@rule("T10", very_low="urgency.hemoglobin_very_low", low="urgency.hemoglobin_low",
-      restrictive="transfusion.target_restrictive", symptomatic="transfusion.target_symptomatic",
-      threshold="transfusion.restrictive_hb")
+@rule(
+    "T10",
+    very_low="urgency.hemoglobin_very_low",
+    low="urgency.hemoglobin_low",
+    restrictive="transfusion.target_restrictive",
+    symptomatic="transfusion.target_symptomatic",
+    threshold="transfusion.restrictive_hb",
+)
 def decide(
     refused: Finding[bool],
     suspect: Finding[bool],
@@ -264,11 +279,18 @@ def units(
     return 2 if hemoglobin.value < very_low.value and heavy and short else 1
 
 
-@rule("T17", content="transfusion.unit_hemoglobin_low", women="transfusion.nadler_women",
-      men="transfusion.nadler_men", volume="transfusion.unit_volume_l",
-      dose="transfusion.ml_per_kg", unit_ml="transfusion.unit_volume_ml",
-      usual="transfusion.observed_outpatients", least="transfusion.least_rise",
-      enough="transfusion.own_rises_needed")
+@rule(
+    "T17",
+    content="transfusion.unit_hemoglobin_low",
+    women="transfusion.nadler_women",
+    men="transfusion.nadler_men",
+    volume="transfusion.unit_volume_l",
+    dose="transfusion.ml_per_kg",
+    unit_ml="transfusion.unit_volume_ml",
+    usual="transfusion.observed_outpatients",
+    least="transfusion.least_rise",
+    enough="transfusion.own_rises_needed",
+)
 def expected_rise(
     weight: Measured | None,
     height: Measured | None,
@@ -324,14 +346,25 @@ def plan_transfusion(
     hemoglobin = case.hemoglobin
     refusal = declined(k, _refusal(case))
     pathway = emergency(
-        k, flags.at("S-R4", EMERGENCY), flags.unstable, hemoglobin, survey.fall, _coronary(case),
+        k,
+        flags.at("S-R4", EMERGENCY),
+        flags.unstable,
+        hemoglobin,
+        survey.fall,
+        _coronary(case),
         tuple(f for r in ("M8", "S-R27", "W-a") if (f := flags.at(r, EMERGENCY)) is not None),
     )
     end_of_life = last_weeks(k, weeks_left(case), case.current("ecog"), hospice(case))
     verdict = _verdict(case, survey, flags, symptoms, causes, refusal, pathway, end_of_life)
     risk = overload_risk(
-        k, case.diagnosis("heart-failure") or weak_heart(case), survey.egfr, case.current("weight"),
-        case.current("albumin"), _fluid(case), hemoglobin, case.record.patient.age_years(case.at),
+        k,
+        case.diagnosis("heart-failure") or weak_heart(case),
+        survey.egfr,
+        case.current("weight"),
+        case.current("albumin"),
+        _fluid(case),
+        hemoglobin,
+        case.record.patient.age_years(case.at),
     )
     rise = expected_rise(
         k, case.current("weight"), case.current("height"), case.record.patient.sex, own_rises(case)
@@ -354,7 +387,7 @@ def plan_transfusion(
         history_unknown=not history_known,
     )
     found = _precautions(case, survey, blood, flags, stores, plan, heart_history_known)
-    from msgspec.structs import replace  # noqa: PLC0415
+    from msgspec.structs import replace
 
     return replace(plan, precautions=found)
 
@@ -387,9 +420,20 @@ def _verdict(
         risky = low_with_risk(k, hemoglobin, standing + bad)
         moderate = moderate_with_symptoms(k, hemoglobin, breath_heart, tired, symptoms.rivals)
     return decide(
-        k, refusal, flags.specimen_suspect, pathway, case.diagnosis("sickle-cell-disease"),
-        hemoglobin, case.transfusion_since_count, survey.delta.value.failed, end_of_life,
-        survey.stale, replacing, risky, moderate, heart is not None and bool(breath_heart),
+        k,
+        refusal,
+        flags.specimen_suspect,
+        pathway,
+        case.diagnosis("sickle-cell-disease"),
+        hemoglobin,
+        case.transfusion_since_count,
+        survey.delta.value.failed,
+        end_of_life,
+        survey.stale,
+        replacing,
+        risky,
+        moderate,
+        heart is not None and bool(breath_heart),
     )
 
 
@@ -427,7 +471,9 @@ def weeks_left(case: Case) -> float | None:
         if prognosis.until is not None:
             weeks.append(days_between(case.at, prognosis.until) / per_week)
         elif prognosis.weeks is not None:
-            since = days_between(prognosis.recorded, case.at) / per_week if prognosis.recorded else 0.0
+            since = (
+                days_between(prognosis.recorded, case.at) / per_week if prognosis.recorded else 0.0
+            )
             weeks.append(prognosis.weeks - since)
     return min(weeks, default=None)
 
@@ -453,12 +499,14 @@ def own_rises(case: Case) -> tuple[float, ...]:
         if not within(transfusion.start, case.at, number("transfusion.own_rise_window")):
             continue
         before = [
-            c for c in counts
+            c
+            for c in counts
             if c.time <= transfusion.start
             and days_between(c.time, transfusion.start) <= number("transfusion.count_before")
         ]
         after = [
-            c for c in counts
+            c
+            for c in counts
             if number("transfusion.count_after_least")
             <= days_between(transfusion.end, c.time)
             <= number("transfusion.count_after")
@@ -466,7 +514,8 @@ def own_rises(case: Case) -> tuple[float, ...]:
         if not before or not after or not transfusion.units:
             continue
         between = any(
-            j != i and before[-1].time < other.start < after[0].time for j, other in enumerate(given)
+            j != i and before[-1].time < other.start < after[0].time
+            for j, other in enumerate(given)
         )
         if not between:
             rises.append((after[0].value - before[-1].value) / transfusion.units)
@@ -481,7 +530,9 @@ def _hours(case: Case, count: int, *, slow: bool) -> tuple[Range, Range]:
 
 
 @rule("T36")
-def count_first(old: Finding[bool], preliminary: bool, transfused_since: Transfusion | None) -> bool:
+def count_first(
+    old: Finding[bool], preliminary: bool, transfused_since: Transfusion | None
+) -> bool:
     """Is another count needed before anyone gives blood?"""
     return old.value or preliminary or transfused_since is not None
 

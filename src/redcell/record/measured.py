@@ -60,7 +60,6 @@ class Coded(Struct, frozen=True):
 Result = Measured | Coded
 
 
-
 def said(result: Result) -> float | str:
     """What the result says, for comparing two of them."""
     return result.value if isinstance(result, Measured) else result.answer

@@ -77,8 +77,7 @@ class Treatment(Struct, frozen=True):
     def exposed_between(self, start: Moment, end: Moment) -> bool:
         """Was there a dose, or a running exposure, in the closed interval?"""
         return any(
-            days_between(start, i.end) >= 0
-            and (i.start is None or days_between(i.start, end) >= 0)
+            days_between(start, i.end) >= 0 and (i.start is None or days_between(i.start, end) >= 0)
             for i in self.intervals
         )
 

@@ -23,7 +23,9 @@ GZIP = b"\x1f\x8b"
 SUFFIXES = (".json", ".ndjson", ".jsonl", ".hl7", ".csv", ".tsv", ".txt", ".gz")
 
 
-def read(source: str | Path, *, patient: str | None = None, base: Knowledge | None = None) -> Record:
+def read(
+    source: str | Path, *, patient: str | None = None, base: Knowledge | None = None
+) -> Record:
     """One patient's record.
 
     Args:
@@ -40,11 +42,11 @@ def read(source: str | Path, *, patient: str | None = None, base: Knowledge | No
     known = base or knowledge()
     files = list(_files(source))
     if files and all(_is_hl7(data) for _, data in files):
-        from redcell.sources.hl7v2 import read_messages  # noqa: PLC0415  (loads on use)
+        from redcell.sources.hl7v2 import read_messages
 
         return read_messages(files, terms(known), patient)
     if files and all(_is_csv(name, data) for name, data in files):
-        from redcell.sources.csv_labs import read_tables  # noqa: PLC0415  (loads on use)
+        from redcell.sources.csv_labs import read_tables
 
         return read_tables(files, terms(known), patient)
     return _read_fhir(files, known, patient)
@@ -135,7 +137,9 @@ def _files(source: str | Path) -> Iterator[tuple[str, bytes]]:
 def _load(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UnreadableSourceError(f"{path}: larger than 1 GB; use redcell cohort for many patients.")
+            raise UnreadableSourceError(
+                f"{path}: larger than 1 GB; use redcell cohort for many patients."
+            )
         return _unpack(str(path), path.read_bytes())
     except FileNotFoundError as error:
         raise UnreadableSourceError(

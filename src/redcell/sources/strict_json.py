@@ -116,7 +116,7 @@ def _check_numbers(data: bytes) -> None:
 
 def duplicate_key(data: bytes) -> str | None:
     """The first key that one object gives twice, by an exact scan."""
-    import json  # noqa: PLC0415  (only for the rare exact scan)
+    import json
 
     found: list[str] = []
 

@@ -15,7 +15,9 @@ from redcell.quantity import convert, factor, half_up
 
 PUNCTUATION = re.compile(r"[^a-z0-9%+ ]+")
 BLANKS = re.compile(r"\s+")
-LEVEL = re.compile(r"\b([CTL])\s?(\d{1,2})(?:\s*(?:-|–|to|through)\s*([CTL])?\s?(\d{1,2}))?\b", re.I)
+LEVEL = re.compile(
+    r"\b([CTL])\s?(\d{1,2})(?:\s*(?:-|–|to|through)\s*([CTL])?\s?(\d{1,2}))?\b", re.I
+)
 SPINE = {"C": "cervical-spine", "T": "thoracic-spine", "L": "lumbar-spine"}
 HER2 = ("trastuzumab", "trastuzumab-emtansine", "trastuzumab-deruxtecan", "ambiguous-her2-agent")
 
@@ -356,8 +358,14 @@ class Terms:
         words = self.knowledge.file("conditions")["words"]
         for text in concept.words:
             lowered = f" {normal(text)} "
-            negated = any(f" {normal(w)} " in lowered for w in (*words["negation"]["before"], *words["negation"]["after"]))
-            past = any(f" {normal(w)} " in lowered for w in (*words["past"]["before"], *words["past"]["after"]))
+            negated = any(
+                f" {normal(w)} " in lowered
+                for w in (*words["negation"]["before"], *words["negation"]["after"])
+            )
+            past = any(
+                f" {normal(w)} " in lowered
+                for w in (*words["past"]["before"], *words["past"]["after"])
+            )
             if negated:
                 continue
             found = [

@@ -17,12 +17,12 @@ from redcell.sources.fhir.resources import (
     CodeableConcept,
     Condition,
     Consent,
+    Item,
     Provision,
     QuestionnaireResponse,
     RiskAssessment,
 )
 from redcell.sources.fhir.resources import Goal as FhirGoal
-from redcell.sources.fhir.resources import Item
 from redcell.sources.terms import Code, Concept
 
 ACTIVE = ("active", "recurrence", "relapse")
@@ -174,7 +174,9 @@ def read_risk(reading: Reading, where: Located, r: RiskAssessment) -> None:
         return
     for prediction in r.prediction:
         outcome = prediction.outcome
-        if outcome is None or not (outcome.has(DEATH) or re.search(r"\bdeath\b|\bdying\b", outcome.words)):
+        if outcome is None or not (
+            outcome.has(DEATH) or re.search(r"\bdeath\b|\bdying\b", outcome.words)
+        ):
             continue
         _, until = reading.span(where, prediction.whenPeriod)
         if until is not None:
@@ -200,7 +202,9 @@ def read_impression(reading: Reading, where: Located, c: ClinicalImpression) -> 
         if not match[2] and unit == "day":
             weeks = PER_WEEK["day"]
         reading.add(
-            Prognosis(where.reference, reading.when(where, c.effectiveDateTime, c.date), weeks=weeks)
+            Prognosis(
+                where.reference, reading.when(where, c.effectiveDateTime, c.date), weeks=weeks
+            )
         )
 
 
@@ -208,7 +212,12 @@ def read_care(reading: Reading, where: Located, r: CareResource) -> None:
     """Active hospice care, wherever it is named."""
     if r.status not in ("active", "in-progress", "arrived", "onleave"):
         return
-    concepts = [*r.type, *r.category, *([r.code] if r.code else []), *([r.serviceType] if r.serviceType else [])]
+    concepts = [
+        *r.type,
+        *r.category,
+        *([r.code] if r.code else []),
+        *([r.serviceType] if r.serviceType else []),
+    ]
     named = any(c.has(HOSPICE) or "hospice" in c.words for c in concepts)
     if named or "hospice" in r.name.lower():
         start, _ = reading.span(where, r.period)
@@ -246,8 +255,11 @@ def read_questionnaire(reading: Reading, where: Located, q: QuestionnaireRespons
             if coding is not None:
                 codeable = CodeableConcept(coding=[coding], text=coding.display)
             value = Value(
-                Concept(), codeable=codeable, text=reply.valueString,
-                integer=reply.valueInteger, boolean=reply.valueBoolean,
+                Concept(),
+                codeable=codeable,
+                text=reply.valueString,
+                integer=reply.valueInteger,
+                boolean=reply.valueBoolean,
             )
             grade, answered = symptom_grade(reading, value)
             if answered:

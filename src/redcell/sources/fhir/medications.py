@@ -36,7 +36,9 @@ def read_administration(reading: Reading, where: Located, m: MedicationAdministr
     concepts = _concepts(reading, m)
     start, end = reading.span(where, m.effectivePeriod)
     start = start or reading.when(where, m.effectiveDateTime)
-    given = m.status in ("completed", "in-progress") or (m.status == "stopped" and start is not None)
+    given = m.status in ("completed", "in-progress") or (
+        m.status == "stopped" and start is not None
+    )
     if m.status == "stopped" and start is not None and end is not None and end <= start:
         given = False
     if _entered_in_error(reading, where, m.status):
@@ -54,8 +56,15 @@ def read_administration(reading: Reading, where: Located, m: MedicationAdministr
         cycle, day = _cycle(m, [dosage] if dosage else [])
         reading.add(
             DrugRecord(
-                drug, "administration", where.reference, start, start, given=given,
-                intent=_intent(m), cycle=cycle, cycle_day=day,
+                drug,
+                "administration",
+                where.reference,
+                start,
+                start,
+                given=given,
+                intent=_intent(m),
+                cycle=cycle,
+                cycle_day=day,
                 amount=_amount(dosage.dose if dosage else None),
             )
         )
@@ -89,11 +98,18 @@ def read_statement(reading: Reading, where: Located, m: MedicationStatement) -> 
         cycle, day = _cycle(m, m.dosage)
         reading.add(
             DrugRecord(
-                drug, "statement", where.reference, start, end,
+                drug,
+                "statement",
+                where.reference,
+                start,
+                end,
                 ongoing=m.status == "active",
                 given=m.status != "not-taken",
                 hold=m.status == "on-hold",
-                intent=_intent(m), cycle=cycle, cycle_day=day, amount=_dosage_amount(m.dosage),
+                intent=_intent(m),
+                cycle=cycle,
+                cycle_day=day,
+                amount=_dosage_amount(m.dosage),
             )
         )
 
@@ -120,10 +136,19 @@ def read_request(reading: Reading, where: Located, m: MedicationRequest) -> None
         cycle, day = _cycle(m, m.dosageInstruction)
         reading.add(
             DrugRecord(
-                drug, "request", where.reference, start, end,
-                ongoing=active, given=m.status != "cancelled", hold=m.status == "on-hold",
-                planned_until=end if active else None, intent=_intent(m), cycle=cycle,
-                cycle_day=day, amount=_dosage_amount(m.dosageInstruction),
+                drug,
+                "request",
+                where.reference,
+                start,
+                end,
+                ongoing=active,
+                given=m.status != "cancelled",
+                hold=m.status == "on-hold",
+                planned_until=end if active else None,
+                intent=_intent(m),
+                cycle=cycle,
+                cycle_day=day,
+                amount=_dosage_amount(m.dosageInstruction),
             )
         )
 
@@ -140,7 +165,12 @@ def read_dispense(reading: Reading, where: Located, m: MedicationDispense) -> No
     for drug in drugs_of(reading, where, _concepts(reading, m)):
         reading.add(
             DrugRecord(
-                drug, "dispense", where.reference, start, start.plus(supply), ongoing=True,
+                drug,
+                "dispense",
+                where.reference,
+                start,
+                start.plus(supply),
+                ongoing=True,
                 intent=_intent(m),
             )
         )
@@ -152,7 +182,11 @@ def read_care_plan(reading: Reading, where: Located, plan: CarePlan) -> None:
         return
     for activity in plan.activity:
         detail = activity.detail
-        if detail is None or detail.scheduledPeriod is None or detail.status in ("cancelled", "stopped"):
+        if (
+            detail is None
+            or detail.scheduledPeriod is None
+            or detail.status in ("cancelled", "stopped")
+        ):
             continue
         _, until = reading.span(where, detail.scheduledPeriod)
         concept = detail.productCodeableConcept or detail.code or CodeableConcept()

@@ -60,29 +60,48 @@ def read_observation(reading: Reading, where: Located, o: Observation) -> None:
         reading.set_aside("entered-in-error-ignored", where, text)
         return
     if o.status not in USED:
-        reading.set_aside("status-not-understood", where, f"status {o.status!r} is not one that counts.")
+        reading.set_aside(
+            "status-not-understood", where, f"status {o.status!r} is not one that counts."
+        )
         return
     time = clinical_time(reading, where, o)
     if time is None:
         reading.set_aside("time-missing", where, "it has no clinical time; it was not used.")
         return
     if o.status in ("amended", "corrected"):
-        reading.set_aside("corrected-result-used", where, f"{o.code.label}: a corrected result was used.")
+        reading.set_aside(
+            "corrected-result-used", where, f"{o.code.label}: a corrected result was used."
+        )
     stamp = Stamp(
-        time, where.reference, cast(Status, o.status), reading.when(where, o.issued),
-        o.meta.versionId or o.meta.lastUpdated, " ".join(n.text for n in o.note),
+        time,
+        where.reference,
+        cast(Status, o.status),
+        reading.when(where, o.issued),
+        o.meta.versionId or o.meta.lastUpdated,
+        " ".join(n.text for n in o.note),
     )
     if _total_units(reading, o, stamp):
         return
     own = Value(
-        o.code.concept, o.valueQuantity, o.valueCodeableConcept, o.valueString, o.valueInteger,
-        o.valueBoolean, o.dataAbsentReason is not None, o.referenceRange,
+        o.code.concept,
+        o.valueQuantity,
+        o.valueCodeableConcept,
+        o.valueString,
+        o.valueInteger,
+        o.valueBoolean,
+        o.dataAbsentReason is not None,
+        o.referenceRange,
     )
     known = _read(reading, where, o, own, stamp)
     for part in o.component:
         inner = Value(
-            part.code.concept, part.valueQuantity, part.valueCodeableConcept, part.valueString,
-            part.valueInteger, part.valueBoolean, part.dataAbsentReason is not None,
+            part.code.concept,
+            part.valueQuantity,
+            part.valueCodeableConcept,
+            part.valueString,
+            part.valueInteger,
+            part.valueBoolean,
+            part.dataAbsentReason is not None,
             part.referenceRange,
         )
         if reading.terms.analyte(inner.concept) is not None or _panel(reading, o):
@@ -153,15 +172,27 @@ def _laboratory(
         _percent(reading, "hypersegmented", read, stamp)
         return True
     if slug == "cigarettes-per-day":
-        slug, read = "packs-per-day", read / reading.knowledge.file("analytes")["smoking"]["pack"]["value"]
+        slug, read = (
+            "packs-per-day",
+            read / reading.knowledge.file("analytes")["smoking"]["pack"]["value"],
+        )
         analyte = reading.knowledge.analytes[slug]
     note = " ".join(x for x in (stamp.note, o.method.label if o.method else "") if x)
     reading.add(
         Measured(
-            analyte=slug, value=read, ucum=analyte.unit, time=stamp.time,
-            reference=stamp.reference, status=stamp.status, comparator=quantity.comparator,
-            low=low, high=high, issued=stamp.issued, version=stamp.version,
-            original=f"{quantity.value:g} {quantity.sent_unit}", note=note,
+            analyte=slug,
+            value=read,
+            ucum=analyte.unit,
+            time=stamp.time,
+            reference=stamp.reference,
+            status=stamp.status,
+            comparator=quantity.comparator,
+            low=low,
+            high=high,
+            issued=stamp.issued,
+            version=stamp.version,
+            original=f"{quantity.value:g} {quantity.sent_unit}",
+            note=note,
         )
     )
     return True
@@ -231,7 +262,9 @@ def _coded(reading: Reading, slug: str, kind: str, value: Value, stamp: Stamp) -
     answer = _answer(reading, slug, kind, value)
     if answer:
         reading.add(
-            Coded(slug, answer, stamp.time, stamp.reference, stamp.status, stamp.issued, stamp.version)
+            Coded(
+                slug, answer, stamp.time, stamp.reference, stamp.status, stamp.issued, stamp.version
+            )
         )
 
 
@@ -260,7 +293,10 @@ def _answer(reading: Reading, slug: str, kind: str, value: Value) -> str:
         return "present" if coded or "pregnant" in words else "absent" if words else ""
     positive, negative = ("positive", "negative") if kind == "coded" else ("present", "absent")
     for name, means in (
-        ("absent", negative), ("negative", negative), ("present", positive), ("positive", positive),
+        ("absent", negative),
+        ("negative", negative),
+        ("present", positive),
+        ("positive", positive),
     ):
         table = answers[name]
         if any(c.code in table.get("snomed", ()) for c in concept.codes) or any(
@@ -280,8 +316,14 @@ def _ecog(reading: Reading, value: Value, stamp: Stamp) -> None:
     if grade is not None and 0 <= grade <= 5:  # noqa: PLR2004  (the scale itself)
         reading.add(
             Measured(
-                "ecog", float(grade), "{score}", stamp.time, stamp.reference, stamp.status,
-                issued=stamp.issued, version=stamp.version,
+                "ecog",
+                float(grade),
+                "{score}",
+                stamp.time,
+                stamp.reference,
+                stamp.status,
+                issued=stamp.issued,
+                version=stamp.version,
             )
         )
 
@@ -289,11 +331,14 @@ def _ecog(reading: Reading, value: Value, stamp: Stamp) -> None:
 # -- symptoms ----------------------------------------------------------------------------------
 
 
-def _symptom(
-    reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp
-) -> bool:
+def _symptom(reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp) -> bool:
     """Read a symptom report; true when the code or text names a symptom."""
-    if value.quantity is not None and value.quantity.sent_unit not in ("", "1", "{score}", "{grade}"):
+    if value.quantity is not None and value.quantity.sent_unit not in (
+        "",
+        "1",
+        "{score}",
+        "{grade}",
+    ):
         return False
     if value.concept.in_system(LOINC) and not value.concept.in_system(SNOMED):
         return False
@@ -312,9 +357,17 @@ def _symptom(
         name = "dyspnea-at-rest" if circumstance == "at rest" else "dyspnea-exertional"
     reading.add(
         SymptomReport(
-            symptom=name, grade=grade, time=stamp.time, reference=stamp.reference, onset=onset,
-            course=course, circumstance=circumstance, status=stamp.status, issued=stamp.issued,
-            version=stamp.version, note=stamp.note,
+            symptom=name,
+            grade=grade,
+            time=stamp.time,
+            reference=stamp.reference,
+            onset=onset,
+            course=course,
+            circumstance=circumstance,
+            status=stamp.status,
+            issued=stamp.issued,
+            version=stamp.version,
+            note=stamp.note,
         )
     )
     return True
@@ -330,7 +383,11 @@ def symptom_grade(reading: Reading, value: Value) -> tuple[int | None, bool]:
     if number is None and value.quantity is not None and value.quantity.value is not None:
         number = int(value.quantity.value)
     if number is not None:
-        return (number, True) if 0 <= number <= len(("mild", "moderate", "severe", "very")) else (None, True)
+        return (
+            (number, True)
+            if 0 <= number <= len(("mild", "moderate", "severe", "very"))
+            else (None, True)
+        )
     concept = value.codeable.concept if value.codeable else Concept(text=value.text)
     if not concept.words and not concept.codes:
         return None, False

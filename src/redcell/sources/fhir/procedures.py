@@ -15,7 +15,12 @@ from redcell.sources.terms import Concept
 TRANSFUSION_CODES = ("71493000", "116863004", "425513008", "180207008", "36430")
 DOSE_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*(cGy|Gy)\b(?:\s*[x×*]\s*(\d{1,2})\b)?", re.I)
 FRACTIONS_TEXT = re.compile(r"(\d{1,3})\s*(?:fractions|fx|#)", re.I)
-RADIATION_WORDS = ("radiotherapy", "radiation therapy", "external beam radiation", "teleradiotherapy")
+RADIATION_WORDS = (
+    "radiotherapy",
+    "radiation therapy",
+    "external beam radiation",
+    "teleradiotherapy",
+)
 CGY_PER_GY = 100.0
 DONE = ("completed", "in-progress")
 
@@ -58,8 +63,11 @@ def _transfusion(
     units = quantity.value if quantity and quantity.value is not None else None
     reading.add(
         Transfusion(
-            start, end or start, units if units is not None else float(len(products) or 1),
-            where.reference, tuple(c.label for c in p.complication if c.label),
+            start,
+            end or start,
+            units if units is not None else float(len(products) or 1),
+            where.reference,
+            tuple(c.label for c in p.complication if c.label),
             p.outcome.label if p.outcome else "",
         )
     )
@@ -89,10 +97,19 @@ def _radiotherapy(
         for site in p.bodySite:
             fields += _sites(reading, where, site.concept, dose, fractions)
     technique = extension(p, "mcode-radiotherapy-modality-and-technique")
-    shown = [e.valueCodeableConcept.label for e in (technique.extension if technique else []) if e.valueCodeableConcept]
+    shown = [
+        e.valueCodeableConcept.label
+        for e in (technique.extension if technique else [])
+        if e.valueCodeableConcept
+    ]
     reading.add(
-        RadiationCourse(tuple(fields), start, end or start if p.status == "completed" else end,
-                        where.reference, ", ".join(shown))
+        RadiationCourse(
+            tuple(fields),
+            start,
+            end or start if p.status == "completed" else end,
+            where.reference,
+            ", ".join(shown),
+        )
     )
 
 

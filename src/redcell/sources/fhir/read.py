@@ -174,7 +174,9 @@ def read_patient_record(
         if not _belongs(where, names, reading):
             continue
         reader(reading, where, where.resource)
-    patient = _patient(reading, home) if home is not None else Patient(names["id"].rpartition("/")[2])
+    patient = (
+        _patient(reading, home) if home is not None else Patient(names["id"].rpartition("/")[2])
+    )
     reading.counts = counts
     return assemble(patient, reading.facts, reading.aside, sources)
 
@@ -247,9 +249,7 @@ def _belongs(where: Located, names: dict[str, str], reading: Reading) -> bool:
         return True
     owner = where.resource.owner
     if not owner:
-        reading.set_aside(
-            "foreign-patient-ignored", where, "it names no patient; it was left out."
-        )
+        reading.set_aside("foreign-patient-ignored", where, "it names no patient; it was left out.")
         return False
     if owner in (names["id"], names["url"]) or tail(owner) == names["id"]:
         return True
