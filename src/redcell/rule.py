@@ -16,6 +16,9 @@ from redcell.knowledge.load import Cited, Knowledge
 
 T = TypeVar("T")
 
+STEP = 2
+"""Where a module path names the step: `redcell.findings.causes.evidence` is `causes`."""
+
 
 class Unassessed:
     """The answer of a rule that lacks a fact: what it would need. Never read as normal."""
@@ -43,7 +46,8 @@ class RuleSpec:
     def __init__(self, function: Callable[..., object], rule: str, numbers: dict[str, str]) -> None:
         code = function.__code__
         self.rule = rule
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        step = function.__module__.split(".")[STEP]
+        self.name = f"{step}.{function.__name__}"
         self.arguments = code.co_varnames[: code.co_argcount]
         self.numbers = numbers
         self.doc = function.__doc__ or ""
@@ -98,7 +102,9 @@ class Rule(Protocol[T]):
 
     spec: RuleSpec
 
-    def __call__(self, knowledge: Knowledge, /, *facts: Any) -> Finding[T]: ...
+    def __call__(self, knowledge: Knowledge, /, *facts: Any) -> Finding[T]:
+        """The rule's finding for these facts."""
+        ...
 
 
 RULES: dict[str, RuleSpec] = {}
@@ -145,8 +151,7 @@ def references(item: object) -> Iterator[str]:
     reference = getattr(item, "reference", None)
     if isinstance(reference, str) and reference:
         yield reference
-    for more in getattr(item, "references", ()):
-        yield more
+    yield from getattr(item, "references", ())
 
 
 def why(finding: Finding[Any], depth: int = 0) -> Iterator[str]:

@@ -1,126 +1,27 @@
-"""Which analyte, symptom, drug, diagnosis or site a code or a word means."""
+"""The code tables of the knowledge base, indexed for reading."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-
-from msgspec import Struct
 
 from redcell.codes import ATC, ICD10CM, LOINC, OMOP, REDCELL, RXNORM, SNOMED
 from redcell.knowledge.entries import Analyte
 from redcell.knowledge.load import Knowledge
 from redcell.quantity import convert, factor, half_up
-
-PUNCTUATION = re.compile(r"[^a-z0-9%+ ]+")
-BLANKS = re.compile(r"\s+")
-LEVEL = re.compile(
-    r"\b([CTL])\s?(\d{1,2})(?:\s*(?:-|–|to|through)\s*([CTL])?\s?(\d{1,2}))?\b", re.I
+from redcell.sources.terms.concept import Concept, Drugs, Place, SymptomMatch
+from redcell.sources.terms.words import (
+    SPINE,
+    Keywords,
+    icd_match,
+    levels_in,
+    normal,
+    slugify,
+    squeeze,
 )
-SPINE = {"C": "cervical-spine", "T": "thoracic-spine", "L": "lumbar-spine"}
+
 HER2 = ("trastuzumab", "trastuzumab-emtansine", "trastuzumab-deruxtecan", "ambiguous-her2-agent")
-
-
-class Code(Struct, frozen=True):
-    """One coding: system URI, code, display."""
-
-    system: str = ""
-    code: str = ""
-    display: str = ""
-
-
-class Concept(Struct, frozen=True):
-    """Codes and words for one thing."""
-
-    codes: tuple[Code, ...] = ()
-    text: str = ""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The text, then each display."""
-        found = [self.text, *(c.display for c in self.codes)]
-        return tuple(dict.fromkeys(w for w in found if w))
-
-    def in_system(self, system: str) -> tuple[str, ...]:
-        """Codes of one system."""
-        return tuple(c.code for c in self.codes if c.system == system and c.code)
-
-    def __str__(self) -> str:
-        shown = [f"{c.system.rpartition('/')[2]} {c.code}" for c in self.codes if c.code]
-        return " / ".join([*(self.words[:1]), *shown]) or "nothing"
-
-
-class Drugs(Struct, frozen=True):
-    """The drugs that a concept names; `conflict` when code and text name different ones."""
-
-    slugs: tuple[str, ...] = ()
-    conflict: bool = False
-
-
-class SymptomMatch(Struct, frozen=True):
-    """The symptom that a concept names; `mismatch` when its text overruled its code."""
-
-    name: str
-    mismatch: bool = False
-
-
-class Place(Struct, frozen=True):
-    """A radiation site and the part of it in the field."""
-
-    site: str | None
-    segments: tuple[int, ...] = ()
-
-
-def normal(text: str) -> str:
-    """Lower case, without punctuation, single blanks."""
-    return BLANKS.sub(" ", PUNCTUATION.sub(" ", text.lower())).strip()
-
-
-class Keywords:
-    """Finds keywords in text: at a word boundary, the longest first, each consuming its words.
-
-    A keyword of `starts` may go on ("bruis" finds "bruising"); one of `whole` may not.
-    """
-
-    def __init__(
-        self, starts: Iterable[tuple[str, str]], whole: Iterable[tuple[str, str]] = ()
-    ) -> None:
-        self._by_head: dict[str, list[tuple[str, str, bool]]] = {}
-        rows = [(k.lower(), name, False) for k, name in starts]
-        rows += [(k.lower(), name, True) for k, name in whole]
-        for row in sorted(rows, key=lambda row: (-len(row[0]), row[0])):
-            self._by_head.setdefault(row[0][:2], []).append(row)
-
-    def find(self, text: str) -> tuple[str, ...]:
-        """Names found, in the order of the text, without repeats."""
-        lowered = text.lower()
-        found: dict[str, None] = {}
-        at = 0
-        while at < len(lowered):
-            hit = self._hit(lowered, at)
-            if hit is None:
-                at = self._next_word(lowered, at)
-            else:
-                found.setdefault(hit[1])
-                at = self._next_word(lowered, at + len(hit[0]) - 1)
-        return tuple(found)
-
-    def _hit(self, text: str, at: int) -> tuple[str, str, bool] | None:
-        for row in self._by_head.get(text[at : at + 2], ()):
-            end = at + len(row[0])
-            if text.startswith(row[0], at) and not (row[2] and text[end : end + 1].isalnum()):
-                return row
-        return None
-
-    @staticmethod
-    def _next_word(text: str, at: int) -> int:
-        while at < len(text) and text[at].isalnum():
-            at += 1
-        at += at < len(text)
-        while at < len(text) and not text[at].isalnum():
-            at += 1
-        return at
 
 
 class Terms:
@@ -139,7 +40,7 @@ class Terms:
                 self.local[code] = slug
             for text in analyte.text:
                 self.names.setdefault(normal(text), []).append(slug)
-            self._units[slug] = {_squeeze(unit): by for unit, by in analyte.units.items()}
+            self._units[slug] = {squeeze(unit): by for unit, by in analyte.units.items()}
         self.panels = frozenset(knowledge.file("analytes")["panel"]["loinc"])
         self.answers = knowledge.file("analytes")["answer"]
         self._index_symptoms()
@@ -168,7 +69,7 @@ class Terms:
     def unit_factor(self, slug: str, unit: str) -> str | None:
         """The factor from a unit, as sent, to the analyte's own unit; `None` when not understood."""
         analyte = self.knowledge.analytes[slug]
-        return analyte.units.get(unit) or self._units[slug].get(_squeeze(unit))
+        return analyte.units.get(unit) or self._units[slug].get(squeeze(unit))
 
     def value(self, slug: str, value: float, unit: str) -> float | str:
         """The value in the analyte's own unit, or the warning code that says why not."""
@@ -303,7 +204,7 @@ class Terms:
         self._atc_prefixes: list[tuple[str, str]] = []
         for group, entry in self.knowledge.contributors.items():
             self._atc_prefixes += [(prefix, group) for prefix in entry.atc_prefix]
-            words += [(text, f"{group}/{_slug(text)}") for text in entry.text]
+            words += [(text, f"{group}/{slugify(text)}") for text in entry.text]
         self._drug_words = Keywords((), words)
 
     def drugs(self, concept: Concept) -> Drugs:
@@ -346,8 +247,8 @@ class Terms:
         icd = [code.replace(".", "").upper() for code in concept.in_system(ICD10CM)]
         snomed = concept.in_system(SNOMED)
         for slug, entry in self.knowledge.conditions.items():
-            excluded = any(_icd_match(c, x) for c in icd for x in entry.exclude_icd10)
-            by_icd = any(_icd_match(c, span) for c in icd for span in entry.icd10)
+            excluded = any(icd_match(c, x) for c in icd for x in entry.exclude_icd10)
+            by_icd = any(icd_match(c, span) for c in icd for span in entry.icd10)
             if (by_icd and not excluded) or any(code in entry.snomed for code in snomed):
                 found.append(slug)
         if found or icd:
@@ -406,7 +307,7 @@ class Terms:
             ]
         if not sites:
             sites = list(self._site_words.find(text))
-        levels = _levels(text)
+        levels = levels_in(text)
         if levels and (not sites or all(s in SPINE.values() for s in sites)):
             return tuple(Place(site, tuple(sorted(found))) for site, found in levels.items())
         if not sites:
@@ -429,41 +330,9 @@ class Terms:
 def plausible_as_sent(analyte: Analyte, value: float, unit: str) -> bool:
     """Is the value possible in the unit that it was sent in?"""
     for as_sent, (low, high) in analyte.plausible_as_sent.items():
-        if _squeeze(as_sent) == _squeeze(unit) and not low <= value <= high:
+        if squeeze(as_sent) == squeeze(unit) and not low <= value <= high:
             return False
     return True
-
-
-def _squeeze(unit: str) -> str:
-    return unit.replace(" ", "").replace("µ", "u").replace("μ", "u").lower()
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
-def _icd_match(code: str, span: str) -> bool:
-    """Does an ICD-10-CM code (no dot) start with a prefix, or lie in a range of prefixes?"""
-    low, _, high = span.replace(".", "").upper().partition("-")
-    if not high:
-        return code.startswith(low)
-    return low <= code[: len(low)] and code[: len(high)] <= high
-
-
-def _levels(text: str) -> dict[str, set[int]]:
-    """Vertebral levels named in a text, by spine region, counted from 0."""
-    order = [("C", n) for n in range(1, 8)] + [("T", n) for n in range(1, 13)]
-    order += [("L", n) for n in range(1, 6)]
-    found: dict[str, set[int]] = {}
-    for match in LEVEL.finditer(text):
-        first = (match[1].upper(), int(match[2]))
-        last = (((match[3] or match[1]).upper()), int(match[4])) if match[4] else first
-        if first not in order or last not in order:
-            continue
-        start, end = order.index(first), order.index(last)
-        for region, number in order[min(start, end) : max(start, end) + 1]:
-            found.setdefault(SPINE[region], set()).add(number - 1)
-    return found
 
 
 @lru_cache(maxsize=8)

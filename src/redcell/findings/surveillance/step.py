@@ -1,0 +1,126 @@
+"""S1 Surveillance: survey the counts of one patient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redcell.findings.case import Case
+from redcell.findings.surveillance.count import Surveillance
+from redcell.findings.surveillance.rules import (
+    delta_check,
+    fall,
+    filtration,
+    grade,
+    lower_limit,
+    production_index,
+    red_cell_size,
+    stale,
+    status,
+    trend,
+    who_adjusted,
+    who_severity,
+)
+from redcell.record.measured import Measured
+from redcell.record.symptoms import SymptomReport
+
+
+def survey(case: Case) -> Surveillance:
+    """Pick the counts from the record and answer the questions of step S1."""
+    k = case.knowledge
+    patient = case.record.patient
+    hemoglobin = case.hemoglobin
+    pregnancy, mid = _pregnancy(case)
+    limit = lower_limit(k, hemoglobin, patient.sex, pregnancy, mid)
+    delta = delta_check(k, hemoglobin, *_before(case), case.with_count("hematocrit"))
+    standing = status(k, hemoglobin, limit, delta)
+    smoker = case.record.coded.get("smoking-status", (None,))[-1]
+    altitude = patient.altitude_m if patient.altitude_m is not None else k.setting("altitude_m")
+    adjusted = who_adjusted(k, hemoglobin, altitude, smoker, _packs(case))
+    age = days_since(case, hemoglobin)
+    return Surveillance(
+        status=standing,
+        lower_limit=limit,
+        grade=grade(k, hemoglobin, limit, standing),
+        who=who_severity(k, adjusted, patient.sex, pregnancy, mid, standing),
+        who_adjusted=adjusted,
+        size=red_cell_size(k, case.with_count("mcv")),
+        production_index=production_index(
+            k, case.with_count("reticulocytes-percent"), case.with_count("hematocrit")
+        ),
+        trend=trend(k, hemoglobin, _since_transfusion(case)),
+        delta=delta,
+        fall=fall(k, hemoglobin, _untransfused(case), limit, delta),
+        stale=stale(k, hemoglobin, age),
+        egfr=filtration(
+            k,
+            case.current("egfr"),
+            case.current("creatinine"),
+            patient.age_years(case.at),
+            patient.sex,
+        ),
+    )
+
+
+def days_since(case: Case, result: Measured | None) -> float | None:
+    """Age of a result at the moment of the assessment, in days."""
+    if result is None:
+        return None
+    from redcell.record.moment import days_between
+
+    return days_between(result.time, case.at)
+
+
+def _pregnancy(case: Case) -> tuple[Any, bool]:
+    coded = case.coded("pregnancy-status")
+    found: Any = coded if coded is not None and coded.positive else case.diagnosis("pregnancy")
+    weeks = case.current("gestational-age")
+    low, high = case.knowledge.number("anemia.pregnant_mid_weeks").rows[0]
+    return found, found is not None and weeks is not None and low <= weeks.value < high + 1
+
+
+def _packs(case: Case) -> Measured | None:
+    return case.newest("packs-per-day")
+
+
+def _untransfused(case: Case) -> tuple[Measured, ...]:
+    now = case.hemoglobin
+    if now is None:
+        return ()
+    return tuple(e for e in case.earlier_hemoglobin if case.transfused_between(e, now) is None)
+
+
+def _since_transfusion(case: Case) -> tuple[Measured, ...]:
+    now = case.hemoglobin
+    return (*_untransfused(case), now) if now is not None else ()
+
+
+def _before(case: Case) -> tuple[Any, Any, Any]:
+    """Earlier counts that nothing explains away, what would, and the companion cell counts."""
+    now = case.hemoglobin
+    if now is None:
+        return (), (), ()
+    bleeds = tuple(
+        report
+        for name in case.named("bleeding_site")
+        for report in case.record.symptoms.get(name, ())
+        if report.present
+    )
+    bare = tuple(
+        e
+        for e in _untransfused(case)
+        if not any(e.time < b.time <= now.time or _began(b, e, now) for b in bleeds)
+    )
+    pairs: list[tuple[Measured, Measured]] = []
+    before = bare[-1] if bare else None
+    for analyte in ("leukocytes", "platelets"):
+        rows = case.series(analyte)
+        then = [m for m in rows if before is not None and m.time.day == before.time.day]
+        today = [m for m in rows if m.time.day == now.time.day]
+        if then and today and then[-1] is not today[-1]:
+            pairs.append((then[-1], today[-1]))
+    return bare, bleeds, tuple(pairs)
+
+
+def _began(report: SymptomReport, earlier: Measured, now: Measured) -> bool:
+    onset = report.onset
+    return onset is not None and earlier.time < onset <= now.time and report.time > now.time

@@ -1,0 +1,97 @@
+"""S4 Transfusion: what the T rules pick from the record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redcell.findings.case import Case
+from redcell.findings.red_flags import (
+    MODERATE,
+    acute_coronary,
+)
+from redcell.quantity import half_up
+from redcell.record.disease import Diagnosis, Refusal
+from redcell.record.moment import days_between, within
+from redcell.record.symptoms import Answer
+
+
+def refusal_of(case: Case) -> Refusal | None:
+    """The refusal in force; a clear one before an unclear one."""
+    found = [r for r in case.record.refusals if r.in_force(case.at)]
+    return min(found, key=lambda r: not r.clear, default=None)
+
+
+def unclear_refusal(case: Case) -> Refusal | None:
+    """A document in force that may be a refusal of red cells, but does not settle it."""
+    return next((r for r in case.record.refusals if r.in_force(case.at) and not r.clear), None)
+
+
+def coronary(case: Case) -> tuple[Any, ...]:
+    coded = acute_coronary(case)
+    if coded is not None:
+        return (coded,)
+    pain = case.has("chest-pain")
+    troponin = next((t for t in map(case.above, TROPONINS) if t is not None), None)
+    return (*pain, troponin) if pain and troponin is not None else ()
+
+
+TROPONINS = ("troponin-i", "troponin-i-hs", "troponin-t", "troponin-t-hs")
+
+
+def weeks_left(case: Case) -> float | None:
+    """Expected weeks of life, the fewest that the record names."""
+    per_week = case.knowledge.value("transfusion.days_per_week")
+    weeks = []
+    for prognosis in case.record.prognoses:
+        if prognosis.until is not None:
+            weeks.append(days_between(case.at, prognosis.until) / per_week)
+        elif prognosis.weeks is not None:
+            since = (
+                days_between(prognosis.recorded, case.at) / per_week if prognosis.recorded else 0.0
+            )
+            weeks.append(prognosis.weeks - since)
+    return min(weeks, default=None)
+
+
+def hospice(case: Case) -> Any:
+    """Active hospice care."""
+    return next((c for c in case.record.care if c.kind == "hospice"), None)
+
+
+def fluid(case: Case) -> tuple[Answer | Diagnosis, ...]:
+    swelling = tuple(r for r in case.has("leg-swelling") if r.at_least(MODERATE))
+    coded = case.diagnosis("fluid-overload")
+    return (*swelling, coded) if coded is not None else swelling
+
+
+def own_rises(case: Case) -> tuple[float, ...]:
+    """Rises per unit that this patient showed in the last year, from counts around transfusions."""
+    number = case.knowledge.value
+    counts = case.series("hemoglobin")
+    rises = []
+    given = case.record.transfusions
+    for i, transfusion in enumerate(given):
+        if not within(transfusion.start, case.at, number("transfusion.own_rise_window")):
+            continue
+        before = [
+            c
+            for c in counts
+            if c.time <= transfusion.start
+            and days_between(c.time, transfusion.start) <= number("transfusion.count_before")
+        ]
+        after = [
+            c
+            for c in counts
+            if number("transfusion.count_after_least")
+            <= days_between(transfusion.end, c.time)
+            <= number("transfusion.count_after")
+        ]
+        if not before or not after or not transfusion.units:
+            continue
+        between = any(
+            j != i and before[-1].time < other.start < after[0].time
+            for j, other in enumerate(given)
+        )
+        if not between:
+            rises.append((after[0].value - before[-1].value) / transfusion.units)
+    return tuple(half_up(rise, 4) for rise in rises)
