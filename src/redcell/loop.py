@@ -12,7 +12,6 @@ from redcell.findings.causes import Causes, attribute
 from redcell.findings.gaps import (
     cardiovascular_history_known,
     not_assessed,
-    transfusion_history_known,
 )
 from redcell.findings.marrow_fields import Irradiation, read_fields
 from redcell.findings.patterns import BloodPicture, read_blood
@@ -81,7 +80,6 @@ def run(record: Record, at: Moment, knowledge: Knowledge, forecast: Any = None) 
         causes,
         stores,
         heart_history_known=cardiovascular_history_known(case),
-        history_known=transfusion_history_known(case),
     )
     options = weigh_options(case, counts, blood, flags, causes, stores, transfusion)  # S5
     monitoring = schedule(case, counts, fields)  # S1

@@ -73,7 +73,7 @@ def contribution(
     step = STEPS.index("likely" if hemoglobin.value < likely.value else "plausible")
     if rival_present:
         step -= 1
-    return STEPS[min(step, STEPS.index(most))]  # type: ignore[arg-type]
+    return STEPS[min(step, STEPS.index(most))]
 
 
 @rule(

@@ -78,7 +78,7 @@ def _filled(steps: Steps, number: Numbering) -> Json:
     flags = steps.flags
     urgency = flags.urgency.value
     winning = [f for f in flags.fired() if f.rule in urgency.because]
-    number(*(winning or [flags.urgency]))
+    number(*winning) if winning else number(flags.urgency)
     return {
         "schema": SCHEMA,
         "at": steps.case.at.iso(),

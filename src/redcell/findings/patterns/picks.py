@@ -94,6 +94,7 @@ def baseline(case: Case, analyte: str) -> Measured | None:
 
 
 def mcv_before_treatment(case: Case) -> tuple[Measured, ...]:
+    """Every MCV older than the first dose of the current treatment."""
     start = treatment_start(case)
     if start is None:
         return ()
@@ -101,12 +102,14 @@ def mcv_before_treatment(case: Case) -> tuple[Measured, ...]:
 
 
 def previous(case: Case, analyte: str) -> Measured | None:
+    """The value before the one that goes with the count."""
     now = case.with_count(analyte)
     earlier = [m for m in case.series(analyte) if now is not None and m.time < now.time]
     return earlier[-1] if earlier else None
 
 
 def comparable(case: Case) -> tuple[Measured, ...]:
+    """Earlier hemoglobins with no red cells between them and the newest."""
     now = case.hemoglobin
     if now is None:
         return ()
@@ -114,6 +117,7 @@ def comparable(case: Case) -> tuple[Measured, ...]:
 
 
 def triples(case: Case) -> tuple[tuple[Measured, Measured], ...]:
+    """Hemoglobin, leukocytes and platelets, each now and before."""
     pairs = []
     for analyte in ("hemoglobin", "leukocytes", "platelets"):
         now, before = case.with_count(analyte), previous(case, analyte)
@@ -123,6 +127,7 @@ def triples(case: Case) -> tuple[tuple[Measured, Measured], ...]:
 
 
 def proven_deficiency(case: Case) -> bool:
+    """Is vitamin B12 or folate proven deficient?"""
     number = case.knowledge.value
     b12, folate = case.current("vitamin-b12"), case.current("folate")
     return (b12 is not None and b12.value < number("alternatives.b12_deficient")) or (
@@ -131,6 +136,7 @@ def proven_deficiency(case: Case) -> bool:
 
 
 def count_at_hold(case: Case, since: Moment) -> Measured | None:
+    """The hemoglobin at a hold: the newest up to that day, else the first after it."""
     counts = case.series("hemoglobin")
     before = [m for m in counts if m.time.day <= since.day]
     after = [m for m in counts if m.time.day > since.day]

@@ -53,10 +53,8 @@ class BloodPicture(Struct, frozen=True):
     coagulation: Finding[Coagulation]
     leukoerythroblastic: Finding[bool]
     aplasia: Finding[bool]
-    megaloblasts: Finding[bool]
     lifelong: Finding[bool]
     persisting_cytopenia: Finding[bool]
-    drug_macrocytosis: Finding[bool]
 
     @property
     def rules(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from redcell.findings.patterns.picks import (
     triples,
     usable_ferritin,
 )
-from redcell.findings.patterns.picture import BloodPicture, Coagulation
+from redcell.findings.patterns.picture import BloodPicture, Coagulation, Hemolysis
 from redcell.findings.patterns.rules import (
     cytopenia,
     dense_cells,
@@ -44,121 +44,158 @@ from redcell.findings.patterns.rules import (
     underproduction,
 )
 from redcell.findings.surveillance import Surveillance
+from redcell.record.measured import Coded
 from redcell.rule import Finding
+
+
+class Film:
+    """The counts and the smear of one patient as the pattern rules need them."""
+
+    def __init__(self, case: Case, survey: Surveillance) -> None:
+        self.case, self.k, self.index = case, case.knowledge, survey.production_index
+        self.anemic = survey.anemic
+        get = self.get = case.with_count
+        self.mcv, self.reticulocytes = get("mcv"), get("reticulocytes")
+        self.leukocytes, self.platelets = get("leukocytes"), get("platelets")
+        self.few = cytopenia(self.k, self.leukocytes, self.platelets)
+        self.fragments = case.seen("schistocytes")
+        self.oval, self.lobed = case.seen("macroovalocytes"), case.seen("hypersegmented")
+        self.ldh, self.ldh_high = case.current("ldh"), case.above("ldh")
+        self.haptoglobin = case.current("haptoglobin")
+        self.haptoglobin_low = case.below("haptoglobin")
+        self.bilirubin_high = indirect_bilirubin_high(case)
+
+    def seen(self, *names: str) -> tuple[Coded, ...]:
+        """Smear findings that are present."""
+        return tuple(s for s in map(self.case.seen, names) if s is not None)
+
+    def large(self) -> tuple[Finding[bool], Finding[bool]]:
+        """Drug macrocytosis (M3) and the megaloblastic picture (M4)."""
+        drugs = macrocytosis_drugs(self.case)
+        return (
+            drug_macrocytosis(self.k, self.mcv, drugs),
+            megaloblastic(self.k, self.mcv, self.oval, self.lobed),
+        )
+
+    def young_cells(self) -> Finding[bool]:
+        """The leukoerythroblastic film (M6)."""
+        shift = tuple(m for m in map(self.get, LEFT_SHIFT) if m is not None)
+        return leukoerythroblastic(
+            self.k,
+            self.get("nucleated-rbc"),
+            self.case.above("nucleated-rbc-absolute"),
+            shift,
+            self.get("immature-granulocytes"),
+            self.case.seen("teardrops"),
+            recent_growth_factor(self.case),
+        )
+
+    def breaking(self) -> tuple[Finding[bool], Finding[bool]]:
+        """Microangiopathy complete (M8), and incomplete (S-R19)."""
+        platelets = self.case.current("platelets")
+        whole = microangiopathy(
+            self.k,
+            self.fragments,
+            platelets,
+            self.ldh,
+            self.ldh_high,
+            self.haptoglobin,
+            self.haptoglobin_low,
+        )
+        tested = self.ldh is not None and self.haptoglobin is not None
+        normal = tested and self.ldh_high is None and self.haptoglobin_low is None
+        part = incomplete_microangiopathy(self.k, self.fragments, platelets, whole, normal)
+        return whole, part
+
+    def hemolysis(self) -> tuple[Finding[Hemolysis], Finding[bool]]:
+        """Hemolysis by its laboratory findings (W-a), and whether it is acute."""
+        limit = self.case.limits(self.ldh)[1] if self.ldh else None
+        found = hemolysis(
+            self.k,
+            self.index,
+            self.reticulocytes,
+            self.haptoglobin,
+            self.ldh,
+            limit,
+            self.bilirubin_high,
+            self.seen("spherocytes", "schistocytes"),
+            positive_antiglobulin(self.case),
+        )
+        megaloblasts = self.oval is not None or self.lobed is not None
+        acute = acute_hemolysis(
+            self.k,
+            found,
+            self.case.hemoglobin,
+            comparable(self.case),
+            self.case.has("dark-urine", "jaundice"),
+            proven_deficiency(self.case) and megaloblasts,
+            self.case.diagnosis("inherited-hemolytic-anemia", "sickle-cell-disease"),
+        )
+        return found, acute
+
+    def hemolytic_picture(self) -> Finding[bool]:
+        """The whole pattern of hemolysis on the film (M9)."""
+        round_cells = self.seen("spherocytes", "polychromasia")
+        return hemolytic_pattern(
+            self.k,
+            round_cells,
+            self.index,
+            self.reticulocytes,
+            self.ldh_high,
+            self.haptoglobin,
+            self.bilirubin_high,
+        )
+
+    def clotting(self) -> Finding[Coagulation]:
+        """The DIC score (M14)."""
+        tests = ("platelets", "d-dimer", "prothrombin-time", "inr", "fibrinogen")
+        antagonists = self.case.contributors("anticoagulant-vka")
+        return coagulation(self.k, *map(self.case.current, tests), antagonists)
+
+    def lifelong(self) -> Finding[bool]:
+        """Small cells for life (M15)."""
+        ferritin, tsat = usable_ferritin(self.case), self.case.current("tsat")
+        before = mcv_before_treatment(self.case)
+        return lifelong_microcytosis(self.k, self.mcv, self.get("rbc"), before, ferritin, tsat)
 
 
 def read_blood(case: Case, survey: Surveillance) -> BloodPicture:
     """Pick the counts and read the whole blood picture."""
-    k = case.knowledge
-    get = case.with_count
-    mcv, index = get("mcv"), survey.production_index
-    leukocytes, platelets = get("leukocytes"), get("platelets")
-    reticulocytes = get("reticulocytes")
-    few = cytopenia(k, leukocytes, platelets)
-    oval, lobed = case.seen("macroovalocytes"), case.seen("hypersegmented")
-    fragments = case.seen("schistocytes")
-    spheres = tuple(s for s in (case.seen("spherocytes"), fragments) if s is not None)
-    chips = case.current("ldh"), case.above("ldh"), case.current("haptoglobin")
-    angiopathy = microangiopathy(
-        k, fragments, case.current("platelets"), *chips, case.below("haptoglobin")
-    )
-    in_range = (
-        chips[0] is not None
-        and chips[1] is None
-        and chips[2] is not None
-        and case.below("haptoglobin") is None
-    )
-    hemolytic = hemolysis(
-        k,
-        index,
-        reticulocytes,
-        chips[2],
-        chips[0],
-        case.limits(chips[0])[1] if chips[0] else None,
-        indirect_bilirubin_high(case),
-        spheres,
-        positive_antiglobulin(case),
-    )
-    megaloblasts = megaloblastic(k, mcv, oval, lobed)
-    leuko = leukoerythroblastic(
-        k,
-        get("nucleated-rbc"),
-        case.above("nucleated-rbc-absolute"),
-        tuple(m for m in map(get, LEFT_SHIFT) if m is not None),
-        get("immature-granulocytes"),
-        case.seen("teardrops"),
-        recent_growth_factor(case),
-    )
-    aplasia = red_cell_aplasia(k, reticulocytes, leukocytes, platelets)
-    lifelong = lifelong_microcytosis(
-        k, mcv, get("rbc"), mcv_before_treatment(case), usable_ferritin(case), case.current("tsat")
-    )
-    large = drug_macrocytosis(k, mcv, macrocytosis_drugs(case))
-    clotting = coagulation(
-        k,
-        case.current("platelets"),
-        case.current("d-dimer"),
-        case.current("prothrombin-time"),
-        case.current("inr"),
-        case.current("fibrinogen"),
-        case.contributors("anticoagulant-vka"),
-    )
-    round_cells = tuple(
-        s for s in (case.seen("spherocytes"), case.seen("polychromasia")) if s is not None
-    )
+    f, k = Film(case, survey), case.knowledge
+    drug_large, megaloblasts = f.large()
+    leuko, (whole, part) = f.young_cells(), f.breaking()
+    hemolytic, acute = f.hemolysis()
+    aplasia = red_cell_aplasia(k, f.reticulocytes, f.leukocytes, f.platelets)
+    clotting, lifelong = f.clotting(), f.lifelong()
     return BloodPicture(
         patterns=(
-            microcytosis(k, mcv),
-            underproduction(k, mcv, index, few),
-            large,
+            microcytosis(k, f.mcv),
+            underproduction(k, f.mcv, f.index, f.few),
+            drug_large,
             megaloblasts,
-            mixed_sizes(k, get("rdw"), previous(case, "rdw"), mcv),
+            mixed_sizes(k, f.get("rdw"), previous(case, "rdw"), f.mcv),
             leuko,
-            several_lines(k, survey.anemic, few),
-            angiopathy,
-            hemolytic_pattern(
-                k,
-                round_cells,
-                index,
-                reticulocytes,
-                chips[1],
-                chips[2],
-                indirect_bilirubin_high(case),
-            ),
+            several_lines(k, f.anemic, f.few),
+            whole,
+            f.hemolytic_picture(),
             aplasia,
-            dense_cells(k, get("mchc")),
+            dense_cells(k, f.get("mchc")),
             parallel_change(k, triples(case)),
-            reactive(k, get("neutrophils"), leukocytes, platelets),
-            _positive(k, clotting),
+            reactive(k, f.get("neutrophils"), f.leukocytes, f.platelets),
+            disseminated(k, clotting),
             lifelong,
         ),
-        cytopenia=few,
+        cytopenia=f.few,
         hemolysis=hemolytic,
-        acute_hemolysis=acute_hemolysis(
-            k,
-            hemolytic,
-            case.hemoglobin,
-            comparable(case),
-            case.has("dark-urine", "jaundice"),
-            proven_deficiency(case) and (oval is not None or lobed is not None),
-            case.diagnosis("inherited-hemolytic-anemia", "sickle-cell-disease"),
-        ),
-        microangiopathy=angiopathy,
-        incomplete_microangiopathy=incomplete_microangiopathy(
-            k, fragments, case.current("platelets"), angiopathy, in_range
-        ),
+        acute_hemolysis=acute,
+        microangiopathy=whole,
+        incomplete_microangiopathy=part,
         coagulation=clotting,
         leukoerythroblastic=leuko,
         aplasia=aplasia,
-        megaloblasts=megaloblasts,
         lifelong=lifelong,
         persisting_cytopenia=_persisting(case),
-        drug_macrocytosis=large,
     )
-
-
-def _positive(k: object, clotting: Finding[Coagulation]) -> Finding[bool]:
-    return disseminated(k, clotting)  # type: ignore[arg-type]
 
 
 def _persisting(case: Case) -> Finding[bool]:

@@ -66,10 +66,12 @@ def two_levels(emergency: dict[str, object], same_day: dict[str, object]) -> Ala
 
 
 def is_new(reply: Answer | None) -> bool:
+    """Is the symptom present, and new or worse?"""
     return reply is not None and reply.present and reply.new_or_worse
 
 
 def at_grade(reply: Answer | None, grade: int) -> bool:
+    """Is the symptom present at this grade or worse?"""
     return reply is not None and reply.at_least(grade)
 
 

@@ -40,6 +40,7 @@ class Vitals:
 
 
 def fever_signs(case: Case) -> tuple[Answer | Measured, ...]:
+    """Fever, rigors, or a temperature that counts as fever."""
     found: list[Any] = list(case.has("fever", "rigors"))
     if case.hot is not None:
         found.append(case.hot)
@@ -49,6 +50,7 @@ def fever_signs(case: Case) -> tuple[Answer | Measured, ...]:
 def reaction_signs(
     case: Case, fever_signs: tuple[Any, ...], dyspnea: tuple[Answer, ...]
 ) -> tuple[Any, ...]:
+    """Signs that can be a transfusion reaction."""
     return (*fever_signs, *dyspnea, *case.has("back-pain", "dark-urine"))
 
 
@@ -71,6 +73,7 @@ def weak_heart(case: Case) -> Measured | None:
 
 
 def risks(case: Case) -> tuple[Any, ...]:
+    """What makes a hemoglobin of 7 to 8 a same-day matter."""
     risks: list[Any] = [heart_disease(case), case.diagnosis("severe-lung-disease")]
     risks += [r for r in case.has(*case.named("attributable")) if r.at_least(MODERATE)]
     return tuple(r for r in risks if r is not None)
@@ -109,13 +112,8 @@ def began(case: Case, symptom: str) -> Moment | None:
     return start
 
 
-def growth_factor(case: Case) -> tuple[Treatment, ...]:
-    from redcell.findings.patterns import recent_growth_factor
-
-    return recent_growth_factor(case)
-
-
 def recent_counts(case: Case) -> tuple[tuple[Measured, ...], bool]:
+    """Counts of the last four weeks before the newest, and whether red cells lie among them."""
     now = case.hemoglobin
     if now is None:
         return (), False

@@ -46,4 +46,3 @@ class TransfusionPlan(Struct, frozen=True):
     refusal: Finding[bool]
     emergency: Finding[Alarm]
     precautions: tuple[Precaution, ...]
-    history_unknown: bool

@@ -26,7 +26,18 @@ def unclear_refusal(case: Case) -> Refusal | None:
     return next((r for r in case.record.refusals if r.in_force(case.at) and not r.clear), None)
 
 
+def standing_risks(case: Case) -> tuple[Any, ...]:
+    """Heart or lung disease, an alarming symptom, or a fast pulse: what does not wait (T11)."""
+    pulse = case.current("heart-rate")
+    fast = case.knowledge.value("urgency.pulse_fast")
+    quick = pulse if pulse is not None and pulse.value > fast else None
+    known = (heart_disease(case), case.diagnosis("severe-lung-disease"), quick)
+    alarming = case.has("dyspnea-at-rest", "chest-pain", "syncope")
+    return (*(x for x in known if x is not None), *alarming)
+
+
 def coronary(case: Case) -> tuple[Any, ...]:
+    """A coronary syndrome: coded, or chest pain with a troponin above range."""
     coded = acute_coronary(case)
     if coded is not None:
         return (coded,)
@@ -59,6 +70,7 @@ def hospice(case: Case) -> Any:
 
 
 def fluid(case: Case) -> tuple[Answer | Diagnosis, ...]:
+    """Signs of too much fluid: marked leg swelling, or coded overload."""
     swelling = tuple(r for r in case.has("leg-swelling") if r.at_least(MODERATE))
     coded = case.diagnosis("fluid-overload")
     return (*swelling, coded) if coded is not None else swelling

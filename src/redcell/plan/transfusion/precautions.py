@@ -62,59 +62,80 @@ def group_and_screen(component: str | None) -> bool:
     return component is not None
 
 
-def _precautions(
+class _List:
+    """Precautions in the order they are added."""
+
+    def __init__(self) -> None:
+        self.found: list[Precaution] = []
+
+    def add(self, holds: object, evidence: Finding[Any], *codes: str) -> None:
+        """Add these codes when the condition holds."""
+        if holds:
+            self.found += [Precaution(code, (evidence,)) for code in codes]
+
+
+def precautions(
     case: Case,
     survey: Surveillance,
     blood: BloodPicture,
     flags: RedFlags,
     stores: Stores,
     plan: TransfusionPlan,
-    heart_history_known: bool,
+    *,
+    known: bool,
 ) -> tuple[Precaution, ...]:
+    """What goes with the decision; `known` says whether the heart history is."""
+    rows = _List()
+    _around_the_unit(case, plan, rows)
+    _in_an_emergency(blood, flags, plan, rows)
     k, hemoglobin = case.knowledge, case.hemoglobin
-    decision = plan.verdict.value.decision
-    giving = decision in ("recommend", "consider")
-    clauses = plan.emergency.value.clauses
-    found: list[Precaution] = []
-
-    def add(code: str, *evidence: Finding[Any]) -> None:
-        found.append(Precaution(code, evidence))
-
-    if giving:
-        two = (plan.units.value or 0) > 1
-        add("reassess-between-units" if two else "single-unit-then-reassess", plan.units)
-    if giving and plan.overload_risk.value:
-        for code in ("slow-infusion", "weigh-before", "monitor-spo2", "consider-diuretic"):
-            add(code, plan.overload_risk)
-    if giving:
-        add("group-and-screen", group_and_screen(k, plan.component))
-        add("irradiation-not-needed", irradiation_not_needed(k, plan.component))
-    if decision == "emergency":
-        add("specialist-decides-units", plan.emergency)
-        if "hemolysis" in clauses:
-            add("crossmatch-difficulty-call-laboratory", plan.emergency)
-            add("do-not-withhold-if-life-threatening", plan.emergency)
-    if flags.at("M8", EMERGENCY) is not None and not blood.coagulation.value.positive:
-        add("avoid-platelets-unless-life-threatening", blood.microangiopathy)
-    if decision == "declined":
-        add("informed-refusal", plan.refusal)
-    if flags.specimen_suspect.value:
-        add("repeat-specimen-first", flags.specimen_suspect)
-    if plan.last_weeks.value:
-        add("goals-of-care-first", plan.last_weeks)
-        add("palliative-symptom-care", plan.last_weeks)
-    preliminary = hemoglobin is not None and hemoglobin.status == "preliminary"
-    since = case.transfusion_since_count
-    again = count_first(k, survey.stale, preliminary, since)
-    if preliminary or (survey.stale.value and giving) or since is not None or hemoglobin is None:
-        add("confirm-result-first", again)
-    missing = heart_history_missing(k, hemoglobin, heart_history_known)
-    if missing.value:
-        add("cardiovascular-history-unknown", missing)
+    rows.add(plan.refusal.value, plan.refusal, "informed-refusal")
+    rows.add(flags.specimen_suspect.value, flags.specimen_suspect, "repeat-specimen-first")
+    rows.add(
+        plan.last_weeks.value, plan.last_weeks, "goals-of-care-first", "palliative-symptom-care"
+    )
+    _count_again(case, survey, plan, rows)
+    missing = heart_history_missing(k, hemoglobin, known)
+    rows.add(missing.value, missing, "cardiovascular-history-unknown")
     overload = iron_overload(k, stores.iron_class)
-    if overload.value:
-        add("iron-overload-watch", overload, stores.iron)
+    rows.add(overload.value, stores.iron, "iron-overload-watch")
     sickle = sickle_cell(k, case.diagnosis("sickle-cell-disease"))
-    if sickle.value:
-        add("hematology-decides", sickle)
-    return tuple(found)
+    rows.add(sickle.value, sickle, "hematology-decides")
+    return tuple(rows.found)
+
+
+def _around_the_unit(case: Case, plan: TransfusionPlan, rows: _List) -> None:
+    if plan.component is None:
+        return
+    k, count = case.knowledge, plan.units.value or 0
+    rows.add(count == 1, plan.units, "single-unit-then-reassess")
+    rows.add(count > 1, plan.units, "reassess-between-units")
+    slow = ("slow-infusion", "weigh-before", "monitor-spo2", "consider-diuretic")
+    rows.add(plan.overload_risk.value, plan.overload_risk, *slow)
+    rows.add(True, group_and_screen(k, plan.component), "group-and-screen")
+    rows.add(True, irradiation_not_needed(k, plan.component), "irradiation-not-needed")
+
+
+def _in_an_emergency(
+    blood: BloodPicture, flags: RedFlags, plan: TransfusionPlan, rows: _List
+) -> None:
+    urgent = plan.verdict.value.decision == "emergency"
+    hemolysis = urgent and "hemolysis" in plan.emergency.value.clauses
+    rows.add(urgent, plan.emergency, "specialist-decides-units")
+    rows.add(
+        hemolysis,
+        plan.emergency,
+        "crossmatch-difficulty-call-laboratory",
+        "do-not-withhold-if-life-threatening",
+    )
+    fragments = flags.at("M8", EMERGENCY) is not None and not blood.coagulation.value.positive
+    rows.add(fragments, blood.microangiopathy, "avoid-platelets-unless-life-threatening")
+
+
+def _count_again(case: Case, survey: Surveillance, plan: TransfusionPlan, rows: _List) -> None:
+    hemoglobin, since = case.hemoglobin, case.transfusion_since_count
+    preliminary = hemoglobin is not None and hemoglobin.status == "preliminary"
+    old = survey.stale.value and plan.component is not None
+    again = count_first(case.knowledge, survey.stale, preliminary, since)
+    needed = preliminary or old or since is not None or hemoglobin is None
+    rows.add(needed, again, "confirm-result-first")

@@ -139,73 +139,81 @@ def moderate_with_symptoms(
     return bool(breath_heart) or (hemoglobin.value < fatigue_below.value and bool(tired))
 
 
-@rule(
-    "T10",
-    very_low="urgency.hemoglobin_very_low",
-    low="urgency.hemoglobin_low",
-    restrictive="transfusion.target_restrictive",
-    symptomatic="transfusion.target_symptomatic",
-    threshold="transfusion.restrictive_hb",
-)
-def decide(
+@rule("T35")
+def settled_before_count(
     refused: Finding[bool],
     suspect: Finding[bool],
     pathway: Finding[Alarm],
     sickle: Diagnosis | None,
     hemoglobin: Measured | None,
     transfused_since: Transfusion | None,
+) -> Verdict | None:
+    """What decides before the count is read: refusal, a bad specimen, an emergency, sickle cell
+    disease, no count, or red cells given since."""
+    gates: tuple[tuple[object, Decision, tuple[str, ...]], ...] = (
+        (refused.value, "declined", ("T16",)),
+        (suspect.value, "do-not-transfuse", ("W0", "S-R22")),
+        (pathway.value.fired, "emergency", ("T15",)),
+        (sickle is not None, "do-not-transfuse", ("T37",)),
+        (hemoglobin is None, "do-not-transfuse", ("T36",)),
+        (transfused_since is not None, "do-not-transfuse", ("T35",)),
+    )
+    return next((Verdict(decision, why) for holds, decision, why in gates if holds), None)
+
+
+@rule(
+    "T10",
+    low="urgency.hemoglobin_low",
+    restrictive="transfusion.target_restrictive",
+    symptomatic="transfusion.target_symptomatic",
+    threshold="transfusion.restrictive_hb",
+)
+def decide(
+    settled: Finding[Verdict | None],
+    hemoglobin: Measured | None,
     delta_failed: bool,
-    last: Finding[bool],
-    old_count: Finding[bool],
+    caps: tuple[Finding[bool], ...],
     replacing: Finding[bool] | None,
     risky: Finding[bool] | None,
     symptomatic_count: Finding[bool] | None,
     heart_and_breath: bool,
     *,
-    very_low: Cited,
     low: Cited,
     restrictive: Cited,
     symptomatic: Cited,
     threshold: Cited,
 ) -> Verdict:
-    """Transfuse? The rules in their order; the first that meets the patient decides."""
-    if refused.value:
-        return Verdict("declined", ("T16",))
-    if suspect.value:
-        return Verdict("do-not-transfuse", ("W0", "S-R22"))
-    if pathway.value.fired:
-        return Verdict("emergency", ("T15",))
-    if sickle is not None:
-        return Verdict("do-not-transfuse", ("T37",))
-    if hemoglobin is None:
-        return Verdict("do-not-transfuse", ("T36",))
-    if transfused_since is not None:
-        return Verdict("do-not-transfuse", ("T35",))
-    target_low: Range = restrictive.rows[0][0], restrictive.rows[0][1]
-    target_high: Range = symptomatic.rows[0][0], symptomatic.rows[0][1]
-    value = hemoglobin.value
-    verdict = Verdict("do-not-transfuse", ("T14",))
-    if value < threshold.value:
-        below = value < very_low.value
-        verdict = Verdict("recommend", ("T10", "T17") if below else ("T10", "T17"), target_low)
-        if delta_failed:
-            verdict = Verdict("consider", ("T12", "T17"), target_low)
-    elif replacing is not None and replacing.value:
-        verdict = Verdict("do-not-transfuse", ("T13a",))
-    elif risky is not None and risky.value:
-        verdict = Verdict("recommend", ("T11", "T17"), target_high)
-        if delta_failed:
-            verdict = Verdict("consider", ("T12", "T17"), target_low)
-    elif value < low.value:
-        verdict = Verdict("consider", ("T12", "T17"), target_low)
-    elif symptomatic_count is not None and symptomatic_count.value:
-        decision: Decision = "recommend" if heart_and_breath else "consider"
-        verdict = Verdict(decision, ("T13", "T17"), target_high)
-    if verdict.decision == "recommend":
-        caps = [f.rule for f in (last, old_count) if f.value]
-        if caps:
-            return Verdict("consider", (*verdict.because, *caps), verdict.target)
+    """Transfuse? The rules in their order; the first that meets the patient decides.
+
+    A value that failed the delta check is kept out of T10 and T11; the last weeks of life and an
+    old count turn "recommend" into "consider".
+    """
+    if settled.value is not None or hemoglobin is None:
+        return settled.value or Verdict("do-not-transfuse", ("T36",))
+    wait = (restrictive.rows[0][0], restrictive.rows[0][1])
+    relieve = (symptomatic.rows[0][0], symptomatic.rows[0][1])
+    very_low = hemoglobin.value < threshold.value
+    offered = Verdict("consider", ("T12", "T17"), wait)
+    ladder: tuple[tuple[object, Verdict], ...] = (
+        (very_low and delta_failed, offered),
+        (very_low, Verdict("recommend", ("T10", "T17"), wait)),
+        (_yes(replacing), Verdict("do-not-transfuse", ("T13a",))),
+        (_yes(risky) and not delta_failed, Verdict("recommend", ("T11", "T17"), relieve)),
+        (hemoglobin.value < low.value, offered),
+        (
+            _yes(symptomatic_count),
+            Verdict("recommend" if heart_and_breath else "consider", ("T13", "T17"), relieve),
+        ),
+    )
+    verdict = next((v for holds, v in ladder if holds), Verdict("do-not-transfuse", ("T14",)))
+    capped = [f.rule for f in caps if f.value]
+    if verdict.decision == "recommend" and capped:
+        return Verdict("consider", (*verdict.because, *capped), verdict.target)
     return verdict
+
+
+def _yes(finding: Finding[bool] | None) -> bool:
+    return finding is not None and finding.value
 
 
 @rule("T17", very_low="urgency.hemoglobin_very_low", weight_limit="transfusion.two_units_weight")

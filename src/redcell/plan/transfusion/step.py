@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from redcell.findings.case import Case
 from redcell.findings.causes import Causes
 from redcell.findings.patterns import BloodPicture
@@ -24,9 +26,10 @@ from redcell.plan.transfusion.picks import (
     hospice,
     own_rises,
     refusal_of,
+    standing_risks,
     weeks_left,
 )
-from redcell.plan.transfusion.precautions import _precautions
+from redcell.plan.transfusion.precautions import precautions
 from redcell.plan.transfusion.rules import (
     decide,
     declined,
@@ -37,6 +40,7 @@ from redcell.plan.transfusion.rules import (
     moderate_with_symptoms,
     overload_risk,
     replace_first,
+    settled_before_count,
     units,
 )
 from redcell.rule import Finding
@@ -52,57 +56,60 @@ def plan_transfusion(
     stores: Stores,
     *,
     heart_history_known: bool,
-    history_known: bool,
 ) -> TransfusionPlan:
     """Pick the facts and decide step S4."""
     k = case.knowledge
-    hemoglobin = case.hemoglobin
+    weight, height = case.current("weight"), case.current("height")
     refusal = declined(k, refusal_of(case))
-    pathway = emergency(
-        k,
-        flags.at("S-R4", EMERGENCY),
-        flags.unstable,
-        hemoglobin,
-        survey.fall,
-        coronary(case),
-        tuple(f for r in ("M8", "S-R27", "W-a") if (f := flags.at(r, EMERGENCY)) is not None),
-    )
+    pathway = _pathway(case, survey, flags)
     end_of_life = last_weeks(k, weeks_left(case), case.current("ecog"), hospice(case))
     verdict = _verdict(case, survey, flags, symptoms, causes, refusal, pathway, end_of_life)
-    risk = overload_risk(
-        k,
-        case.diagnosis("heart-failure") or weak_heart(case),
-        survey.egfr,
-        case.current("weight"),
-        case.current("albumin"),
-        fluid(case),
-        hemoglobin,
-        case.record.patient.age_years(case.at),
-    )
-    rise = expected_rise(
-        k, case.current("weight"), case.current("height"), case.record.patient.sex, own_rises(case)
-    )
-    count = units(k, verdict, hemoglobin, case.current("weight"), risk, rise)
+    risk = _overload(case, survey)
+    rise = expected_rise(k, weight, height, case.record.patient.sex, own_rises(case))
+    count = units(k, verdict, case.hemoglobin, weight, risk, rise)
     giving = verdict.value.decision in ("recommend", "consider")
-    hours = _hours(case, count.value or 0, slow=bool(risk.value)) if giving else (None, None)
+    infusion, chair = _hours(case, count.value or 0, slow=bool(risk.value))
     plan = TransfusionPlan(
         verdict=verdict,
         units=count,
         component="red-cells-leukoreduced" if giving else None,
-        infusion_hours=hours[0],
-        chair_hours=hours[1],
+        infusion_hours=infusion if giving else None,
+        chair_hours=chair if giving else None,
         expected_rise=rise,
         overload_risk=risk,
         last_weeks=end_of_life,
         refusal=refusal,
         emergency=pathway,
         precautions=(),
-        history_unknown=not history_known,
     )
-    found = _precautions(case, survey, blood, flags, stores, plan, heart_history_known)
-    from msgspec.structs import replace
+    around = precautions(case, survey, blood, flags, stores, plan, known=heart_history_known)
+    return replace(plan, precautions=around)
 
-    return replace(plan, precautions=found)
+
+def _pathway(case: Case, survey: Surveillance, flags: RedFlags) -> Finding[Alarm]:
+    alarms = (flags.at(rule_id, EMERGENCY) for rule_id in ("M8", "S-R27", "W-a"))
+    return emergency(
+        case.knowledge,
+        flags.at("S-R4", EMERGENCY),
+        flags.unstable,
+        case.hemoglobin,
+        survey.fall,
+        coronary(case),
+        tuple(f for f in alarms if f is not None),
+    )
+
+
+def _overload(case: Case, survey: Surveillance) -> Finding[tuple[str, ...]]:
+    return overload_risk(
+        case.knowledge,
+        case.diagnosis("heart-failure") or weak_heart(case),
+        survey.egfr,
+        case.current("weight"),
+        case.current("albumin"),
+        fluid(case),
+        case.hemoglobin,
+        case.record.patient.age_years(case.at),
+    )
 
 
 def _verdict(
@@ -116,38 +123,24 @@ def _verdict(
     end_of_life: Finding[bool],
 ) -> Finding[Verdict]:
     k, hemoglobin = case.knowledge, case.hemoglobin
-    heart = heart_disease(case)
+    sickle, since = case.diagnosis("sickle-cell-disease"), case.transfusion_since_count
+    settled = settled_before_count(
+        k, refusal, flags.specimen_suspect, pathway, sickle, hemoglobin, since
+    )
+    caps, failed = (end_of_life, survey.stale), survey.delta.value.failed
+    if hemoglobin is None:
+        return decide(k, settled, None, failed, caps, None, None, None, False)
     bad = tuple(r for r in case.has(*case.named("attributable")) if r.at_least(MODERATE))
-    alarming = case.has("dyspnea-at-rest", "chest-pain", "syncope")
-    pulse = case.current("heart-rate")
-    quick = pulse if pulse is not None and pulse.value > k.value("urgency.pulse_fast") else None
-    lung = case.diagnosis("severe-lung-disease")
-    standing = tuple(x for x in (heart, lung, quick) if x is not None) + alarming
+    standing = standing_risks(case)
     worst = tuple(r for r in bad if r.at_least(SEVERE))
     breath_heart = tuple(r for r in bad if r.symptom not in TIREDNESS)
     tired = tuple(r for r in bad if r.symptom in TIREDNESS)
-    replacing = risky = moderate = None
-    if hemoglobin is not None:
-        leading = causes.leading.cause if causes.leading else ""
-        replacing = replace_first(k, hemoglobin, leading, standing + worst)
-        risky = low_with_risk(k, hemoglobin, standing + bad)
-        moderate = moderate_with_symptoms(k, hemoglobin, breath_heart, tired, symptoms.rivals)
-    return decide(
-        k,
-        refusal,
-        flags.specimen_suspect,
-        pathway,
-        case.diagnosis("sickle-cell-disease"),
-        hemoglobin,
-        case.transfusion_since_count,
-        survey.delta.value.failed,
-        end_of_life,
-        survey.stale,
-        replacing,
-        risky,
-        moderate,
-        heart is not None and bool(breath_heart),
-    )
+    leading = causes.leading.cause if causes.leading else ""
+    replacing = replace_first(k, hemoglobin, leading, standing + worst)
+    risky = low_with_risk(k, hemoglobin, standing + bad)
+    moderate = moderate_with_symptoms(k, hemoglobin, breath_heart, tired, symptoms.rivals)
+    both = heart_disease(case) is not None and bool(breath_heart)
+    return decide(k, settled, hemoglobin, failed, caps, replacing, risky, moderate, both)
 
 
 TIREDNESS = ("fatigue", "weakness")
