@@ -44,7 +44,7 @@ class NumberEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Analyte(Struct, frozen=True, forbid_unknown_fields=True):
-    """One laboratory result or vital sign: its codes, its unit, and every unit that converts exactly."""
+    """One result or vital sign: its codes, its unit, and every unit that converts exactly."""
 
     name: str
     group: str

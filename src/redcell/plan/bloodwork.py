@@ -51,7 +51,7 @@ def by_regimen(
     cytotoxic: Cited,
     esa_days: Cited,
 ) -> int:
-    """Days between counts that the treatment asks for: the shortest of all drugs in their window."""
+    """Days between counts that the treatment asks for: the shortest of all its drugs."""
     days = [int(default.value)]
     days += [interval for _, interval in drug_intervals if interval is not None]
     if esa:
@@ -223,9 +223,13 @@ def _drug_interval(case: Case, drug: Drug, treatment: Treatment, grade: int | No
         return drug.count_interval_spaced_days
     if drug.count_interval_grade2_days is not None and grade is not None and grade >= GRADE_2:
         return drug.count_interval_grade2_days
-    if drug.count_interval_first is not None and treatment.first is not None:
-        if days_between(treatment.first, case.at) <= drug.count_interval_first.days:
-            return drug.count_interval_first.interval
+    early = drug.count_interval_first
+    if (
+        early is not None
+        and treatment.first is not None
+        and days_between(treatment.first, case.at) <= early.days
+    ):
+        return early.interval
     if drug.count_interval_hold_days is not None and treatment.held_since is not None:
         return drug.count_interval_hold_days
     return days

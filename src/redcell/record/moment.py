@@ -43,7 +43,7 @@ def on_day(day: date) -> Moment:
 
 
 def days_between(earlier: Moment, later: Moment) -> float:
-    """Days from `earlier` to `later`: elapsed time for times, calendar days when either is a date."""
+    """Days from `earlier` to `later`: elapsed time, or calendar days when either is a date."""
     if earlier.day_only or later.day_only:
         return float((later.day - earlier.day).days)
     return (later.time - earlier.time).total_seconds() / SECONDS_PER_DAY

@@ -45,7 +45,7 @@ class SymptomReport(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """The answer that counts for one symptom: the newest current report, read with the earlier ones."""
+    """The answer that counts for one symptom: the newest report, read with the earlier ones."""
 
     report: SymptomReport
     new_or_worse: bool

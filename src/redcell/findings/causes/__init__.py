@@ -60,7 +60,7 @@ from redcell.findings.causes.names import (
     SPECIMEN,
     THYROID,
 )
-from redcell.findings.causes.step import Facts, attribute
+from redcell.findings.causes.step import attribute
 from redcell.findings.causes.weights import (
     Attribution,
     Causes,
@@ -99,7 +99,6 @@ __all__ = [
     "THYROID",
     "Attribution",
     "Causes",
-    "Facts",
     "Support",
     "Weights",
     "attribute",

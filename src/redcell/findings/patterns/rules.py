@@ -59,7 +59,7 @@ def drug_macrocytosis(mcv: Measured | None, drugs: tuple[Treatment, ...], *, hig
 def megaloblastic(
     mcv: Measured | None, oval: Coded | None, lobed: Coded | None, *, very_high: Cited
 ) -> bool:
-    """Do very large cells, or oval large cells with hypersegmented neutrophils, suggest B12/folate?"""
+    """Very large cells, or oval large cells with hypersegmented neutrophils: B12 or folate?"""
     return (mcv is not None and mcv.value > very_high.value) or (
         oval is not None and lobed is not None
     )

@@ -58,7 +58,7 @@ def heart_or_brain(
     fast: Cited,
     low: Cited,
 ) -> Alarm:
-    """Chest pain, fainting, seizure, new confusion, a coronary syndrome, or unstable circulation?"""
+    """Chest pain, fainting, seizure, new confusion, heart attack, or unstable circulation?"""
     names = {reply.symptom for reply in symptoms}
     return alarm(
         EMERGENCY,

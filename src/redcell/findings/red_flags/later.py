@@ -55,7 +55,7 @@ def low_without_risk(
 def nagging(
     fatigue: Answer | None, others: tuple[Answer, ...], higher: tuple[Finding[Alarm], ...]
 ) -> Alarm:
-    """Moderate fatigue, or cold, dry skin, restless legs or sore tongue, and nothing more urgent?"""
+    """Moderate fatigue, cold, dry skin, restless legs or sore tongue, nothing more urgent?"""
     if higher:
         return SILENT
     return alarm(

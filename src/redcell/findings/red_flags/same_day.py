@@ -213,7 +213,7 @@ def specimen_suspect(
     oxygen_limit: Cited,
     breaths: Cited,
 ) -> bool:
-    """Delta check failed, vital signs normal or not recorded, no emergency symptom: a bad specimen?"""
+    """Delta check failed, vital signs normal or unrecorded, no emergency symptom: bad sample?"""
     abnormal = (
         (pulse is not None and pulse.value > fast.value)
         or (systolic is not None and systolic.value <= low.value)

@@ -1,4 +1,4 @@
-"""S5 Alternatives: what else could raise the count, for whom, and when it cannot (I, E, D rules)."""
+"""S5 Alternatives: what else could raise the count, for whom, and when it cannot."""
 
 from redcell.plan.alternatives.counsel import OPTIONS, Advice, Alternatives, Counsel, Option
 from redcell.plan.alternatives.picks import (

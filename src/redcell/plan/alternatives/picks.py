@@ -34,6 +34,7 @@ ANTIFOLATE_CONFLICT = ("capecitabine", "fluorouracil", "methotrexate")
 
 
 def suppressing(case: Case, attribution: Attribution) -> bool:
+    """Is this cause a drug that slows the marrow?"""
     drug = attribution.drug
     return drug is not None and case.drug_class(drug) != ENDOCRINE
 
@@ -41,6 +42,7 @@ def suppressing(case: Case, attribution: Attribution) -> bool:
 def esa_counsel(
     case: Case, survey: Surveillance, stores: Stores, transfusion: TransfusionPlan
 ) -> Finding[Counsel]:
+    """Pick the facts of rule E5 and ask it."""
     k = case.knowledge
     chemotherapy = tuple(
         t for t in case.of_class(CYTOTOXIC, CONJUGATE) if t.drug not in k.ambiguous
@@ -132,6 +134,7 @@ def _esa_disagreements(case: Case) -> tuple[str, ...]:
 def dose_counsel(
     case: Case, survey: Surveillance, blood: BloodPicture, flags: RedFlags, causes: Causes
 ) -> tuple[Finding[Counsel], tuple[str, ...]]:
+    """Pick the drugs in question and ask rule D6; the names are those of the drugs."""
     k = case.knowledge
     leading = causes.leading
     lung = [f for f in flags.fired("S-R7") if "lung_drug" in f.value.clauses]
@@ -179,6 +182,7 @@ NOT_TREATED = (BACKGROUND, RADIOTHERAPY, INFLAMMATION, SPECIMEN)
 
 
 def candidates(case: Case, causes: Causes) -> tuple[tuple[str, float, float], ...]:
+    """Causes among the first two that have a treatment of their own."""
     found = []
     for attribution in causes.top_two:
         cause = attribution.cause
@@ -191,6 +195,7 @@ def candidates(case: Case, causes: Causes) -> tuple[tuple[str, float, float], ..
 
 
 def treatable_flags(case: Case, flags: RedFlags, transfusion: TransfusionPlan) -> tuple[str, ...]:
+    """Red flags with a treatment of their own."""
     claims = {
         "flag_sepsis": bool(flags.fired("S-R3")) or case.diagnosis("sepsis"),
         "flag_lung": flags.fired("S-R7"),

@@ -1,4 +1,4 @@
-"""S4 Transfusion: whether, which component, how many units, how long, and what to watch (T rules)."""
+"""S4 Transfusion: whether, which component, how many units, how long, what to watch."""
 
 from redcell.plan.transfusion.decision import Decision, Precaution, Range, TransfusionPlan, Verdict
 from redcell.plan.transfusion.picks import (

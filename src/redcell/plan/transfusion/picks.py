@@ -8,6 +8,7 @@ from redcell.findings.case import Case
 from redcell.findings.red_flags import (
     MODERATE,
     acute_coronary,
+    heart_disease,
 )
 from redcell.quantity import half_up
 from redcell.record.disease import Diagnosis, Refusal

@@ -149,7 +149,8 @@ def settled_before_count(
     transfused_since: Transfusion | None,
 ) -> Verdict | None:
     """What decides before the count is read: refusal, a bad specimen, an emergency, sickle cell
-    disease, no count, or red cells given since."""
+    disease, no count, or red cells given since.
+    """
     gates: tuple[tuple[object, Decision, tuple[str, ...]], ...] = (
         (refused.value, "declined", ("T16",)),
         (suspect.value, "do-not-transfuse", ("W0", "S-R22")),

@@ -143,7 +143,10 @@ def _sites(
 ) -> list[RadiationField]:
     places = reading.terms.places(concept, *more)
     if any(place.site is None for place in places):
-        text = f"radiotherapy site {concept} is not in the site table; its share of the marrow is unknown."
+        text = (
+            f"radiotherapy site {concept} is not in the site table; "
+            "its share of the marrow is unknown."
+        )
         reading.set_aside("site-mapping-unknown", where, text)
     label = next(iter(concept.words), "")
     return [RadiationField(p.site, p.segments, gray, fractions, label) for p in places]

@@ -20,7 +20,8 @@ from redcell.sources.fhir.times import BadTimeError, latest_day
 from redcell.sources.strict_json import RefusedJsonError, check
 from redcell.sources.terms import Terms
 
-BUNDLES = ("collection", "transaction", "batch", "searchset")
+SHOWN = 8
+"""How many patient ids an error lists."""
 
 
 class RawResource(Struct):
@@ -213,13 +214,14 @@ def _choose(
     if wanted is not None:
         reference = tail(wanted) if "/" in wanted else f"Patient/{wanted}"
         if reference not in found:
-            known = ", ".join(sorted(r.partition("/")[2] for r in found)[:8]) or "none"
+            known = ", ".join(sorted(r.partition("/")[2] for r in found)[:SHOWN]) or "none"
             raise UnreadableSourceError(f"No patient {wanted!r} in the source; it holds: {known}")
         found = {reference: found[reference]}
     if len(found) > 1:
-        listed = ", ".join(sorted(r.partition("/")[2] for r in found)[:8])
+        names = sorted(r.partition("/")[2] for r in found)
+        more = ", ..." if len(names) > SHOWN else ""
         raise SeveralPatientsError(
-            f"The source holds {len(found)} patients ({listed}{', ...' if len(found) > 8 else ''}). "  # noqa: PLR2004
+            f"The source holds {len(found)} patients ({', '.join(names[:SHOWN])}{more}). "
             "Choose one with --patient ID."
         )
     if found:

@@ -59,7 +59,7 @@ class Terms:
         return None
 
     def analyte_by_name(self, name: str, unit: str | None) -> str | None:
-        """The analyte whose whole name this is, when the unit fits it; never part of a longer name."""
+        """The analyte whose whole name this is, when the unit fits; never part of a longer name."""
         for slug in self.names.get(normal(name), ()):
             analyte = self.knowledge.analytes[slug]
             if analyte.kind != "number" or (unit is not None and self.unit_factor(slug, unit)):
@@ -67,7 +67,7 @@ class Terms:
         return None
 
     def unit_factor(self, slug: str, unit: str) -> str | None:
-        """The factor from a unit, as sent, to the analyte's own unit; `None` when not understood."""
+        """The factor from a unit, as sent, to the analyte's own; `None` when not understood."""
         analyte = self.knowledge.analytes[slug]
         return analyte.units.get(unit) or self._units[slug].get(squeeze(unit))
 
@@ -127,31 +127,24 @@ class Terms:
 
     def symptom(self, concept: Concept) -> SymptomMatch | None:
         """The symptom by code; the text wins when it names another symptom and not this one."""
-        coded = None
-        for code in concept.in_system(SNOMED):
-            slug = self._symptom_codes.get(code)
-            needed = self._must_say.get(code)
-            if needed and not any(w in t.lower() for w in needed for t in concept.words):
-                continue
-            if slug is not None:
-                coded = slug
-                break
-        for code in concept.in_system(REDCELL):
-            if coded is None and code in self.knowledge.symptoms:
-                coded = code
-        named: tuple[str, ...] = ()
-        for words in concept.words:
-            named = self.symptoms_in(words)
-            if named:
-                break
+        coded = self._coded_symptom(concept)
+        named = next((n for w in concept.words if (n := self.symptoms_in(w))), ())
         if coded is None:
             return SymptomMatch(named[0]) if named else None
         if not named or coded in named or self._related(coded, named):
             return SymptomMatch(coded)
-        other = named[0]
-        if other in self._general and coded in self._special:
+        if named[0] in self._general and coded in self._special:
             return SymptomMatch(coded)
-        return SymptomMatch(other, mismatch=True)
+        return SymptomMatch(named[0], mismatch=True)
+
+    def _coded_symptom(self, concept: Concept) -> str | None:
+        for code in concept.in_system(SNOMED):
+            needed = self._must_say.get(code)
+            said = not needed or any(w in t.lower() for w in needed for t in concept.words)
+            if code in self._symptom_codes and said:
+                return self._symptom_codes[code]
+        own = concept.in_system(REDCELL)
+        return next((code for code in own if code in self.knowledge.symptoms), None)
 
     @staticmethod
     def _related(coded: str, named: Sequence[str]) -> bool:
@@ -180,35 +173,32 @@ class Terms:
         self._rxnorm: dict[str, str] = {}
         self._atc: dict[str, str] = {}
         self._omop: dict[str, str] = {}
-        self._base_forms: dict[str, set[str]] = {}
+        self._forms: dict[str, set[str]] = {}
         words: list[tuple[str, str]] = []
         for slug, drug in self.knowledge.drugs.items():
-            for code in drug.rxnorm:
-                self._rxnorm.setdefault(code, slug)
-            for code in drug.atc:
-                self._atc.setdefault(code, slug)
-                if self._atc[code] != slug:
-                    self._base_forms.setdefault(self._atc[code], set()).add(slug)
-            for code in drug.omop:
-                self._omop.setdefault(code, slug)
-            for code in drug.rxnorm_ambiguous:
-                base = self._rxnorm.get(code)
-                if base is not None and base != slug:
-                    self._base_forms.setdefault(base, set()).add(slug)
-                elif base is None:
-                    self._rxnorm[code] = slug
+            self._index_codes(self._rxnorm, drug.rxnorm, slug)
+            self._index_codes(self._atc, drug.atc, slug)
+            self._index_codes(self._omop, drug.omop, slug)
             words += [(text, slug) for text in (*drug.text, *drug.brands)]
+        for slug, drug in self.knowledge.drugs.items():
+            self._index_codes(self._rxnorm, drug.rxnorm_ambiguous, slug)
         for slug, agent in self.knowledge.ambiguous.items():
-            for code in agent.omop:
-                self._omop[code] = slug
+            self._omop.update(dict.fromkeys(agent.omop, slug))
         self._atc_prefixes: list[tuple[str, str]] = []
         for group, entry in self.knowledge.contributors.items():
             self._atc_prefixes += [(prefix, group) for prefix in entry.atc_prefix]
             words += [(text, f"{group}/{slugify(text)}") for text in entry.text]
         self._drug_words = Keywords((), words)
 
+    def _index_codes(self, table: dict[str, str], codes: Sequence[str], slug: str) -> None:
+        """Codes of one drug; a code that another drug has names a form of that drug."""
+        for code in codes:
+            base = table.setdefault(code, slug)
+            if base != slug:
+                self._forms.setdefault(base, set()).add(slug)
+
     def drugs(self, concept: Concept) -> Drugs:
-        """The drugs by RxNorm, ATC, OMOP, then text; the text decides among HER2 agents and forms."""
+        """The drugs by RxNorm, ATC, OMOP, then text, which decides among HER2 agents and forms."""
         coded = self._coded_drug(concept)
         named: tuple[str, ...] = ()
         for words in concept.words:
@@ -219,7 +209,7 @@ class Terms:
             return Drugs(named)
         if not named or named == (coded,):
             return Drugs((coded,))
-        forms = self._base_forms.get(coded, set())
+        forms = self._forms.get(coded, set())
         if coded in named or any(n in forms for n in named):
             return Drugs(tuple(n for n in named if n != coded or not forms.intersection(named)))
         if coded in HER2:

@@ -71,10 +71,12 @@ class Keywords:
 
 
 def squeeze(unit: str) -> str:
+    """A unit without blanks and case, with one micro sign."""
     return unit.replace(" ", "").replace("µ", "u").replace("μ", "u").lower()
 
 
 def slugify(text: str) -> str:
+    """Lower case with hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 

@@ -1,0 +1,208 @@
+"""Laboratory results and vital signs: by code, else by whole name, in an exact unit or refused."""
+
+from __future__ import annotations
+
+from redcell.codes import LOINC, SNOMED
+from redcell.record.measured import Coded, Measured
+from redcell.sources.fhir.observations.values import FLUIDS, Stamp, Value
+from redcell.sources.fhir.reading import Located, Reading
+from redcell.sources.fhir.resources import (
+    Observation,
+    Quantity,
+    ReferenceRange,
+)
+from redcell.sources.terms import Concept
+
+
+def read_result(
+    reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp
+) -> bool:
+    """Read a result; true when the code or name is one that redcell knows."""
+    slug = reading.terms.analyte(value.concept) or _by_name(reading, o, value)
+    if slug is None:
+        return False
+    analyte = reading.knowledge.analytes[slug]
+    if value.absent:
+        return True
+    if slug in WORDED or analyte.kind != "number":
+        _coded(reading, slug, analyte.kind, value, stamp)
+        return True
+    quantity = value.quantity
+    if quantity is None and value.integer is not None:
+        quantity = Quantity(value=float(value.integer), unit=analyte.unit)
+    if quantity is not None and quantity.value is not None:
+        read = _convert(reading, where, slug, value, quantity)
+        if read is not None:
+            method = o.method.label if o.method else ""
+            _keep(reading, slug, read, value, quantity, stamp, method)
+    return True
+
+
+WORDED = ("ecog", "smoking-status", "pregnancy-status")
+
+
+def _keep(
+    reading: Reading,
+    slug: str,
+    read: float,
+    value: Value,
+    quantity: Quantity,
+    stamp: Stamp,
+    method: str,
+) -> None:
+    """Keep a number under its analyte, or under what it means (cells in percent, cigarettes)."""
+    if slug == "hypersegmented-percent":
+        _percent(reading, "hypersegmented", read, stamp)
+        return
+    low, high = _limits(reading, slug, value.ranges, quantity)
+    if slug == "cigarettes-per-day":
+        pack = reading.knowledge.file("analytes")["smoking"]["pack"]["value"]
+        slug, read = "packs-per-day", read / pack
+    reading.add(
+        Measured(
+            analyte=slug,
+            value=read,
+            ucum=reading.knowledge.analytes[slug].unit,
+            time=stamp.time,
+            reference=stamp.reference,
+            status=stamp.status,
+            comparator=quantity.comparator,
+            low=low,
+            high=high,
+            issued=stamp.issued,
+            version=stamp.version,
+            original=f"{quantity.value:g} {quantity.sent_unit}",
+            note=" ".join(x for x in (stamp.note, method) if x),
+        )
+    )
+
+
+def _by_name(reading: Reading, o: Observation, value: Value) -> str | None:
+    """An outside laboratory's result by its whole name; never against a LOINC code."""
+    if value.concept.in_system(LOINC):
+        return None
+    specimen = o.specimen.display.lower() if o.specimen else ""
+    if any(fluid in specimen for fluid in FLUIDS):
+        return None
+    unit = value.quantity.sent_unit if value.quantity is not None else None
+    for words in value.concept.words:
+        found = reading.terms.analyte_by_name(words, unit)
+        if found is not None:
+            return found
+    return None
+
+
+def _convert(
+    reading: Reading, where: Located, slug: str, value: Value, quantity: Quantity
+) -> float | None:
+    number = quantity.value if quantity.value is not None else 0.0
+    read = reading.terms.value(slug, number, quantity.sent_unit)
+    if isinstance(read, float):
+        return read
+    name = reading.knowledge.analytes[slug].name
+    unit = reading.knowledge.analytes[slug].unit
+    if read == "unit-not-understood":
+        known = sorted(reading.knowledge.analytes[slug].units)
+        seen = quantity.sent_unit or "no unit"
+        text = (
+            f"{name} {number:g} has unit {seen!r}, which redcell does not understand for it. "
+            f"Expected {', '.join(known[:4]) or unit}. The value was not used."
+        )
+    else:
+        limits = reading.knowledge.analytes[slug].plausible
+        expected = f" (expected {limits[0]:g} to {limits[1]:g} {unit})" if limits else ""
+        seen = f"{name} {number:g} {quantity.sent_unit}"
+        text = f"{seen} is not plausible{expected}. The value was not used."
+    reading.set_aside(read, where, text)
+    return None
+
+
+def _limits(
+    reading: Reading, slug: str, ranges: list[ReferenceRange], quantity: Quantity
+) -> tuple[float | None, float | None]:
+    if not ranges:
+        return None, None
+
+    def one(limit: Quantity | None) -> float | None:
+        if limit is None or limit.value is None:
+            return None
+        read = reading.terms.value(slug, limit.value, limit.sent_unit or quantity.sent_unit)
+        return read if isinstance(read, float) else None
+
+    return one(ranges[0].low), one(ranges[0].high)
+
+
+def _coded(reading: Reading, slug: str, kind: str, value: Value, stamp: Stamp) -> None:
+    if slug == "ecog":
+        _ecog(reading, value, stamp)
+        return
+    if kind == "smear" and value.quantity is not None and value.quantity.value is not None:
+        _percent(reading, slug, value.quantity.value, stamp)
+        return
+    answer = _answer(reading, slug, kind, value)
+    if answer:
+        reading.add(
+            Coded(
+                slug, answer, stamp.time, stamp.reference, stamp.status, stamp.issued, stamp.version
+            )
+        )
+
+
+def _percent(reading: Reading, slug: str, percent: float, stamp: Stamp) -> None:
+    least = reading.knowledge.file("analytes")["smear"]["schistocytes_present"]["value"]
+    answer = "present" if percent >= least else "absent"
+    reading.add(
+        Coded(slug, answer, stamp.time, stamp.reference, stamp.status, stamp.issued, stamp.version)
+    )
+
+
+def _answer(reading: Reading, slug: str, kind: str, value: Value) -> str:
+    answers = reading.terms.answers
+    if value.boolean is not None:
+        return "present" if value.boolean else "absent"
+    concept = value.codeable.concept if value.codeable else Concept(text=value.text)
+    words = [w.lower().strip() for w in concept.words]
+    if slug == "smoking-status":
+        for code in concept.in_system(SNOMED):
+            status = answers["smoking"]["snomed"].get(code)
+            if status is not None:
+                return "present" if status in ("daily", "some days") else "absent"
+        return ""
+    if slug == "pregnancy-status":
+        coded = any(c in answers["pregnant"]["snomed"] for c in concept.in_system(SNOMED))
+        return "present" if coded or "pregnant" in words else "absent" if words else ""
+    positive, negative = ("positive", "negative") if kind == "coded" else ("present", "absent")
+    for name, means in (
+        ("absent", negative),
+        ("negative", negative),
+        ("present", positive),
+        ("positive", positive),
+    ):
+        table = answers[name]
+        if any(c.code in table.get("snomed", ()) for c in concept.codes) or any(
+            w in table["text"] for w in words
+        ):
+            return means
+    return words[0] if kind in ("text", "coded") and words else ""
+
+
+def _ecog(reading: Reading, value: Value, stamp: Stamp) -> None:
+    grade = value.integer
+    if grade is None and value.quantity is not None and value.quantity.value is not None:
+        grade = int(value.quantity.value)
+    if grade is None and value.codeable is not None:
+        table = reading.terms.answers["ecog"]["loinc"]
+        grade = next((table[c.code] for c in value.codeable.coding if c.code in table), None)
+    if grade is not None and 0 <= grade <= 5:  # noqa: PLR2004  (the scale itself)
+        reading.add(
+            Measured(
+                "ecog",
+                float(grade),
+                "{score}",
+                stamp.time,
+                stamp.reference,
+                stamp.status,
+                issued=stamp.issued,
+                version=stamp.version,
+            )
+        )

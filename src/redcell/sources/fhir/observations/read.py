@@ -1,0 +1,91 @@
+"""One Observation into facts, or set aside with its reason."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from redcell.codes import LOINC, REDCELL
+from redcell.record.measured import Status
+from redcell.record.transfusions import TransfusionTotal
+from redcell.sources.fhir.observations.laboratory import read_result
+from redcell.sources.fhir.observations.symptoms import read_symptom
+from redcell.sources.fhir.observations.values import SILENT, USED, Stamp, Value, value_of
+from redcell.sources.fhir.reading import Located, Reading, clinical_time
+from redcell.sources.fhir.resources import (
+    Observation,
+)
+
+
+def read_observation(reading: Reading, where: Located, o: Observation) -> None:
+    """Turn one Observation into facts, or set it aside with the reason."""
+    if o.status in SILENT:
+        return
+    refused = _refused(o.status)
+    if refused is not None:
+        reading.set_aside(refused[0], where, refused[1])
+        return
+    time = clinical_time(reading, where, o)
+    if time is None:
+        reading.set_aside("time-missing", where, "it has no clinical time; it was not used.")
+        return
+    if o.status in ("amended", "corrected"):
+        text = f"{o.code.label}: a corrected result was used."
+        reading.set_aside("corrected-result-used", where, text)
+    version = o.meta.versionId or o.meta.lastUpdated
+    note = " ".join(n.text for n in o.note)
+    issued = reading.when(where, o.issued)
+    stamp = Stamp(time, where.reference, cast(Status, o.status), issued, version, note)
+    if not (_total_units(reading, o, stamp) or _values(reading, where, o, stamp)):
+        text = f"{o.code.concept} is not an analyte or symptom that redcell knows; it was not used."
+        reading.set_aside("unmapped-code", where, text)
+
+
+def _refused(status: str) -> tuple[str, str] | None:
+    """Why a result of this status is not used: the code and the sentence."""
+    if status == "entered-in-error":
+        return "entered-in-error-ignored", "this result was entered in error; it was not used."
+    if status not in USED:
+        return "status-not-understood", f"status {status!r} is not one that counts."
+    return None
+
+
+def _values(reading: Reading, where: Located, o: Observation, stamp: Stamp) -> bool:
+    """Read the Observation's own value and its components; true when any of them is known."""
+    known = _read(reading, where, o, value_of(o), stamp)
+    for part in o.component:
+        inner = value_of(part)
+        if reading.terms.analyte(inner.concept) is not None or _panel(reading, o):
+            known = read_result(reading, where, o, inner, stamp) or known
+    return known
+
+
+def _panel(reading: Reading, o: Observation) -> bool:
+    return any(code in reading.terms.panels for code in o.code.concept.in_system(LOINC))
+
+
+def _read(reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp) -> bool:
+    if _panel(reading, o):
+        return True
+    if reading.terms.analyte(value.concept) is not None:
+        return read_result(reading, where, o, value, stamp)
+    if read_symptom(reading, where, o, value, stamp):
+        return True
+    return read_result(reading, where, o, value, stamp)
+
+
+def _total_units(reading: Reading, o: Observation, stamp: Stamp) -> bool:
+    if "rbc-units-transfused" not in o.code.concept.in_system(REDCELL):
+        return False
+    period = o.effectivePeriod
+    units = o.valueInteger
+    if units is None and o.valueQuantity is not None and o.valueQuantity.value is not None:
+        units = int(o.valueQuantity.value)
+    start = stamp.time
+    end = stamp.time
+    where = Located("", stamp.reference, "", o, b"")
+    if period is not None:
+        start = reading.when(where, period.start) or start
+        end = reading.when(where, period.end) or end
+    if units is not None:
+        reading.add(TransfusionTotal(start, end, float(units), stamp.reference))
+    return True

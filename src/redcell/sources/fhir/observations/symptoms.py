@@ -1,0 +1,117 @@
+"""Symptom reports: grade, onset, course and circumstance."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from redcell.codes import LOINC, SNOMED
+from redcell.record.moment import Moment
+from redcell.record.symptoms import Course, SymptomReport
+from redcell.sources.fhir.observations.values import COURSES, ONSET, Stamp, Value
+from redcell.sources.fhir.reading import Located, Reading
+from redcell.sources.fhir.resources import (
+    Component,
+    Observation,
+)
+from redcell.sources.terms import Concept
+
+
+def read_symptom(
+    reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp
+) -> bool:
+    """Read a symptom report; true when the code or text names a symptom."""
+    if value.quantity is not None and value.quantity.sent_unit not in (
+        "",
+        "1",
+        "{score}",
+        "{grade}",
+    ):
+        return False
+    if value.concept.in_system(LOINC) and not value.concept.in_system(SNOMED):
+        return False
+    match = reading.terms.symptom(value.concept)
+    if match is None:
+        return False
+    if match.mismatch:
+        text = (
+            f"{value.concept}: the text names {match.name}, which its code does not mean; "
+            "the text was used."
+        )
+        reading.set_aside("code-display-mismatch", where, text)
+    grade, answered = symptom_grade(reading, value)
+    if not answered:
+        return True
+    onset, course, circumstance = _details(reading, where, o.component)
+    name = match.name
+    if name == "dyspnea" and circumstance in ("at rest", "on exertion"):
+        name = "dyspnea-at-rest" if circumstance == "at rest" else "dyspnea-exertional"
+    reading.add(
+        SymptomReport(
+            symptom=name,
+            grade=grade,
+            time=stamp.time,
+            reference=stamp.reference,
+            onset=onset,
+            course=course,
+            circumstance=circumstance,
+            status=stamp.status,
+            issued=stamp.issued,
+            version=stamp.version,
+            note=stamp.note,
+        )
+    )
+    return True
+
+
+def symptom_grade(reading: Reading, value: Value) -> tuple[int | None, bool]:
+    """Grade 0 to 4, `None` for present with unknown grade; and whether there is an answer."""
+    if value.absent:
+        return None, False
+    if value.boolean is not None:
+        return (None, True) if value.boolean else (0, True)
+    number = value.integer
+    if number is None and value.quantity is not None and value.quantity.value is not None:
+        number = int(value.quantity.value)
+    if number is not None:
+        return (
+            (number, True)
+            if 0 <= number <= len(("mild", "moderate", "severe", "very"))
+            else (None, True)
+        )
+    concept = value.codeable.concept if value.codeable else Concept(text=value.text)
+    if not concept.words and not concept.codes:
+        return None, False
+    grade = reading.terms.grade(concept)
+    if grade == "not answered":
+        return None, False
+    if isinstance(grade, int):
+        return grade, True
+    return _presence(reading, concept), True
+
+
+def _presence(reading: Reading, concept: Concept) -> int | None:
+    """Absent by a smear-style code; otherwise present with unknown grade."""
+    absent = reading.terms.answers["absent"]
+    coded = any(c.code in absent["snomed"] for c in concept.codes)
+    worded = any(w.lower().strip() in absent["text"] for w in concept.words)
+    return 0 if coded or worded else None
+
+
+def _details(
+    reading: Reading, where: Located, parts: list[Component]
+) -> tuple[Moment | None, Course | None, str]:
+    onset: Moment | None = None
+    course: Course | None = None
+    circumstance = ""
+    for part in parts:
+        codes = {c.code for c in part.code.coding}
+        text = part.code.text.lower()
+        answer = part.valueCodeableConcept
+        said = (answer.label if answer else part.valueString).strip().lower()
+        if ONSET in codes:
+            onset = reading.when(where, part.valueDateTime)
+        elif "circumstance" in codes or text == "circumstance":
+            circumstance = said
+        elif ("course" in codes or text == "course") and said in COURSES:
+            course = cast(Course, said)
+    return onset, course, circumstance

@@ -1,0 +1,68 @@
+"""What an Observation or one of its components says, before it is judged."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from redcell.record.measured import Status
+from redcell.record.moment import Moment
+from redcell.sources.fhir.resources import (
+    CodeableConcept,
+    Component,
+    Observation,
+    Quantity,
+    ReferenceRange,
+)
+from redcell.sources.terms import Concept
+
+USED = ("final", "amended", "corrected", "preliminary")
+
+
+SILENT = ("cancelled", "registered", "unknown")
+
+
+ONSET = "11368-8"
+
+
+FLUIDS = ("urine", "csf", "cerebrospinal", "pleural", "peritoneal", "ascit", "synovial", "stool")
+
+
+class Value(Struct):
+    """What an Observation or one of its components says."""
+
+    concept: Concept
+    quantity: Quantity | None = None
+    codeable: CodeableConcept | None = None
+    text: str = ""
+    integer: int | None = None
+    boolean: bool | None = None
+    absent: bool = False
+    ranges: list[ReferenceRange] = []
+
+
+class Stamp(Struct):
+    """What every fact from one Observation carries."""
+
+    time: Moment
+    reference: str
+    status: Status
+    issued: Moment | None
+    version: str
+    note: str
+
+
+COURSES = ("new", "worse", "unchanged", "better")
+
+
+def value_of(part: Observation | Component) -> Value:
+    """The value of an Observation or a component, whatever its type."""
+    return Value(
+        part.code.concept,
+        part.valueQuantity,
+        part.valueCodeableConcept,
+        part.valueString,
+        part.valueInteger,
+        part.valueBoolean,
+        part.dataAbsentReason is not None,
+        part.referenceRange,
+    )
