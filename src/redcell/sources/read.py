@@ -19,6 +19,7 @@ from redcell.sources.terms import terms
 MAX_BYTES = 1 << 30
 MAX_RATIO = 100
 CHUNK = 1 << 20
+GLANCE = 1 << 10
 GZIP = b"\x1f\x8b"
 SUFFIXES = (".json", ".ndjson", ".jsonl", ".hl7", ".csv", ".tsv", ".txt", ".gz")
 
@@ -57,20 +58,19 @@ def _read_fhir(files: list[tuple[str, bytes]], known: Knowledge, patient: str | 
     counts: dict[str, int] = {}
     raws: list[RawResource] = []
     for name, data in files:
-        raws += _raw_resources(name, data, aside, alone=len(files) == 1)
+        raws += _raw_resources(name, data, aside, patient, alone=len(files) == 1)
     located = decode(raws, aside, counts)
     if not located:
         detail = f" First problem: {aside[0].text}" if aside else ""
-        raise UnreadableSourceError(
-            f"{files[0][0] if files else 'The source'}: no FHIR R4 resource that redcell reads.{detail}"
-        )
+        name = files[0][0] if files else "The source"
+        raise UnreadableSourceError(f"{name}: no FHIR R4 resource that redcell reads.{detail}")
     return read_patient_record(
         located, terms(known), aside, counts, patient, (name for name, _ in files)
     )
 
 
 def _raw_resources(
-    name: str, data: bytes, aside: list[SetAside], *, alone: bool
+    name: str, data: bytes, aside: list[SetAside], patient: str | None, *, alone: bool
 ) -> Iterator[RawResource]:
     """Resources of one file: NDJSON line by line, else one JSON document."""
     try:
@@ -81,9 +81,8 @@ def _raw_resources(
         aside.append(SetAside("not-readable", name, f"{name}: {error}; the file was not used."))
         return
     if _is_ndjson(text):
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                yield RawResource(f"{name}:{number}", line)
+        for number, line in _lines(text, patient):
+            yield RawResource(f"{name}:{number}", line)
         return
     try:
         yield from split(name, text)
@@ -96,11 +95,40 @@ def _raw_resources(
         aside.append(SetAside("not-readable", name, f"{name}: {error}; the file was not used."))
 
 
+UNOWNED = (b"BodyStructure", b"BiologicallyDerivedProduct", b'"Medication"', b"\\")
+"""Types that name no patient, and the sign of an escape that could spell an id."""
+
+
+def _lines(text: bytes, patient: str | None) -> Iterator[tuple[int, bytes]]:
+    """Lines of NDJSON with their numbers; without those that cannot concern a chosen patient.
+
+    Exact: where a line could concern the patient without naming it, every line is read.
+    """
+    if patient is None or any(sign in text for sign in UNOWNED):
+        for number, line in enumerate(text.split(b"\n"), 1):
+            if line and not line.isspace():
+                yield number, line
+        return
+    needle = patient.rpartition("/")[2].encode()
+    number, counted, at = 1, 0, text.find(needle)
+    while at >= 0:
+        start = text.rfind(b"\n", 0, at) + 1
+        end = text.find(b"\n", at)
+        end = len(text) if end < 0 else end
+        number += text.count(b"\n", counted, start)
+        yield number, text[start:end]
+        counted, at = start, text.find(needle, end)
+
+
 def _is_ndjson(text: bytes) -> bool:
     """Is the first line a whole JSON object and another object on the next one?"""
-    first, _, rest = text.lstrip().partition(b"\n")
-    following = rest.lstrip()[:1]
-    return first.rstrip().endswith(b"}") and first.startswith(b"{") and following == b"{"
+    head = text[:GLANCE]
+    start = len(head) - len(head.lstrip())
+    end = text.find(b"\n", start)
+    if end < 0 or text[start : start + 1] != b"{":
+        return False
+    following = text[end : end + GLANCE].lstrip()[:1]
+    return text[max(start, end - GLANCE) : end].rstrip().endswith(b"}") and following == b"{"
 
 
 def _is_hl7(data: bytes) -> bool:
@@ -120,10 +148,7 @@ def _files(source: str | Path) -> Iterator[tuple[str, bytes]]:
     if text == "-":
         yield "standard input", _unpack("standard input", sys.stdin.buffer.read(MAX_BYTES + 1))
         return
-    if text.startswith("demo::"):
-        path = demo(text.removeprefix("demo::"))
-    else:
-        path = Path(source)
+    path = demo(text.removeprefix("demo::")) if text.startswith("demo::") else Path(source)
     if path.is_dir():
         found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
         if not found:

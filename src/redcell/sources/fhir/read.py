@@ -118,23 +118,70 @@ def _decode_one(
     raw: RawResource, number: int, aside: list[SetAside], counts: dict[str, int]
 ) -> Located | None:
     try:
-        kind = _head(raw.data).resourceType
+        kind = kind_of(raw.data)
         counts[kind or "not a resource"] = counts.get(kind or "not a resource", 0) + 1
         decoder = DECODERS.get(kind)
-        if decoder is None:
+        if decoder is None or (kind in CARE and not _may_name_hospice(raw.data)):
             return None
-        if not raw.checked:
-            check(raw.data)
         resource: Resource = decoder.decode(raw.data)
-    except RefusedJsonError as error:
-        aside.append(SetAside("not-readable", raw.place, f"{raw.place}: {error}; not used."))
-        return None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         text = f"{raw.place}: {error}; the resource was not used."
         aside.append(SetAside("not-readable", raw.place, text))
         return None
     reference = name_of(kind, resource.id, raw.full_url, f"entry-{number}")
-    return Located(raw.place, reference, raw.full_url, resource, raw.data)
+    return Located(raw.place, reference, raw.full_url, resource, raw.data, raw.checked)
+
+
+CARE = frozenset({"Encounter", "EpisodeOfCare", "CareTeam", "ServiceRequest"})
+"""Read only for whether they name hospice care; most do not, and need no decoding."""
+
+
+def _may_name_hospice(data: bytes) -> bool:
+    return b"ospice" in data or b"OSPICE" in data or b"385763009" in data or b"\\" in data
+
+
+FIRST_KEY = b'{"resourceType":"'
+TYPE_KEY = b'"resourceType"'
+
+
+def kind_of(data: bytes) -> str:
+    """The type of a resource: read off the bytes where the key stands first or once, else decoded.
+
+    Raises:
+        msgspec.MsgspecError: when the bytes are not JSON.
+    """
+    if data.startswith(FIRST_KEY):
+        return data[len(FIRST_KEY) : data.index(b'"', len(FIRST_KEY))].decode()
+    if data.count(TYPE_KEY) == 1:
+        after = data[data.index(TYPE_KEY) + len(TYPE_KEY) :][:LONGEST_TYPE].lstrip()
+        if after.startswith(b":"):
+            quoted = after[1:].lstrip().split(b'"', 2)
+            if len(quoted) == len(("", "type", "rest")) and not quoted[0] and quoted[1].isalpha():
+                return quoted[1].decode()
+    return _head(data).resourceType
+
+
+LONGEST_TYPE = 64
+
+
+class Names:
+    """The patient of the record, and every name that a subject reference may use for it."""
+
+    def __init__(self, reference: str, url: str = "", others: Iterable[str] = ()) -> None:
+        self.reference, self.url = reference, url
+        self._others = frozenset(others)
+        self._known: dict[str, bool] = {}
+
+    def mine(self, owner: str) -> bool:
+        """Does this reference name the patient?"""
+        if owner not in self._known:
+            named = owner in (self.reference, self.url) or tail(owner) == self.reference
+            self._known[owner] = bool(owner) and named
+        return self._known[owner]
+
+    def known_other(self, owner: str) -> bool:
+        """Does it name another patient of the same source, from which this one was chosen?"""
+        return tail(owner) in self._others or owner in self._others
 
 
 def patients_in(located: Iterable[Located]) -> dict[str, Located]:
@@ -174,12 +221,26 @@ def read_patient_record(
             continue
         if not _belongs(where, names, reading):
             continue
-        reader(reading, where, where.resource)
-    patient = (
-        _patient(reading, home) if home is not None else Patient(names["id"].rpartition("/")[2])
-    )
+        _read_checked(reader, reading, where)
+    unknown = Patient(names.reference.rpartition("/")[2])
+    patient = _patient(reading, home) if home is not None else unknown
     reading.counts = counts
     return assemble(patient, reading.facts, reading.aside, sources)
+
+
+def _read_checked(
+    reader: Callable[[Reading, Located, Any], None], reading: Reading, where: Located
+) -> None:
+    """Read one resource; what it adds counts only if its JSON is unambiguous."""
+    before = len(reading.facts)
+    reader(reading, where, where.resource)
+    if where.checked or len(reading.facts) == before:
+        return
+    try:
+        check(where.raw)
+    except RefusedJsonError as error:
+        del reading.facts[before:]
+        reading.set_aside("not-readable", where, f"{error}; the resource was not used.")
 
 
 def _deduplicate(located: list[Located], reading: Reading) -> list[Located]:
@@ -208,14 +269,16 @@ def _version(where: Located) -> tuple[str, str]:
 
 def _choose(
     located: list[Located], reading: Reading, wanted: str | None
-) -> tuple[Located | None, dict[str, str]]:
-    """The patient of the record, and every name that a subject reference may use for it."""
+) -> tuple[Located | None, Names]:
+    """The patient of the record with its names."""
     found = patients_in(located)
+    others: list[str] = []
     if wanted is not None:
         reference = tail(wanted) if "/" in wanted else f"Patient/{wanted}"
         if reference not in found:
             known = ", ".join(sorted(r.partition("/")[2] for r in found)[:SHOWN]) or "none"
             raise UnreadableSourceError(f"No patient {wanted!r} in the source; it holds: {known}")
+        others = [n for r, w in found.items() if r != reference for n in (r, w.full_url) if n]
         found = {reference: found[reference]}
     if len(found) > 1:
         names = sorted(r.partition("/")[2] for r in found)
@@ -226,12 +289,12 @@ def _choose(
         )
     if found:
         reference, home = next(iter(found.items()))
-        return home, {"id": reference, "url": home.full_url}
+        return home, Names(reference, home.full_url, others)
     subjects = {tail(w.resource.owner) for w in located if w.resource.owner}
     if len(subjects) == 1:
         text = "the source has no Patient resource: sex and birth date are unknown."
         reading.aside.append(SetAside("patient-missing", "", text))
-        return None, {"id": subjects.pop(), "url": ""}
+        return None, Names(subjects.pop())
     if not subjects:
         raise UnreadableSourceError(
             "No patient and no resource that names one was found. Expected a FHIR R4 Bundle or "
@@ -246,17 +309,18 @@ def _choose(
 UNOWNED = frozenset({"Medication", "BodyStructure", "BiologicallyDerivedProduct", "Patient"})
 
 
-def _belongs(where: Located, names: dict[str, str], reading: Reading) -> bool:
+def _belongs(where: Located, names: Names, reading: Reading) -> bool:
     if where.resource.resourceType in UNOWNED:
         return True
     owner = where.resource.owner
-    if not owner:
-        reading.set_aside("foreign-patient-ignored", where, "it names no patient; it was left out.")
-        return False
-    if owner in (names["id"], names["url"]) or tail(owner) == names["id"]:
+    if names.mine(owner):
         return True
-    text = f"it belongs to another patient than {names['id']}; it was left out."
-    reading.set_aside("foreign-patient-ignored", where, text)
+    if not owner:
+        text = "it names no patient; it was left out."
+        reading.set_aside("foreign-patient-ignored", where, text)
+    elif not names.known_other(owner):
+        text = f"it belongs to another patient than {names.reference}; it was left out."
+        reading.set_aside("foreign-patient-ignored", where, text)
     return False
 
 

@@ -25,6 +25,8 @@ class Located(Struct):
     full_url: str
     resource: Resource
     raw: bytes
+    checked: bool = True
+    """Was the raw JSON checked for duplicate keys and oversized numbers?"""
 
 
 class Reading:
@@ -88,7 +90,10 @@ def name_of(kind: str, resource_id: str, full_url: str, fallback: str) -> str:
         found = full_url.removeprefix("urn:uuid:")
     if not found and full_url:
         found = full_url.rstrip("/").rpartition("/")[2]
-    found = BAD_ID.sub("-", found or fallback)[:MAX_ID]
+    found = found or fallback
+    plain = found.isascii() and found.replace("-", "").replace(".", "").isalnum()
+    if not plain or len(found) > MAX_ID:
+        found = BAD_ID.sub("-", found)[:MAX_ID]
     return f"{kind}/{found}"
 
 

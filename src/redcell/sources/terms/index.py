@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any, TypeVar
 
 from redcell.codes import ATC, ICD10CM, LOINC, OMOP, REDCELL, RXNORM, SNOMED
 from redcell.knowledge.entries import Analyte
@@ -24,11 +25,39 @@ from redcell.sources.terms.words import (
 HER2 = ("trastuzumab", "trastuzumab-emtansine", "trastuzumab-deruxtecan", "ambiguous-her2-agent")
 
 
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+
+
+def remembered(
+    method: Callable[[Terms, Key], Found],
+) -> Callable[[Terms, Key], Found]:
+    """Remember a method's answers: one record names the same few things again and again."""
+    name = method.__name__
+
+    def ask(self: Terms, key: Key) -> Found:
+        answers = self.answers_by_method.setdefault(name, {})
+        try:
+            return answers[key]  # type: ignore[no-any-return]
+        except KeyError:
+            if len(answers) >= MOST_REMEMBERED:
+                answers.clear()
+            found = answers[key] = method(self, key)
+            return found
+
+    ask.__doc__ = method.__doc__
+    return ask
+
+
+MOST_REMEMBERED = 10_000
+
+
 class Terms:
     """The code tables of the knowledge base, indexed for reading."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
+        self.answers_by_method: dict[str, dict[Any, Any]] = {}
         self.loinc: dict[str, str] = {}
         self.local: dict[str, str] = {}
         self.names: dict[str, list[str]] = {}
@@ -46,6 +75,7 @@ class Terms:
         self._index_symptoms()
         self._index_drugs()
         self._index_sites()
+        self._index_words()
 
     # -- laboratory ------------------------------------------------------------------------------
 
@@ -125,6 +155,7 @@ class Terms:
             form = "dyspnea-exertional"
         return tuple(dict.fromkeys(form if name == "dyspnea" else name for name in found))
 
+    @remembered
     def symptom(self, concept: Concept) -> SymptomMatch | None:
         """The symptom by code; the text wins when it names another symptom and not this one."""
         coded = self._coded_symptom(concept)
@@ -197,6 +228,7 @@ class Terms:
             if base != slug:
                 self._forms.setdefault(base, set()).add(slug)
 
+    @remembered
     def drugs(self, concept: Concept) -> Drugs:
         """The drugs by RxNorm, ATC, OMOP, then text, which decides among HER2 agents and forms."""
         coded = self._coded_drug(concept)
@@ -231,6 +263,7 @@ class Terms:
 
     # -- diagnoses -------------------------------------------------------------------------------
 
+    @remembered
     def meanings(self, concept: Concept) -> tuple[str, ...]:
         """What a diagnosis means to the rules: by code; by words only when no code is known."""
         found: list[str] = []
@@ -245,31 +278,32 @@ class Terms:
             return tuple(found)
         return self._meanings_by_words(concept)
 
-    def _meanings_by_words(self, concept: Concept) -> tuple[str, ...]:
+    def _index_words(self) -> None:
         words = self.knowledge.file("conditions")["words"]
+
+        def padded(kind: str) -> tuple[str, ...]:
+            return tuple(f" {normal(w)} " for w in (*words[kind]["before"], *words[kind]["after"]))
+
+        self._negations, self._past = padded("negation"), padded("past")
+        self._counts_as_past = frozenset(words["past"]["counts_for"])
+        self._disease_words = [
+            (f" {normal(keyword)}", slug)
+            for slug, entry in self.knowledge.conditions.items()
+            for keyword in entry.keywords
+        ]
+
+    def _meanings_by_words(self, concept: Concept) -> tuple[str, ...]:
+        """Meanings named in words; none beside a negation, and few beside words of the past."""
         for text in concept.words:
             lowered = f" {normal(text)} "
-            negated = any(
-                f" {normal(w)} " in lowered
-                for w in (*words["negation"]["before"], *words["negation"]["after"])
-            )
-            past = any(
-                f" {normal(w)} " in lowered
-                for w in (*words["past"]["before"], *words["past"]["after"])
-            )
-            if negated:
+            found = dict.fromkeys(slug for words, slug in self._disease_words if words in lowered)
+            if not found or any(w in lowered for w in self._negations):
                 continue
-            found = [
-                slug
-                for slug, entry in self.knowledge.conditions.items()
-                if any(f" {normal(k)}" in lowered for k in entry.keywords)
-                and (not past or slug in words["past"]["counts_for"])
-            ]
-            if found:
-                return tuple(found)
+            past = any(w in lowered for w in self._past)
+            kept = tuple(s for s in found if not past or s in self._counts_as_past)
+            if kept:
+                return kept
         return ()
-
-    # -- radiation sites -------------------------------------------------------------------------
 
     def _index_sites(self) -> None:
         self._site_codes: dict[str, str] = {}
