@@ -49,7 +49,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="redcell")
 def cli() -> None:
-    """The care loop for anemia in people with metastatic breast cancer.
+    r"""The care loop for anemia in people with metastatic breast cancer.
 
     One patient's record goes in; out comes whether they are anemic and how badly, why, and what to
     consider doing, each statement with its evidence and its source. For professionals, who decide.
@@ -111,7 +111,7 @@ def assess(
     form: str,
     reader: str,
 ) -> None:
-    """Run the whole care loop over one patient's record.
+    r"""Run the whole care loop over one patient's record.
 
     \b
     Examples:
@@ -123,7 +123,7 @@ def assess(
     record, review = _review(source, at, patient, policy)
     if strict and record.set_aside:
         raise SetAsideError(
-            f"{len(record.set_aside)} problem(s) in the source; list them with: redcell check {source}"
+            f"{len(record.set_aside)} problem(s) in the source. List them: redcell check {source}"
         )
     if form == "json":
         sys.stdout.buffer.write(review.to_json())
@@ -146,7 +146,7 @@ def assess(
 @click.argument("name", metavar="RULE-or-FINDING")
 @_options("at", "patient", "policy")
 def why(source: str, name: str, at: str | None, patient: str | None, policy: Path | None) -> None:
-    """Print the tree of reasons under a rule or finding, down to resources and cited numbers.
+    r"""Print the tree of reasons under a rule or finding, down to resources and cited numbers.
 
     NAME is a clinical rule (S-R9, T11), a finding number of the JSON output (f3), or a rule's own
     name (low_count).
@@ -167,7 +167,7 @@ def why(source: str, name: str, at: str | None, patient: str | None, policy: Pat
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
 )
 def check(source: str, patient: str | None, strict: bool, form: str) -> None:
-    """Say what was read from a source, what was set aside, and why.
+    r"""Say what was read from a source, what was set aside, and why.
 
     \b
     Examples:
@@ -193,7 +193,7 @@ def check(source: str, patient: str | None, strict: bool, form: str) -> None:
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
 )
 def browse(query: str, policy: Path | None, form: str) -> None:
-    """Browse the numbers, rules and drugs with their sources and how far each was checked.
+    r"""Browse the numbers, rules and drugs with their sources and how far each was checked.
 
     QUERY is a rule id (T11), a key or its beginning (transfusion.), a drug, or any words.
 

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.findings.case import Case
 from redcell.knowledge.entries import Site
 from redcell.knowledge.load import Cited
 from redcell.quantity import half_up
-from redcell.record.moment import days_between, within
+from redcell.record.moment import Moment, days_between, within
 from redcell.record.radiation import RadiationCourse
 from redcell.rule import Finding, rule
 
@@ -20,7 +21,7 @@ WHOLE = 100.0
 
 
 class MarrowShare(Struct, frozen=True):
-    """Percent of the active marrow that had at least each dose; `complete` if nothing was unknown."""
+    """Percent of the active marrow that had at least each dose; `complete`: nothing unknown."""
 
     heavy: float
     any_dose: float
@@ -112,12 +113,10 @@ TRUNK = frozenset({"pelvis", "sacrum", "lumbar-spine", "thoracic-spine", "cervic
 
 
 def _only(course: RadiationCourse, sites: dict[str, Site]) -> RadiationCourse:
-    from msgspec.structs import replace
-
     return replace(course, fields=tuple(f for f in course.fields if f.site in sites))
 
 
-def _last_day(case: Case, course: RadiationCourse):  # type: ignore[no-untyped-def]
+def _last_day(case: Case, course: RadiationCourse) -> Moment:
     """The end of a course; the moment of the assessment while it is in progress or undated."""
     if course.end is None or course.end > case.at:
         return case.at

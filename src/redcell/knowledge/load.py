@@ -38,6 +38,7 @@ TOPIC_FILES = {
 """Number topics that live beside the entries they govern; every other topic is a file."""
 
 SITE_SETTINGS = ("altitude_m",)
+CLINICAL = "clinical reference"
 
 T = TypeVar("T")
 
@@ -196,6 +197,8 @@ class Knowledge:
         """A citation as people are shown it: source, place, how far it was checked."""
         words = self.sources[source].cite
         place = f", {locator}" if locator else ""
+        if locator.startswith(CLINICAL) and source == "redcell":
+            words, place = "redcell", f" {locator}"
         return f"{words}{place}" + (f" [{mark}]" if mark else "")
 
     def citations(self, rule_id: str) -> tuple[str, ...]:

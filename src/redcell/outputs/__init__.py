@@ -1,1 +1,1 @@
-"""Writers: the contract's JSON, a page of text, HTML, a letter, FHIR. They speak; they judge nothing."""
+"""Writers: JSON, a page of text, HTML, a letter, FHIR. They speak; they judge nothing."""

@@ -75,55 +75,23 @@ def numbered(steps: Steps) -> list[Finding[Any]]:
 
 def _filled(steps: Steps, number: Numbering) -> Json:
     speech = number.speech
-    flags = steps.flags
-    urgency = flags.urgency.value
-    winning = [f for f in flags.fired() if f.rule in urgency.because]
-    number(*winning) if winning else number(flags.urgency)
+    urgency = _urgency(steps, number)
     return {
         "schema": SCHEMA,
         "at": steps.case.at.iso(),
         "patient": _patient(steps),
-        "urgency": {"level": urgency.level, "because": _routine(steps)},
+        "urgency": urgency,
         "anemia": _anemia(steps, number),
         "causes": [_cause(steps, a, speech, number) for a in steps.causes.ranked],
         "not_assessed": list(steps.gaps),
         "symptoms": [_symptom(s) for s in steps.symptoms.symptoms],
-        "red_flags": [
-            {
-                "rule": f.rule,
-                "urgency": f.value.level,
-                "statement": _flag_statement(steps, f, speech),
-                "evidence": number(f),
-            }
-            for f in flags.flags
-        ],
+        "red_flags": [_red_flag(steps, f, speech, number) for f in steps.flags.flags],
         "transfusion": _transfusion(steps, speech, number),
         "alternatives": [_alternative(o, speech) for o in _cite_options(steps, number)],
         "monitoring": _monitoring(steps, number),
-        "self_care": [
-            {
-                "id": item.id,
-                "text": speech.sentence("self_care", item.id),
-                "rules": list(dict.fromkeys(f.rule for f in item.findings)),
-            }
-            for item in steps.self_care
-        ],
-        "education": [
-            {
-                "id": page.id,
-                "text": speech.sentence("education", _variant(page.id, page.variant)),
-                "rules": list(page.rules),
-            }
-            for page in steps.education
-        ],
-        "conversation": [
-            {
-                "id": topic.id,
-                "text": conversation_text(steps, topic.id, speech),
-                "evidence": number(*topic.findings),
-            }
-            for topic in steps.conversation
-        ],
+        "self_care": _self_care(steps, speech),
+        "education": _education(steps, speech),
+        "conversation": _conversation(steps, speech, number),
         "forecast": steps.forecast,
         "warnings": [
             {"code": w.code, "text": w.text, "evidence": number(*w.findings)}
@@ -131,6 +99,56 @@ def _filled(steps: Steps, number: Numbering) -> Json:
         ],
         "findings": number.entries(),
     }
+
+
+def _urgency(steps: Steps, number: Numbering) -> Json:
+    urgency = steps.flags.urgency.value
+    winning = [f for f in steps.flags.fired() if f.rule in urgency.because]
+    number(*winning) if winning else number(steps.flags.urgency)
+    because = urgency.because or steps.monitoring.due.value.because[:1]
+    return {"level": urgency.level, "because": list(because)}
+
+
+def _red_flag(steps: Steps, flag: Finding[Any], speech: Speech, number: Numbering) -> Json:
+    return {
+        "rule": flag.rule,
+        "urgency": flag.value.level,
+        "statement": _flag_statement(steps, flag, speech),
+        "evidence": number(flag),
+    }
+
+
+def _self_care(steps: Steps, speech: Speech) -> list[Json]:
+    return [
+        {
+            "id": item.id,
+            "text": speech.sentence("self_care", _variant(item.id, item.variant)),
+            "rules": list(dict.fromkeys(f.rule for f in item.findings)),
+        }
+        for item in steps.self_care
+    ]
+
+
+def _education(steps: Steps, speech: Speech) -> list[Json]:
+    return [
+        {
+            "id": page.id,
+            "text": speech.sentence("education", _variant(page.id, page.variant)),
+            "rules": list(page.rules),
+        }
+        for page in steps.education
+    ]
+
+
+def _conversation(steps: Steps, speech: Speech, number: Numbering) -> list[Json]:
+    return [
+        {
+            "id": topic.id,
+            "text": conversation_text(steps, topic.id, speech),
+            "evidence": number(*topic.findings),
+        }
+        for topic in steps.conversation
+    ]
 
 
 KEYS = (
@@ -169,46 +187,52 @@ def _patient(steps: Steps) -> Json:
     return {"id": patient.id, "sex": patient.sex, "age_years": patient.age_years(steps.case.at)}
 
 
-def _routine(steps: Steps) -> list[str]:
-    because = list(steps.flags.urgency.value.because)
-    return because or list(steps.monitoring.due.value.because[:1])
-
-
 def _anemia(steps: Steps, number: Numbering) -> Json:
-    survey, hemoglobin = steps.survey, steps.case.hemoglobin
+    survey = steps.survey
     number(survey.status, survey.lower_limit, survey.grade, survey.who)
     number(*(f for f in steps.blood.patterns if f.value))
-    mcv = survey.size.inputs["mcv"]
     limit = survey.lower_limit.value
-    adjusted = survey.who_adjusted.value
-    trend = survey.trend.value
-    shown = None
-    if hemoglobin is not None:
-        shown = {
-            "value": half_up(hemoglobin.value, 2),
-            "unit": "g/dL",
-            "time": hemoglobin.time.iso(),
-            "reference": hemoglobin.reference,
-        }
     return {
         "status": survey.status.value,
-        "hemoglobin": shown,
+        "hemoglobin": _hemoglobin(steps),
         "lower_limit": {"value": limit.value, "from": limit.origin},
         "ctcae_grade": survey.grade.value,
         "ctcae_grade4_prompt": grade4_prompt(steps),
         "who_severity": survey.who.value,
-        "who_adjusted_hemoglobin": adjusted,
-        "morphology": {
-            "size": survey.size.value,
-            "mcv": half_up(mcv.value, 2) if mcv is not None else None,
-            "patterns": list(steps.blood.rules),
-        },
+        "who_adjusted_hemoglobin": survey.who_adjusted.value,
+        "morphology": _morphology(steps),
         "reticulocyte_production_index": survey.production_index.value,
-        "trend": None
-        if trend is None
-        else {"g_dl_per_week": trend.g_dl_per_week, "days": trend.days, "points": trend.points},
+        "trend": _trend(steps),
         "asymptomatic": steps.symptoms.asymptomatic.value,
     }
+
+
+def _hemoglobin(steps: Steps) -> Json | None:
+    measured = steps.case.hemoglobin
+    if measured is None:
+        return None
+    return {
+        "value": half_up(measured.value, 2),
+        "unit": "g/dL",
+        "time": measured.time.iso(),
+        "reference": measured.reference,
+    }
+
+
+def _morphology(steps: Steps) -> Json:
+    mcv = steps.survey.size.inputs["mcv"]
+    return {
+        "size": steps.survey.size.value,
+        "mcv": half_up(mcv.value, 2) if mcv is not None else None,
+        "patterns": list(steps.blood.rules),
+    }
+
+
+def _trend(steps: Steps) -> Json | None:
+    trend = steps.survey.trend.value
+    if trend is None:
+        return None
+    return {"g_dl_per_week": trend.g_dl_per_week, "days": trend.days, "points": trend.points}
 
 
 def grade4_prompt(steps: Steps) -> bool:
@@ -223,7 +247,7 @@ def cause_label(steps: Steps, attribution: Attribution, speech: Speech) -> str:
     case, cause = steps.case, attribution.cause
     name = speech.cause(cause)
     through: list[str] = []
-    if cause == "hemolysis-immune" or cause == "hypothyroidism":
+    if cause in ("hemolysis-immune", "hypothyroidism"):
         through = [t.drug for t in case.of_class("checkpoint-inhibitor")]
     elif cause == "hemolysis-microangiopathic":
         through = [s for s in case.cancer_drugs if case.knowledge.drugs[s].microangiopathy]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from redcell.findings.red_flags import Alarm, Urgency
-from redcell.findings.surveillance import LowerLimit, Trend
-from redcell.knowledge.load import Cited, Knowledge
-from redcell.plan.alternatives import Counsel
+from redcell.knowledge.load import Knowledge
 from redcell.plan.bloodwork import Due
 from redcell.plan.transfusion import Verdict
 from redcell.quantity import plain
 from redcell.record.measured import Coded, Measured
-from redcell.record.moment import Moment
 from redcell.record.symptoms import Answer
 from redcell.record.therapies import Treatment
 from redcell.rule import Finding, Unassessed
@@ -29,6 +27,7 @@ class Speech:
         self._findings = knowledge.wording("findings")
         self._labels = knowledge.wording("labels")
         self._patient = knowledge.wording("patient")
+        self._shows = self._tables()
 
     def statement(self, finding: Finding[Any]) -> str:
         """What one finding says, in a sentence for the care team."""
@@ -66,31 +65,29 @@ class Speech:
 
     def show(self, item: object) -> str:
         """One input of a finding in words."""
-        match item:
-            case None:
-                return "not known"
-            case bool():
-                return "yes" if item else "no"
-            case Measured():
-                return self._measured(item)
-            case Coded():
-                name = self.knowledge.analytes[item.analyte].name
-                return f"{name} {item.answer} ({item.time.day.isoformat()})"
-            case Answer():
-                return self._answer(item)
-            case Treatment():
-                return self.drug(item.drug)
-            case Finding():
-                return self.show(item.value)
-            case LowerLimit() | Trend() | Cited() | Moment() | str():
-                return str(item)
-            case Unassessed():
-                return f"not known ({', '.join(item.needs)})"
-            case float() | int():
-                return plain(float(item))
-            case tuple() | list() | frozenset():
-                return ", ".join(self.show(x) for x in item) or "none"
+        for kind, words in self._shows:
+            if isinstance(item, kind):
+                return words(item)
         return str(item)
+
+    def _tables(self) -> tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...]:
+        """How each kind of input is put into words; the first that fits is used."""
+        return (
+            (type(None), lambda _: "not known"),
+            (bool, lambda item: "yes" if item else "no"),
+            (Measured, self._measured),
+            (Coded, self._coded),
+            (Answer, self._answer),
+            (Treatment, lambda item: self.drug(item.drug)),
+            (Finding, lambda item: self.show(item.value)),
+            (Unassessed, lambda item: f"not known ({', '.join(item.needs)})"),
+            ((float, int), lambda item: plain(float(item))),
+            ((tuple, list, frozenset), lambda item: ", ".join(map(self.show, item)) or "none"),
+        )
+
+    def _coded(self, item: Coded) -> str:
+        name = self.knowledge.analytes[item.analyte].name
+        return f"{name} {item.answer} ({item.time.day.isoformat()})"
 
     def _measured(self, item: Measured) -> str:
         name = self.knowledge.analytes[item.analyte.removesuffix("-corrected")].name
@@ -134,23 +131,19 @@ class _Context(dict[str, str]):
 
 def _keys(value: object) -> tuple[str, ...]:
     """The keys under which a wording file may hold the sentence for this value."""
-    match value:
-        case Alarm():
-            return value.clauses or ("no",)
-        case Verdict():
-            return value.because[:1]
-        case Urgency():
-            return (value.level,)
-        case Counsel():
-            return ("text",)
-        case Due():
-            return value.because[:1]
-        case bool():
-            return ("yes",) if value else ("no",)
-        case None:
-            return ("unknown",)
-        case Unassessed():
-            return ("unassessed",)
-        case str():
-            return (value,)
+    for kind, keys in KEYS:
+        if isinstance(value, kind):
+            return keys(value)
     return ("text",)
+
+
+KEYS: tuple[tuple[type, Callable[[Any], tuple[str, ...]]], ...] = (
+    (Alarm, lambda value: value.clauses or ("no",)),
+    (Verdict, lambda value: value.because[:1]),
+    (Due, lambda value: value.because[:1]),
+    (Urgency, lambda value: (value.level,)),
+    (bool, lambda value: ("yes",) if value else ("no",)),
+    (type(None), lambda _: ("unknown",)),
+    (Unassessed, lambda _: ("unassessed",)),
+    (str, lambda value: (value,)),
+)

@@ -13,6 +13,25 @@ from redcell.outputs.style import Style
 
 WIDTH = 96
 LABEL = 13
+OTHERS_SHOWN = 4
+CAUSES_SHOWN = 6
+LEAST_SHOWN = 0.03
+SINGLE_CAUSE = 0.6
+BAR = 20
+WARNINGS_SHOWN = 4
+SAID_ABOVE = ("report-red-flags", "next-blood-test", "other-causes-of-symptom")
+ADVICE = (
+    "recommended",
+    "may-be-considered",
+    "contraindicated",
+    "insufficient-data",
+    "not-expected-to-help",
+    "not-eligible",
+)
+FOOT = (
+    "Options for the care team, who decide. Not cleared as a medical device; nothing is ordered.",
+    "Why: redcell why SOURCE RULE --at ...   All data problems: redcell check SOURCE",
+)
 
 
 def page(steps: Steps, *, color: bool, width: int = WIDTH) -> str:
@@ -47,21 +66,16 @@ class _Page:
         yield from self.next_steps()
         yield from self.known()
         yield ""
-        yield self.style.dim(
-            "Options for the care team, who decide. Not cleared as a medical device; nothing is ordered."
-        )
-        yield self.style.dim(
-            "Why: redcell why SOURCE RULE --at ...   All data problems: redcell check SOURCE"
-        )
+        for line in FOOT:
+            yield self.style.dim(line)
 
     def head(self) -> Iterator[str]:
-        patient = self.out["patient"]
+        patient, policy = self.out["patient"], self.steps.case.knowledge.policy
         age = "age unknown" if patient["age_years"] is None else f"{patient['age_years']} years"
-        policy = self.steps.case.knowledge.policy
-        site = f"   site policy: {policy.title}" if policy else ""
-        yield self.style.bold(
-            f"redcell   patient {patient['id']}, {patient['sex']}, {age}   as known at {self.out['at']}{site}"
-        )
+        parts = [f"patient {patient['id']}, {patient['sex']}, {age}", f"at {self.out['at']}"]
+        if policy:
+            parts.append(f"site policy: {policy.title}")
+        yield self.style.bold("redcell   " + "   ".join(parts))
 
     def row(self, label: str, *parts: str, tone: str = "") -> Iterator[str]:
         """A labeled paragraph, wrapped under its label."""
@@ -100,114 +114,134 @@ class _Page:
             )
 
     def _count(self, anemia: dict[str, Any]) -> Iterator[str]:
-        found, limit = anemia["hemoglobin"], anemia["lower_limit"]
+        found, limit, trend = anemia["hemoglobin"], anemia["lower_limit"], anemia["trend"]
         yield self.speech.label("status", anemia["status"]).capitalize() + "."
         if found is not None:
             origin = "laboratory" if limit["from"] == "report" else "WHO"
-            yield f"Hemoglobin {found['value']:g} g/dL on {found['time'][:10]} ({origin} limit {limit['value']:g})."
+            yield f"Hemoglobin {found['value']:g} g/dL on {found['time'][:10]}"
+            yield f"({origin} limit {limit['value']:g})."
         if anemia["ctcae_grade"] is not None:
             yield f"CTCAE grade {anemia['ctcae_grade']}, WHO {anemia['who_severity']}."
-        trend = anemia["trend"]
         if trend and trend["g_dl_per_week"] is not None:
-            yield f"Trend {trend['g_dl_per_week']:+.2f} g/dL a week ({trend['points']} counts, {trend['days']:.0f} days)."
+            yield f"Trend {trend['g_dl_per_week']:+.2f} g/dL a week"
+            yield f"({trend['points']} counts, {trend['days']:.0f} days)."
         if anemia["morphology"]["mcv"] is not None:
             yield f"MCV {anemia['morphology']['mcv']:g} fL, {anemia['morphology']['size']}."
         if anemia["reticulocyte_production_index"] is not None:
             yield f"Reticulocyte production index {anemia['reticulocyte_production_index']:g}."
 
     def symptoms(self) -> Iterator[str]:
-        present = [s for s in self.out["symptoms"] if s["grade"] != 0]
-        if not self.out["symptoms"]:
-            yield from self.row(
-                "SYMPTOMS", "Not recorded in the last 7 days: not known, not none.", tone="warn"
-            )
-            return
-        if not present:
-            yield from self.row("SYMPTOMS", f"None of the {len(self.out['symptoms'])} asked about.")
-            return
-        yield from self.row("SYMPTOMS", "grade; how much anemia explains; what else could")
-        for symptom in present:
-            grade = "?" if symptom["grade"] is None else symptom["grade"]
-            others = ", ".join(
-                self.speech.knowledge.file("symptoms")["other_causes"]["label"][c]
-                for c in symptom["other_causes"][:4]
-            )
-            more = len(symptom["other_causes"]) - 4
-            tail = f", +{more} more" if more > 0 else ""
-            name = self.speech.knowledge.symptoms[symptom["symptom"]].name
-            yield from self.item(
-                f"{name} {grade}; {symptom['anemia_contribution']}"
-                + (f"; {others}{tail}" if others else "")
-            )
+        answered = self.out["symptoms"]
+        present = [s for s in answered if s["grade"] != 0]
+        if not answered:
+            text = "Not recorded in the last 7 days: not known, not none."
+            yield from self.row("SYMPTOMS", text, tone="warn")
+        elif not present:
+            yield from self.row("SYMPTOMS", f"None of the {len(answered)} asked about.")
+        else:
+            yield from self.row("SYMPTOMS", "grade; how much anemia explains; what else could")
+            for symptom in present:
+                yield from self.item(self._symptom(symptom))
+
+    def _symptom(self, symptom: dict[str, Any]) -> str:
+        labels = self.speech.knowledge.file("symptoms")["other_causes"]["label"]
+        listed = symptom["other_causes"]
+        others = ", ".join(labels[c] for c in listed[:OTHERS_SHOWN])
+        more = len(listed) - OTHERS_SHOWN
+        if more > 0:
+            others += f", +{more} more"
+        grade = "grade unknown" if symptom["grade"] is None else symptom["grade"]
+        name = self.speech.knowledge.symptoms[symptom["symptom"]].name
+        parts = [f"{name} {grade}", symptom["anemia_contribution"], others]
+        return "; ".join(p for p in parts if p)
 
     def causes(self) -> Iterator[str]:
         ranked = self.out["causes"]
         if not ranked:
             return
-        shown = [c for c in ranked if c["probability"] >= 0.03][:6] or ranked[:3]  # noqa: PLR2004
-        unsure = "" if ranked[0]["probability"] >= 0.6 else "  No single cause stands out."  # noqa: PLR2004
-        yield from self.row("LIKELY WHY", "probability by rules and evidence." + unsure)
-        for cause in shown:
-            bar = "#" * round(cause["probability"] * 20)
-            yield " " * LABEL + f"- {cause['probability']:.2f} {bar:<20} {cause['label']}"
+        shown = [c for c in ranked if c["probability"] >= LEAST_SHOWN][:CAUSES_SHOWN]
+        sure = ranked[0]["probability"] >= SINGLE_CAUSE
+        tail = "" if sure else " No single cause stands out."
+        yield from self.row("LIKELY WHY", "probability by rules and evidence." + tail)
+        for cause in shown or ranked[:CAUSES_SHOWN]:
+            bar = "#" * round(cause["probability"] * BAR)
+            yield f"{'':<{LABEL}}- {cause['probability']:.2f} {bar:<{BAR}} {cause['label']}"
         if self.out["not_assessed"]:
-            names = ", ".join(
-                self.speech.label("not_assessed", n) for n in self.out["not_assessed"]
-            )
+            gaps = self.out["not_assessed"]
+            names = ", ".join(self.speech.label("not_assessed", n) for n in gaps)
             yield from self.item(f"Not known: {names}", "warn")
 
     def transfusion(self) -> Iterator[str]:
         plan = self.out["transfusion"]
-        decision = plan["decision"]
-        tone = {"emergency": "alarm", "recommend": "warn", "consider": "warn"}.get(decision, "")
-        parts = [self.speech.label("decision", decision) + f"  [{', '.join(plan['because'])}]"]
-        if plan["units"]:
-            parts.append(
-                f"{plan['units']} unit{'s' if plan['units'] > 1 else ''} {self.speech.label('component', plan['component'])}; "
-                f"infusion {_hours(plan['infusion_hours'])}, chair {_hours(plan['chair_hours'])}."
-            )
-            if plan["expected_rise_g_dl"]:
-                low, high = plan["expected_rise_g_dl"]
-                parts.append(
-                    f"Expected rise per unit {low:g} to {high:g} g/dL; target {plan['target'][0]:g} to {plan['target'][1]:g}."
-                )
-        yield from self.row("TRANSFUSION", *parts, tone=tone)
+        tone = {"emergency": "alarm", "recommend": "warn", "consider": "warn"}
+        yield from self.row(
+            "TRANSFUSION", *self._decision(plan), tone=tone.get(plan["decision"], "")
+        )
         said = reassess_text(self.steps, self.speech)
         if said:
             yield from self.item(said)
-        for precaution in plan["precautions"]:
-            yield from self.item(precaution["text"])
+        codes = [p["code"] for p in plan["precautions"]]
+        if codes:
+            labels = "; ".join(self.speech.label("precaution_label", c) for c in codes)
+            yield from self.item(f"With it: {labels}.")
+
+    def _decision(self, plan: dict[str, Any]) -> Iterator[str]:
+        yield f"{self.speech.label('decision', plan['decision'])}  [{', '.join(plan['because'])}]"
+        if not plan["units"]:
+            return
+        units = f"{plan['units']} unit{'s' if plan['units'] > 1 else ''}"
+        yield f"{units} {self.speech.label('component', plan['component'])};"
+        yield f"infusion {_hours(plan['infusion_hours'])}, chair {_hours(plan['chair_hours'])}."
+        if plan["expected_rise_g_dl"]:
+            low, high = plan["expected_rise_g_dl"]
+            yield f"Expected rise per unit {low:g} to {high:g} g/dL;"
+        yield f"target {plan['target'][0]:g} to {plan['target'][1]:g} g/dL."
 
     def alternatives(self) -> Iterator[str]:
-        yield from self.row("OTHER WAYS", "")
+        grouped: dict[str, list[dict[str, Any]]] = {}
         for option in self.out["alternatives"]:
-            name = self.speech.label("option", option["option"])
-            advice = self.speech.label("advice", option["advice"])
-            why = option["because"][0] if option["because"] else ""
-            differ = " Guidelines differ." if option["disagreements"] else ""
-            yield from self.item(f"{name}: {advice}. {why}{differ}")
+            grouped.setdefault(option["advice"], []).append(option)
+        yield from self.row("OTHER WAYS", "what could help instead or as well")
+        for advice in ADVICE:
+            if advice in grouped:
+                yield from self._advice(advice, grouped[advice])
+
+    def _advice(self, advice: str, options: list[dict[str, Any]]) -> Iterator[str]:
+        label = self.speech.label("advice", advice).capitalize()
+        named = []
+        for option in options:
+            differ = " (guidelines differ)" if option["disagreements"] else ""
+            named.append(self.speech.label("option", option["option"]) + differ)
+        yield from self.item(f"{label}: {', '.join(named)}.")
+        if advice in ("recommended", "may-be-considered"):
+            for option in options:
+                name = self.speech.label("option", option["option"])
+                yield from self.item(f"{name}: {' '.join(option['because'][:2])}")
 
     def next_steps(self) -> Iterator[str]:
         monitoring = self.out["monitoring"]
         late = " OVERDUE." if monitoring["overdue"] else ""
-        yield from self.row(
-            "NEXT COUNT",
-            f"{monitoring['next_cbc_due'] or 'not set'}.{late}  [{', '.join(monitoring['because'])}]",
-            tone="warn" if late else "",
-        )
+        day = monitoring["next_cbc_due"] or "not set"
+        because = ", ".join(monitoring["because"])
+        tone = "warn" if late else ""
+        yield from self.row("NEXT COUNT", f"{day}.{late}  [{because}]", tone=tone)
         yield from self.row("TALK ABOUT", "")
         for topic in self.steps.conversation:
-            if topic.id != "report-red-flags":
-                yield from self.item(conversation_text(self.steps, topic.id, self.speech))
+            if topic.id not in SAID_ABOVE:
+                said = conversation_text(self.steps, topic.id, self.speech)
+                yield from self.item(said.partition(". ")[0].rstrip(".") + ".")
         if self.out["self_care"]:
-            names = ", ".join(
-                self.speech.label("self_care_label", s["id"]) for s in self.out["self_care"]
-            )
+            care = self.out["self_care"]
+            names = ", ".join(self.speech.label("self_care_label", s["id"]) for s in care)
             yield from self.row("SELF-CARE", names)
 
     def known(self) -> Iterator[str]:
-        for warning in self.out["warnings"]:
+        warnings = self.out["warnings"]
+        for warning in warnings[:WARNINGS_SHOWN]:
             yield from self.row("DATA", warning["text"], tone="warn")
+        if len(warnings) > WARNINGS_SHOWN:
+            rest = ", ".join(dict.fromkeys(w["code"] for w in warnings[WARNINGS_SHOWN:]))
+            yield from self.row("DATA", f"and: {rest}", tone="warn")
 
 
 def _hours(pair: list[float]) -> str:

@@ -44,7 +44,7 @@ CODES = (
 GROUPED = 3
 
 
-class Warning_(Struct, frozen=True):
+class DataWarning(Struct, frozen=True):
     """One warning: its code, its text, the findings behind it."""
 
     code: str
@@ -52,31 +52,31 @@ class Warning_(Struct, frozen=True):
     findings: tuple[Finding[Any], ...] = ()
 
 
-def warnings_of(steps: Steps, speech: Speech) -> list[Warning_]:
+def warnings_of(steps: Steps, speech: Speech) -> list[DataWarning]:
     """Warnings in the order of the contract's list: from the reading, then from the findings."""
     found = [*_from_reading(steps), *_from_findings(steps, speech)]
     return sorted(found, key=lambda w: (CODES.index(w.code), w.text))
 
 
-def _from_reading(steps: Steps) -> list[Warning_]:
+def _from_reading(steps: Steps) -> list[DataWarning]:
     """What the reader set aside, the same problem of several resources said once."""
     grouped: dict[str, list[SetAside]] = {}
     for aside in steps.case.record.set_aside:
         if aside.code in CODES:
             grouped.setdefault(aside.code, []).append(aside)
-    found: list[Warning_] = []
+    found: list[DataWarning] = []
     for code, rows in grouped.items():
         texts = list(dict.fromkeys(row.text for row in rows))
         if len(texts) <= GROUPED:
-            found += [Warning_(code, text) for text in texts]
+            found += [DataWarning(code, text) for text in texts]
             continue
         rest = len(texts) - GROUPED
         shown = " ".join(texts[:GROUPED])
-        found.append(Warning_(code, f"{shown} And {rest} more; list all with: redcell check."))
+        found.append(DataWarning(code, f"{shown} And {rest} more; list all with: redcell check."))
     return found
 
 
-def _from_findings(steps: Steps, speech: Speech) -> list[Warning_]:
+def _from_findings(steps: Steps, speech: Speech) -> list[DataWarning]:
     case, survey = steps.case, steps.survey
     hemoglobin, delta = case.hemoglobin, survey.delta
     decision = steps.transfusion.verdict
@@ -105,7 +105,7 @@ def _from_findings(steps: Steps, speech: Speech) -> list[Warning_]:
         ("post-transfusion-distortion", _distorted(steps), (decision,)),
     )
     return [
-        Warning_(code, speech.sentence("warning", code), findings)
+        DataWarning(code, speech.sentence("warning", code), findings)
         for code, holds, findings in wanted
         if holds
     ]

@@ -68,6 +68,10 @@ def rivals_to_discuss(others: tuple[Answer, ...]) -> bool:
     return bool(others)
 
 
+Wanted = tuple[str, object, tuple[Finding[Any], ...]]
+"""A topic, whether it is raised, and the findings behind it."""
+
+
 def topics(
     case: Case,
     survey: Surveillance,
@@ -79,70 +83,76 @@ def topics(
     alternatives: Alternatives,
     monitoring: Monitoring,
 ) -> tuple[Topic, ...]:
-    """Pick what the earlier steps found and choose what to talk about."""
-    k = case.knowledge
-    tired = case.has("fatigue", "weakness")
-    delta = survey.delta
-    change = confirm_change(k, symptoms.unconfirmed)
+    """Pick what the earlier steps found and choose what to talk about, most pressing first."""
+    wanted = (
+        ("report-red-flags", flags.flags, flags.flags),
+        *_about_the_data(case, survey, flags, symptoms, causes),
+        *_about_decisions(case, transfusion, alternatives, stores),
+        *_about_the_day(case, survey, symptoms, monitoring),
+    )
+    return tuple(Topic(name, findings) for name, holds, findings in wanted if holds)
+
+
+def _about_the_data(
+    case: Case, survey: Surveillance, flags: RedFlags, symptoms: SymptomReview, causes: Causes
+) -> tuple[Wanted, ...]:
+    """What has to be asked or repeated before anyone can be sure."""
+    k, delta, fell = case.knowledge, survey.delta, survey.fall
     missing = symptoms_missing(k, tuple(case.answers.values()))
     unasked = flags.fired("S-R26")
-    unclear = refusal_to_clarify(k, transfusion.refusal, unclear_refusal(case))
-    quiet = anemic_without_symptoms(k, symptoms.asymptomatic, survey.anemic)
-    with_rivals = rivals_to_discuss(k, tuple(s.answer for s in symptoms.symptoms if s.other_causes))
-    bleeding = [a for a in causes.top_two if a.cause == BLEEDING]
-    bleeding_evidence = tuple(s.finding for a in bleeding for s in a.support)
-    ambiguous = any(slug in k.ambiguous for slug in case.cancer_drugs)
-    mild = tired_enough(k, tired, 1)
-    worse = tired_enough_for_work(k, tired)
-    counsel = {o.name: o.counsel for o in alternatives.options}
-    decision = transfusion.verdict.value.decision
-    wanted: tuple[tuple[str, object, tuple[Finding[Any], ...]], ...] = (
-        ("report-red-flags", flags.flags, flags.flags),
+    change = confirm_change(k, symptoms.unconfirmed)
+    bleeding = tuple(s.finding for a in causes.top_two if a.cause == BLEEDING for s in a.support)
+    listed = any(a.cause == BLEEDING for a in causes.top_two)
+    signs = tuple(f for f, holds in ((delta, delta.value.failed), (fell, fell.value)) if holds)
+    return (
         ("repeat-specimen", delta.value.failed, (delta,)),
-        (
-            "ask-bleeding",
-            delta.value.failed or survey.fall.value or bleeding,
-            tuple(
-                f
-                for f in (delta, survey.fall)
-                if (f is survey.fall and f.value) or (f is delta and delta.value.failed)
-            )
-            + bleeding_evidence,
-        ),
+        ("ask-bleeding", signs or listed, (*signs, *bleeding)),
         ("wait-for-result", _preliminary(case), (survey.status,)),
         ("ask-temperature", flags.ask_temperature.value, (flags.ask_temperature,)),
         ("symptoms-not-recorded", missing.value or unasked, (missing, *unasked)),
         ("confirm-symptom-change", change.value, (change,)),
+    )
+
+
+def _about_decisions(
+    case: Case, transfusion: TransfusionPlan, alternatives: Alternatives, stores: Stores
+) -> tuple[Wanted, ...]:
+    """What the patient and the team decide together."""
+    k = case.knowledge
+    refusal = refusal_to_clarify(k, transfusion.refusal, unclear_refusal(case))
+    counsel = {o.name: o.counsel for o in alternatives.options}
+    dose, esa = counsel["dose-change"], counsel["esa"]
+    giving = transfusion.component is not None
+    ambiguous = any(slug in k.ambiguous for slug in case.cancer_drugs)
+    iron = stores.iron_class in ("definite", "possible", "overload")
+    changing = dose.value.advice in ("recommended", "may-be-considered")
+    return (
         ("goals-of-care", transfusion.last_weeks.value, (transfusion.last_weeks,)),
-        ("discuss-refusal", unclear.value, (unclear,)),
-        (
-            "discuss-transfusion-benefit",
-            decision in ("recommend", "consider"),
-            (transfusion.verdict,),
-        ),
-        (
-            "discuss-dose-change",
-            alternatives.advice("dose-change") in ("recommended", "may-be-considered"),
-            (counsel["dose-change"],),
-        ),
-        (
-            "discuss-esa-risk",
-            alternatives.advice("esa") == "may-be-considered",
-            (counsel["esa"],),
-        ),
+        ("discuss-refusal", refusal.value, (refusal,)),
+        ("discuss-transfusion-benefit", giving, (transfusion.verdict,)),
+        ("discuss-dose-change", changing, (dose,)),
+        ("discuss-esa-risk", esa.value.advice == "may-be-considered", (esa,)),
         ("ask-drug-product", ambiguous, ()),
-        (
-            "ask-iron-use",
-            stores.iron_class in ("definite", "possible", "overload"),
-            (stores.iron,),
-        ),
-        ("other-causes-of-symptom", with_rivals.value, (with_rivals,)),
+        ("ask-iron-use", iron, (stores.iron,)),
+    )
+
+
+def _about_the_day(
+    case: Case, survey: Surveillance, symptoms: SymptomReview, monitoring: Monitoring
+) -> tuple[Wanted, ...]:
+    """What helps the patient until the next count."""
+    k, tired = case.knowledge, case.has("fatigue", "weakness")
+    explained = tuple(s.answer for s in symptoms.symptoms if s.other_causes)
+    rivals = rivals_to_discuss(k, explained)
+    quiet = anemic_without_symptoms(k, symptoms.asymptomatic, survey.anemic)
+    mild, worse = tired_enough(k, tired, 1), tired_enough_for_work(k, tired)
+    return (
+        ("other-causes-of-symptom", rivals.value, (rivals,)),
         ("asymptomatic-anemia", quiet.value, (quiet,)),
         ("next-blood-test", monitoring.due.value.day, (monitoring.due,)),
         ("sleep-and-activity", mild.value, (mild,)),
         ("family-and-work", worse.value, (worse,)),
     )
-    return tuple(Topic(name, findings) for name, holds, findings in wanted if holds)
 
 
 def _preliminary(case: Case) -> bool:

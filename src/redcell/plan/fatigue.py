@@ -21,6 +21,8 @@ class SelfCare(Struct, frozen=True):
 
     id: str
     findings: tuple[Finding[Any], ...]
+    variant: str = ""
+    """Which text of the page is true at this count."""
 
 
 @rule("F10")
@@ -45,10 +47,13 @@ def activity(
     if hemoglobin is None:
         return ""
     if too_few_platelets.value or hemoglobin.value < none.value:
-        return "no-exercise-plan"
+        return NO_PLAN
     if hemoglobin.value < light.value:
-        return "no-exercise-plan" if symptoms else "light-activity"
-    return "stay-active" if hemoglobin.value >= full.value or symptoms is not None else ""
+        return NO_PLAN if symptoms else "light-activity"
+    return "stay-active" if hemoglobin.value >= full.value else "stay-active.moderate"
+
+
+NO_PLAN = "no-exercise-plan"
 
 
 @rule("F7", very_few="fatigue.platelets_no_exercise", anc="fatigue.neutrophils_no_exercise")
@@ -88,7 +93,8 @@ def energy_plan(case: Case, survey: Surveillance, flags: RedFlags) -> tuple[Self
         stop = no_exercise(k, case.current("platelets"), case.current("neutrophils"), symptoms)
         how_much = activity(k, case.hemoglobin, symptoms, stop)
         if how_much.value:
-            plan.append(SelfCare(how_much.value, (how_much,)))
+            name, _, variant = how_much.value.partition(".")
+            plan.append(SelfCare(name, (how_much,), variant))
         bones = protect_bones(k, case.diagnosis("bone-metastasis"))
         if bones.value:
             plan.append(SelfCare("protect-bones", (bones,)))

@@ -143,6 +143,6 @@ def _held_since(
     last = max(interval.end for interval in intervals)
     if any(row.hold for row in taken if row.end is not None and row.end >= last):
         return last
-    if any(row.hold for row in requests):
+    if any(row.hold and (row.end is None or row.end.day >= last.day) for row in requests):
         return last
     return None

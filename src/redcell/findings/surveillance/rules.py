@@ -118,7 +118,7 @@ def who_adjusted(
 
 
 @rule(
-    "A1",
+    "G-g",
     women="anemia.who_classes_women",
     men="anemia.who_classes_men",
     pregnant="anemia.who_classes_pregnant",

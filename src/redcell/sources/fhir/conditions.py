@@ -131,7 +131,9 @@ def read_consent(reading: Reading, where: Located, c: Consent) -> None:
         return
     start, end = reading.span(where, c.provision.period)
     start = start or reading.when(where, c.dateTime)
-    settled = clear and scope in TREATMENT_SCOPES
+    words = c.scope.words if c.scope is not None else ""
+    treating = scope in TREATMENT_SCOPES or "treatment" in words or "advance" in words
+    settled = clear and treating
     reading.add(Refusal(where.reference, settled, start, end, tuple(permits)))
 
 
@@ -155,7 +157,7 @@ def _names_red_cells(concepts: list[CodeableConcept]) -> str:
         transfused = "transfus" in words or "blood product" in words or "blood component" in words
         if red or (blood and transfused and not _only_other(words)):
             return "yes"
-        if (blood and not _only_other(words)) or "jehovah" in words:
+        if ((blood or transfused) and not _only_other(words)) or "jehovah" in words:
             verdict = "perhaps"
     return verdict
 

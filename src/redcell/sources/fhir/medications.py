@@ -116,7 +116,9 @@ def read_statement(reading: Reading, where: Located, m: MedicationStatement) -> 
 
 def read_request(reading: Reading, where: Located, m: MedicationRequest) -> None:
     """An order: by itself exposure only when nothing else is known of the drug; a plan ahead."""
-    if m.status in ("draft", "unknown") or m.intent not in ("order", "plan", "original-order", ""):
+    if m.status in ("draft", "unknown") or not (
+        m.intent.endswith("order") or m.intent in ("plan", "")
+    ):
         return
     if _entered_in_error(reading, where, m.status):
         return

@@ -162,6 +162,8 @@ def kind_of(data: bytes) -> str:
 
 
 LONGEST_TYPE = 64
+OWN = "urn:redcell"
+"""The source of redcell's own proposals: filed in a chart, they are never evidence."""
 
 
 class Names:
@@ -217,7 +219,7 @@ def read_patient_record(
     home, names = _choose(located, reading, wanted)
     for where in located:
         reader = READERS.get(where.resource.resourceType)
-        if reader is None:
+        if reader is None or where.resource.meta.source == OWN:
             continue
         if not _belongs(where, names, reading):
             continue

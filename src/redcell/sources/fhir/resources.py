@@ -103,6 +103,7 @@ class Meta(Struct):
     profile: list[str] = []
     versionId: str = ""
     lastUpdated: str = ""
+    source: str = ""
 
 
 class ReferenceRange(Struct):

@@ -30,6 +30,9 @@ def read_result(
     quantity = value.quantity
     if quantity is None and value.integer is not None:
         quantity = Quantity(value=float(value.integer), unit=analyte.unit)
+    if quantity is None and value.text:
+        text = f"{analyte.name} is given as the text {value.text[:40]!r}; expected a number."
+        reading.set_aside("value-not-a-number", where, f"{text} It was not used.")
     if quantity is not None and quantity.value is not None:
         read = _convert(reading, where, slug, value, quantity)
         if read is not None:

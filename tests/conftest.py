@@ -1,0 +1,35 @@
+"""What every test shares: the seed of the property tests is fixed and printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # `from builder import patient` from any rootdir
+
+settings.register_profile(
+    "redcell",
+    derandomize=True,  # the examples follow from the test's own text: the seed never moves
+    deadline=None,
+    max_examples=30,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("redcell")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say which seed the property tests ran with."""
+    return "hypothesis: profile redcell, derandomized (seed = hash of each test), 30 examples"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of documents and data beside the repository; skips where it is not there."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here: the contract and the example patients live there")
+    return folder
