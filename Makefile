@@ -1,57 +1,63 @@
-# redcell: two commands do everything: `make demo` and `make test`.
+# redcell. Two commands do everything: `make demo` and `make test`.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
-DEMO_STAMP := $(VENV)/.demo
+UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet
+OWN := $(UV) --no-deps --no-build-isolation --editable . && $(BIN)/python -m compileall -q src
+CODE := src tests benchmarks tools
+AT := 2026-11-22T09:00:00Z
 
-.PHONY: demo test check setup format lock bench clean
+.PHONY: help demo setup test check format bench lock clean
 
-demo: $(DEMO_STAMP)  ## install, print one assessed patient, write its HTML report
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: $(VENV)/.demo  ## install, print one assessed patient, write the report and the letter
 	@mkdir -p out
-	@$(BIN)/redcell assess demo::okafor --at 2026-11-22T09:00:00Z
-	@$(BIN)/redcell assess demo::okafor --at 2026-11-22T09:00:00Z --format html > out/okafor.html
-	@$(BIN)/redcell assess demo::okafor --at 2026-11-22T09:00:00Z --format html --for patient > out/okafor-letter.html
-	@echo "The same as a page to print: out/okafor.html. As a letter to the patient: out/okafor-letter.html."
+	@$(BIN)/redcell assess demo::okafor --at $(AT)
+	@$(BIN)/redcell assess demo::okafor --at $(AT) --format html > out/okafor.html
+	@$(BIN)/redcell assess demo::okafor --at $(AT) --format html --for patient > out/okafor-letter.html
+	@echo
+	@echo "The same as a page to print: out/okafor.html   As a letter to the patient: out/okafor-letter.html"
 
-setup: $(STAMP)  ## .venv with the product, every extra and the test tools
+setup: $(VENV)/.dev  ## .venv with the product, every extra and the test tools
 
-test: $(STAMP)  ## everything that proves the product, on a new machine too
-	@sh tools/install-chromium.sh
+test: $(VENV)/.dev  ## everything that proves the product
 	$(BIN)/python -m pytest
 
-check: $(STAMP)  ## format, lint, types, layers, tests with branch coverage
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+check: $(VENV)/.dev  ## format, lint, types, layers, tests with branch coverage
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --cov --cov-report=term
-	$(BIN)/python tools/coverage_floor.py
+	$(BIN)/python -m pytest --cov --cov-report=json:out/coverage.json --cov-report=term
+	$(BIN)/python tools/coverage_floor.py out/coverage.json
 
-format: $(STAMP)
-	$(BIN)/ruff check --fix-only src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+format: $(VENV)/.dev  ## format and mend what can be mended
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
 
-bench: $(STAMP)  ## speed figures, medians and ratios in one run
+bench: $(VENV)/.dev  ## speed, as medians and ratios in one run
 	$(BIN)/python benchmarks/run.py
 
-lock: $(STAMP)  ## renew the locked versions with their hashes
+lock: $(VENV)/.uv  ## renew the locked versions and their hashes
 	sh tools/lock.sh
 
-$(BIN)/uv: requirements/uv.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-
-$(DEMO_STAMP): $(BIN)/uv requirements/base.txt pyproject.toml
-	@if [ ! -f $(STAMP) ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/base.txt; \
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .; fi
-	@touch $@
-
-$(STAMP): $(BIN)/uv requirements/dev.txt pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
-	@touch $@
-
-clean:
+clean:  ## remove what was installed and written
 	rm -rf $(VENV) out
+
+$(VENV)/.uv: requirements/uv.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.uv requirements/base.txt pyproject.toml
+	@if [ -e $(VENV)/.dev ]; then true; else \
+	$(UV) --require-hashes -r requirements/base.txt && $(OWN); fi
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
+	$(UV) --require-hashes -r requirements/dev.txt
+	$(OWN)
+	@touch $@

@@ -33,27 +33,40 @@ RED_CELL_WORDS = ("red cell", "red blood cell", "packed cell", "erythrocyte conc
 
 def read_administration(reading: Reading, where: Located, m: MedicationAdministration) -> None:
     """A dose given; `not-done` and a stop before the start are no dose."""
+    if _entered_in_error(reading, where, m.status) or m.status in ("unknown", "on-hold"):
+        return
     concepts = _concepts(reading, m)
     start, end = reading.span(where, m.effectivePeriod)
     start = start or reading.when(where, m.effectiveDateTime)
-    given = m.status in ("completed", "in-progress") or (
-        m.status == "stopped" and start is not None
-    )
-    if m.status == "stopped" and start is not None and end is not None and end <= start:
-        given = False
-    if _entered_in_error(reading, where, m.status):
-        return
-    if given and any(is_red_cells(c) for c in concepts):
+    given = _was_given(m.status, start, end)
+    if given and start is None:
+        reading.set_aside("time-missing", where, "a dose without a time; it was not used.")
+    elif given and start is not None and any(is_red_cells(c) for c in concepts):
         _product(reading, where, m, start, end)
-        return
-    if m.status in ("unknown", "on-hold"):
-        return
+    else:
+        _doses(reading, where, m, concepts, start, given=given)
+
+
+def _was_given(status: str, start: Moment | None, end: Moment | None) -> bool:
+    """Was anything given? A stop counts only when it came after the start."""
+    if status == "stopped":
+        return start is not None and (end is None or end > start)
+    return status in ("completed", "in-progress")
+
+
+def _doses(
+    reading: Reading,
+    where: Located,
+    m: MedicationAdministration,
+    concepts: list[CodeableConcept],
+    start: Moment | None,
+    *,
+    given: bool,
+) -> None:
     dosage = m.dosage
+    cycle, day = _cycle(m, [dosage] if dosage else [])
+    amount = _amount(dosage.dose if dosage else None)
     for drug in drugs_of(reading, where, concepts):
-        if start is None and given:
-            reading.set_aside("time-missing", where, "a dose without a time; it was not used.")
-            return
-        cycle, day = _cycle(m, [dosage] if dosage else [])
         reading.add(
             DrugRecord(
                 drug,
@@ -65,7 +78,7 @@ def read_administration(reading: Reading, where: Located, m: MedicationAdministr
                 intent=_intent(m),
                 cycle=cycle,
                 cycle_day=day,
-                amount=_amount(dosage.dose if dosage else None),
+                amount=amount,
             )
         )
 
@@ -74,12 +87,9 @@ def _product(
     reading: Reading,
     where: Located,
     m: MedicationAdministration,
-    start: Moment | None,
+    start: Moment,
     end: Moment | None,
 ) -> None:
-    if start is None:
-        reading.set_aside("time-missing", where, "red cells without a time; not used.")
-        return
     dose = m.dosage.dose if m.dosage else None
     counted = dose is not None and dose.sent_unit in ("{unit}", "unit", "units", "{units}")
     units = dose.value if counted and dose is not None and dose.value is not None else 1.0
@@ -116,26 +126,17 @@ def read_statement(reading: Reading, where: Located, m: MedicationStatement) -> 
 
 def read_request(reading: Reading, where: Located, m: MedicationRequest) -> None:
     """An order: by itself exposure only when nothing else is known of the drug; a plan ahead."""
-    if m.status in ("draft", "unknown") or not (
-        m.intent.endswith("order") or m.intent in ("plan", "")
-    ):
+    ordered = m.intent.endswith("order") or m.intent in ("plan", "")
+    if not ordered or m.status in ("draft", "unknown"):
         return
     if _entered_in_error(reading, where, m.status):
         return
-    starts, ends = [], []
-    for dosage in m.dosageInstruction:
-        repeat = dosage.timing.repeat if dosage.timing else None
-        if repeat is not None and repeat.boundsPeriod is not None:
-            begin, finish = reading.span(where, repeat.boundsPeriod)
-            starts += [begin] if begin else []
-            ends += [finish] if finish else []
-    start = reading.when(where, m.authoredOn) or (min(starts) if starts else None)
-    end = max(ends) if ends else None
+    start, end = _bounds(reading, where, m)
     active = m.status == "active"
     if not active and end is None:
         end = reading.when(where, m.meta.lastUpdated) or start
+    cycle, day = _cycle(m, m.dosageInstruction)
     for drug in drugs_of(reading, where, _concepts(reading, m)):
-        cycle, day = _cycle(m, m.dosageInstruction)
         reading.add(
             DrugRecord(
                 drug,
@@ -153,6 +154,20 @@ def read_request(reading: Reading, where: Located, m: MedicationRequest) -> None
                 amount=_dosage_amount(m.dosageInstruction),
             )
         )
+
+
+def _bounds(
+    reading: Reading, where: Located, m: MedicationRequest
+) -> tuple[Moment | None, Moment | None]:
+    """When an order was written, else begins, and when its last dosage ends."""
+    starts, ends = [], []
+    for dosage in m.dosageInstruction:
+        repeat = dosage.timing.repeat if dosage.timing else None
+        begin, finish = reading.span(where, repeat.boundsPeriod if repeat else None)
+        starts += [begin] if begin else []
+        ends += [finish] if finish else []
+    authored = reading.when(where, m.authoredOn)
+    return authored or min(starts, default=None), max(ends, default=None)
 
 
 def read_dispense(reading: Reading, where: Located, m: MedicationDispense) -> None:

@@ -1,0 +1,113 @@
+"""Speed of redcell on this machine: medians of several runs, and ratios within one run.
+
+Run with `make bench`. Nothing here is a test: machines differ, ratios and medians are for people.
+
+Method: process times are CPU (user + system) and wall seconds of fresh processes, after one
+warm-up, with compiled bytecode. Reading is timed in turn with a loop that only parses the same
+lines with orjson (A B A B ...), so that a drifting machine shifts both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+
+from redcell.api import moment_of
+from redcell.knowledge import knowledge
+from redcell.loop import run
+from redcell.outputs.assessment import to_json
+from redcell.sources.read import demo, read
+
+AT = "2026-11-22T09:00:00Z"
+SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea-fhir-r4" / "ndjson"
+RUNS = 15
+
+
+def main() -> None:
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {RUNS} runs each\n")
+    print("| what | median | target |\n| --- | --- | --- |")
+    help_cpu, help_wall = process("--help")
+    print(f"| `redcell --help`, CPU (wall) | {help_cpu * 1e3:.0f} ms ({help_wall * 1e3:.0f}) | 150 ms CPU |")
+    cpu, wall = process("assess", "demo::okafor", "--at", AT)
+    print(f"| one patient from process start, wall (CPU) | {wall * 1e3:.0f} ms ({cpu * 1e3:.0f}) | 400 ms wall |")
+    base = knowledge()
+    record = read("demo::okafor", base=base)
+    at = moment_of(AT)
+    steps = run(record, at, base)
+    print(f"| assessment alone, warm | {median(lambda: run(record, at, base)) * 1e3:.2f} ms | 3 ms |")
+    print(f"| contract JSON of it | {median(lambda: to_json(steps)) * 1e3:.2f} ms | |")
+    print("\nReading against parsing alone, in turn:\n")
+    print("| source | lines | orjson.loads loop | json.loads loop | redcell read | redcell / orjson | redcell / json |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        one = Path(folder) / "okafor.ndjson"
+        entries = json.loads(demo("okafor").read_bytes())["entry"]
+        one.write_text("".join(json.dumps(e["resource"]) + "\n" for e in entries))
+        compare("one patient, every line used", [one], one, None)
+    if SYNTHEA.is_dir():
+        files = sorted(SYNTHEA.glob("*.ndjson"))
+        first = orjson.loads((SYNTHEA / "Patient.000.ndjson").read_bytes().splitlines()[0])["id"]
+        compare("Synthea bulk folder, one of 11 patients", files, SYNTHEA, first)
+
+
+def compare(name: str, files: list[Path], source: Path, patient: str | None) -> None:
+    base = knowledge()
+
+    def parse(loads: Callable[[bytes], object]) -> int:
+        lines = 0
+        for file in files:
+            with file.open("rb") as stream:
+                for line in stream:
+                    loads(line)
+                    lines += 1
+        return lines
+
+    lines = parse(orjson.loads)
+    read(source, patient=patient, base=base)
+    fast, plain, ours = [], [], []
+    for _ in range(RUNS):
+        fast.append(once(lambda: parse(orjson.loads)))
+        plain.append(once(lambda: parse(json.loads)))
+        ours.append(once(lambda: read(source, patient=patient, base=base)))
+    a, b, c = (statistics.median(x) * 1e3 for x in (fast, plain, ours))
+    print(f"| {name} | {lines} | {a:.2f} ms | {b:.2f} ms | {c:.2f} ms | {c / a:.2f} | {c / b:.2f} |")
+
+
+def once(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def median(call: Callable[[], object]) -> float:
+    call()
+    return statistics.median(once(call) for _ in range(RUNS * 10))
+
+
+def process(*arguments: str) -> tuple[float, float]:
+    """Median CPU and wall seconds of a fresh `redcell` process."""
+    command = [str(Path(sys.executable).parent / "redcell"), *arguments]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    cpu, wall = [], []
+    for _ in range(RUNS + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+        wall.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(cpu[1:]), statistics.median(wall[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""One laboratory result of a message or a table, read by the code that reads a FHIR Observation.
+
+So a unit, a limit, an implausible number or a word means the same in every format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from redcell.codes import LOINC, REDCELL
+from redcell.sources.fhir.observations import FLUIDS, read_observation
+from redcell.sources.fhir.reading import Located, Reading
+from redcell.sources.fhir.resources import (
+    Annotation,
+    CodeableConcept,
+    Coding,
+    Meta,
+    Observation,
+    Quantity,
+    ReferenceRange,
+)
+from redcell.sources.terms import Code, Terms
+from redcell.sources.written import Number, shown
+
+HELD = ("unit-not-understood", "implausible-value")
+OTHER_FLUIDS = (*FLUIDS, "fluid", "urinalysis", "saliva", "sputum", "gastric", "amniotic", "drain")
+MAX_TEXT = 2000
+
+
+class Sent(Struct, frozen=True):
+    """One result as it was sent, its analyte already known. `time` and `issued` are ISO 8601."""
+
+    slug: str
+    place: str
+    reference: str
+    time: str
+    status: str = "final"
+    number: Number | None = None
+    unit: str = ""
+    text: str = ""
+    codes: tuple[Code, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    range_text: str = ""
+    issued: str = ""
+    version: str = ""
+    note: str = ""
+
+
+def named_analyte(terms: Terms, name: str, unit: str, specimen: str = "") -> str | None:
+    """The analyte whose whole name this is, if its unit fits and the specimen is no other fluid.
+
+    `None` too when the name is right and the unit is not: see `held_name`.
+    """
+    lowered = specimen.lower()
+    if any(fluid in lowered for fluid in OTHER_FLUIDS):
+        return None
+    return terms.analyte_by_name(name, unit)
+
+
+def read_sent(reading: Reading, sent: Sent) -> None:
+    """Turn one result into a fact, or set it aside; never neither."""
+    facts, aside = len(reading.facts), len(reading.aside)
+    kind = reading.knowledge.analytes[sent.slug].kind
+    where = located(sent)
+    if kind == "smear" and sent.number and not reading.terms.unit_factor(sent.slug, sent.unit):
+        text = f"{_name(reading, sent)} has unit {shown(sent.unit)}. Expected %. It was not used."
+        reading.set_aside("unit-not-understood", where, text)
+        return
+    read_observation(reading, where, _observation(reading, sent))
+    if len(reading.facts) == facts and not _told(reading, aside):
+        _keep_words(reading, where, sent, kind)
+    for position in range(aside, len(reading.aside)):
+        held = reading.aside[position]
+        if held.code in HELD and sent.range_text:
+            text = f"{held.text} The range reported with it is {shown(sent.range_text)}."
+            reading.aside[position] = replace(held, text=text)
+
+
+def located(sent: Sent) -> Located:
+    """Where the result stood, in the form that the FHIR readers use."""
+    return Located(sent.place, sent.reference, "", Observation(), b"")
+
+
+def _told(reading: Reading, since: int) -> bool:
+    """Did the reader say why there is no fact? Notes about the time or a correction do not."""
+    notes = ("naive-time-assumed-utc", "corrected-result-used")
+    return any(aside.code not in notes for aside in reading.aside[since:])
+
+
+def _keep_words(reading: Reading, where: Located, sent: Sent, kind: str) -> None:
+    """Words in place of a value: a smear report is kept to be shown, anything else is set aside."""
+    if kind == "smear" and sent.text:
+        words = replace(sent, slug="smear-text", text=sent.text[:MAX_TEXT])
+        read_observation(reading, where, _observation(reading, words))
+        return
+    seen = sent.text or next((c.display or c.code for c in sent.codes), "")
+    expected = "a number such as 9.1 or <10" if kind == "number" else "present or absent"
+    text = (
+        f"{_name(reading, sent)}: {shown(seen) if seen else 'no value'} was sent. "
+        f"Expected {expected}. It was not used."
+    )
+    reading.set_aside("value-not-understood", where, text)
+
+
+def _name(reading: Reading, sent: Sent) -> str:
+    return reading.knowledge.analytes[sent.slug].name
+
+
+def _observation(reading: Reading, sent: Sent) -> Observation:
+    analyte = reading.knowledge.analytes[sent.slug]
+    system, codes = (LOINC, analyte.loinc) if analyte.loinc else (REDCELL, analyte.local)
+    o = Observation(
+        resourceType="Observation",
+        status=sent.status,
+        meta=Meta(versionId=sent.version),
+        code=CodeableConcept(_codings([Code(system, codes[0])]), analyte.name),
+        effectiveDateTime=sent.time,
+        issued=sent.issued,
+        valueString=sent.text,
+        note=[Annotation(sent.note)] if sent.note else [],
+    )
+    if sent.number is not None:
+        o.valueQuantity = Quantity(sent.number.value, sent.number.comparator, sent.unit)
+    if sent.codes:
+        o.valueCodeableConcept = CodeableConcept(_codings(sent.codes), sent.text)
+    if sent.low is not None or sent.high is not None:
+        o.referenceRange = [ReferenceRange(_limit(sent.low), _limit(sent.high))]
+    return o
+
+
+def _codings(codes: Sequence[Code]) -> list[Coding]:
+    return [Coding(c.system, c.code, c.display) for c in codes]
+
+
+def _limit(value: float | None) -> Quantity | None:
+    """A limit in the unit of the result; without a unit of its own it takes the result's."""
+    return None if value is None else Quantity(value)
