@@ -102,15 +102,15 @@ def _first_rules(function: Callable[..., Any]) -> set[str]:
 
 
 def _returned(function: Callable[..., Any]) -> set[str]:
-    returns = (n.value for n in ast.walk(_tree(function)) if isinstance(n, ast.Return))
-    tests = {
-        id(t)
-        for n in ast.walk(_tree(function))
-        if isinstance(n, ast.IfExp)
-        for t in ast.walk(n.test)
-    }
-    assert tests is not None
-    return {t for value in returns if value is not None for t in _texts(value)}
+    """Words that a function returns: written out, or constants of its module."""
+    found: set[str] = set()
+    for node in ast.walk(_tree(function)):
+        if isinstance(node, ast.Return) and node.value is not None:
+            found |= set(_texts(node.value))
+            names = [n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)]
+            named = (function.__globals__.get(name) for name in names)
+            found |= {value for value in named if isinstance(value, str)}
+    return found
 
 
 def _members(hint: Any) -> Iterator[Any]:
@@ -215,7 +215,7 @@ def test_a_sentence_shows_no_number_without_a_unit_people_read(name: str) -> Non
     [(f"{name}.{key}", text) for name, table in SENTENCES.items() for key, text in table.items()],
 )
 def test_a_sentence_reads_well_when_nothing_is_known(place: str, sentence: str) -> None:
-    said = sentence.format_map({name: "not known" for name in _names(sentence)})
+    said = sentence.format_map(dict.fromkeys(_names(sentence), "not known"))
     assert sentence[0].isupper(), place
     assert said.endswith("."), place
     assert "  " not in said, place
@@ -259,6 +259,10 @@ def test_every_topic_of_conversation_has_a_sentence() -> None:
     )
 
 
+def test_every_topic_of_conversation_has_a_short_label() -> None:
+    assert set(LABELS["conversation_label"]) | {"vitals-today"} == set(LABELS["conversation"])
+
+
 def test_every_warning_from_the_findings_has_a_sentence() -> None:
     assert _tuple_heads("redcell.outputs.warnings") <= set(LABELS["warning"])
 
@@ -269,9 +273,7 @@ def test_every_cause_level_option_and_gap_has_a_label() -> None:
     assert set(LABELS["cause"]) == {*ORDER, "possible-thalassemia"}
     assert set(LABELS["urgency"]) == set(LABELS["urgency_meaning"]) == set(LEVELS)
     assert set(LABELS["option"]) == {*OPTIONS, "the-drug"}
-    assert set(LABELS["advice"]) == set(
-        typing.get_args(typing.get_type_hints(Counsel)["advice"])
-    )
+    assert set(LABELS["advice"]) == set(typing.get_args(typing.get_type_hints(Counsel)["advice"]))
     assert set(LABELS["decision"]) == set(
         typing.get_args(typing.get_type_hints(Verdict)["decision"])
     )

@@ -37,7 +37,12 @@ TOPIC_FILES = {
 }
 """Number topics that live beside the entries they govern; every other topic is a file."""
 
-SITE_SETTINGS = ("altitude_m",)
+SITE_NUMBERS = ("altitude_m",)
+SITE_CHOICES = {
+    "altitude_table": ("formula", "steps-2011", "bands-2024"),
+    "smoking_table": ("packs-2011", "cigarettes-2024"),
+}
+"""Which published table adjusts the WHO label; the first is the default."""
 CLINICAL = "clinical reference"
 
 T = TypeVar("T")
@@ -72,6 +77,7 @@ class Policy(Struct, frozen=True):
     version: str
     numbers: dict[str, NumberEntry]
     site: dict[str, float]
+    choices: dict[str, str]
     drugs: dict[str, dict[str, Any]]
     products: tuple[str, ...] = ()
 
@@ -89,7 +95,9 @@ class Knowledge:
         self._cited: dict[str, Cited] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._citations: dict[str, tuple[str, ...]] = {}
-        self.policy = read_policy(policy, self) if policy else None
+        self.policy: Policy | None = None
+        if policy is not None:
+            self.policy = read_policy(policy, self)
 
     def file(self, name: str) -> dict[str, Any]:
         """One knowledge file as plain data."""
@@ -177,6 +185,11 @@ class Knowledge:
     def setting(self, name: str) -> float | None:
         """A site setting such as `altitude_m`; `None` when the site has not set it."""
         return self.policy.site.get(name) if self.policy else None
+
+    def choice(self, name: str) -> str:
+        """Which of several published tables the site uses; the first is the default."""
+        chosen = self.policy.choices.get(name) if self.policy else None
+        return chosen or SITE_CHOICES[name][0]
 
     def entry(self, key: str) -> NumberEntry:
         """The published entry of a number, before any site policy."""
@@ -270,7 +283,7 @@ def read_policy(path: Path, base: Knowledge) -> Policy:
         raise PolicyError(f"{path}: not a readable TOML file: {error}") from error
     problems: list[str] = []
     head = data.pop("policy", {})
-    site = _site_settings(data.pop("site", {}), problems)
+    site, choices = _site_settings(data.pop("site", {}), problems)
     drugs = _drug_changes(data.pop("drug", {}), base, problems)
     products = tuple(str(code) for code in data.pop("products", {}).get("codes", ()))
     numbers: dict[str, NumberEntry] = {}
@@ -288,7 +301,8 @@ def read_policy(path: Path, base: Knowledge) -> Policy:
         problems.append("[policy] needs a name: it is printed with every answer that it changes")
     if problems:
         raise PolicyError("\n".join(f"{path}: {problem}" for problem in problems))
-    return Policy(str(head["name"]), str(head.get("version", "")), numbers, site, drugs, products)
+    version = str(head.get("version", ""))
+    return Policy(str(head["name"]), version, numbers, site, choices, drugs, products)
 
 
 def _unknown(key: str, known: set[str]) -> str:
@@ -348,24 +362,33 @@ def _forbidden(published: NumberEntry, value: float) -> str:
     return ""
 
 
-def _site_settings(data: object, problems: list[str]) -> dict[str, float]:
-    settings: dict[str, float] = {}
+def _site_settings(data: object, problems: list[str]) -> tuple[dict[str, float], dict[str, str]]:
+    numbers: dict[str, float] = {}
+    choices: dict[str, str] = {}
     for name, value in (data if isinstance(data, dict) else {}).items():
-        if name not in SITE_SETTINGS:
-            problems.append(f"[site] {name} is not a setting; known: {', '.join(SITE_SETTINGS)}")
+        if name in SITE_CHOICES:
+            if value in SITE_CHOICES[name]:
+                choices[name] = str(value)
+            else:
+                known = ", ".join(SITE_CHOICES[name])
+                problems.append(f"[site] {name} = {value!r}; expected one of: {known}")
+        elif name not in SITE_NUMBERS:
+            known = ", ".join((*SITE_NUMBERS, *SITE_CHOICES))
+            problems.append(f"[site] {name} is not a setting; known: {known}")
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             problems.append(f"[site] {name} = {value!r}; expected a number")
         else:
-            settings[name] = float(value)
-    return settings
+            numbers[name] = float(value)
+    return numbers, choices
 
 
 def _drug_changes(data: object, base: Knowledge, problems: list[str]) -> dict[str, dict[str, Any]]:
     changes: dict[str, dict[str, Any]] = {}
+    known = base.file("therapies")["drug"]
     for slug, change in (data if isinstance(data, dict) else {}).items():
         days = change.get("count_interval_days") if isinstance(change, dict) else None
-        if slug not in base.drugs:
-            near = get_close_matches(slug, sorted(base.drugs), n=1)
+        if slug not in known:
+            near = get_close_matches(slug, sorted(known), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             problems.append(f"[drug.{slug}] is not a drug of the knowledge base{hint}")
         elif not isinstance(days, int) or days < 1 or not change.get("source"):

@@ -22,7 +22,7 @@ from redcell.sources.fhir.resources import (
     Quantity,
     ReferenceRange,
 )
-from redcell.sources.terms import Code, Terms
+from redcell.sources.terms import Code, Terms, normal
 from redcell.sources.written import Number, shown
 
 HELD = ("unit-not-understood", "implausible-value")
@@ -51,14 +51,15 @@ class Sent(Struct, frozen=True):
 
 
 def named_analyte(terms: Terms, name: str, unit: str, specimen: str = "") -> str | None:
-    """The analyte whose whole name this is, if its unit fits and the specimen is no other fluid.
+    """The analyte whose whole name this is, if the specimen is no other fluid.
 
-    `None` too when the name is right and the unit is not: see `held_name`.
+    Of several analytes with this name the one that the unit fits. When the unit fits none, the
+    first one: its value is then held as `unit-not-understood` rather than overlooked.
     """
     lowered = specimen.lower()
     if any(fluid in lowered for fluid in OTHER_FLUIDS):
         return None
-    return terms.analyte_by_name(name, unit)
+    return terms.analyte_by_name(name, unit) or next(iter(terms.names.get(normal(name), ())), None)
 
 
 def read_sent(reading: Reading, sent: Sent) -> None:

@@ -86,35 +86,43 @@ def grade(
     linear="anemia.altitude_linear",
     square="anemia.altitude_square",
     feet="anemia.altitude_kilofeet_per_m",
-    packs="anemia.smoking_by_packs",
     unknown_amount="anemia.smoking_unknown_amount",
 )
 def who_adjusted(
     hemoglobin: Measured | None,
     altitude_m: float | None,
+    altitude_table: Cited | None,
     smoker: Coded | None,
-    packs_per_day: Measured | None,
+    amount: Measured | None,
+    smoking_table: Cited,
     *,
     lowest: Cited,
     linear: Cited,
     square: Cited,
     feet: Cited,
-    packs: Cited,
     unknown_amount: Cited,
 ) -> float | None:
-    """Hemoglobin minus the WHO adjustments for altitude of residence and smoking, in g/dL."""
+    """Hemoglobin minus the WHO adjustments for altitude of residence and smoking, in g/dL.
+
+    Altitude by the formula, or by the step table that the site chose; it changes the WHO label
+    only, never a grade or a threshold.
+    """
     if hemoglobin is None:
         return None
     less = 0.0
-    if altitude_m is not None and altitude_m >= lowest.value:
+    if altitude_m is not None and altitude_table is not None:
+        less += _step(altitude_table, altitude_m)
+    elif altitude_m is not None and altitude_m >= lowest.value:
         x = altitude_m * feet.value
         less += linear.value * x + square.value * x * x
     if smoker is not None and smoker.positive:
-        less += unknown_amount.value
-        if packs_per_day is not None:
-            less -= unknown_amount.value
-            less += next(cut for least, cut in reversed(packs.rows) if packs_per_day.value >= least)
+        less += unknown_amount.value if amount is None else _step(smoking_table, amount.value)
     return half_up(hemoglobin.value - less, 2)
+
+
+def _step(table: Cited, value: float) -> float:
+    """The last row of a step table that the value reaches; nothing below the first."""
+    return next((less for least, less in reversed(table.rows) if value >= least), 0.0)
 
 
 @rule(

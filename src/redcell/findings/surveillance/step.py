@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from redcell.findings.case import Case
 from redcell.findings.surveillance.count import Surveillance
 from redcell.findings.surveillance.rules import (
@@ -21,7 +23,9 @@ from redcell.findings.surveillance.rules import (
     who_severity,
 )
 from redcell.record.measured import Measured
+from redcell.record.moment import days_between
 from redcell.record.symptoms import SymptomReport
+from redcell.rule import Finding
 
 
 def survey(case: Case) -> Surveillance:
@@ -33,9 +37,7 @@ def survey(case: Case) -> Surveillance:
     limit = lower_limit(k, hemoglobin, patient.sex, pregnancy, mid)
     delta = delta_check(k, hemoglobin, *_before(case), case.with_count("hematocrit"))
     standing = status(k, hemoglobin, limit, delta)
-    smoker = case.record.coded.get("smoking-status", (None,))[-1]
-    altitude = patient.altitude_m if patient.altitude_m is not None else k.setting("altitude_m")
-    adjusted = who_adjusted(k, hemoglobin, altitude, smoker, _packs(case))
+    adjusted = _adjusted(case)
     age = days_since(case, hemoglobin)
     return Surveillance(
         status=standing,
@@ -65,8 +67,6 @@ def days_since(case: Case, result: Measured | None) -> float | None:
     """Age of a result at the moment of the assessment, in days."""
     if result is None:
         return None
-    from redcell.record.moment import days_between
-
     return days_between(result.time, case.at)
 
 
@@ -78,8 +78,32 @@ def _pregnancy(case: Case) -> tuple[Any, bool]:
     return found, found is not None and weeks is not None and low <= weeks.value < high + 1
 
 
-def _packs(case: Case) -> Measured | None:
-    return case.newest("packs-per-day")
+def _adjusted(case: Case) -> Finding[float | None]:
+    """Pick residence and smoking, and the tables that the site chose."""
+    k, patient = case.knowledge, case.record.patient
+    altitude = patient.altitude_m if patient.altitude_m is not None else k.setting("altitude_m")
+    steps = ALTITUDE_TABLES.get(k.choice("altitude_table"))
+    smoker = case.record.coded.get("smoking-status", (None,))[-1]
+    amount = case.newest("packs-per-day")
+    by_cigarettes = k.choice("smoking_table") == "cigarettes-2024"
+    if by_cigarettes and amount is not None:
+        amount = replace(amount, value=amount.value * k.value("anemia.cigarettes_per_pack"))
+    smoking = "anemia.smoking_by_cigarettes_2024" if by_cigarettes else "anemia.smoking_by_packs"
+    return who_adjusted(
+        k,
+        case.hemoglobin,
+        altitude,
+        k.number(steps) if steps else None,
+        smoker,
+        amount,
+        k.number(smoking),
+    )
+
+
+ALTITUDE_TABLES = {
+    "steps-2011": "anemia.altitude_steps_2011",
+    "bands-2024": "anemia.altitude_bands_2024",
+}
 
 
 def _untransfused(case: Case) -> tuple[Measured, ...]:

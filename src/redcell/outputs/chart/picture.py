@@ -29,7 +29,7 @@ class Frame(Struct, frozen=True):
 
 
 FRAMES = {
-    WIDE: Frame(WIDE, 148, 122, 236, 25, label_above=False, symbol=15),
+    WIDE: Frame(WIDE, 148, 136, 236, 25, label_above=False, symbol=15),
     NARROW: Frame(NARROW, 30, 10, 190, 36, label_above=True, symbol=12),
 }
 TOP, AXIS, CHARACTER, LABEL_GAP = 26, 30, 6.4, 28

@@ -16,10 +16,10 @@ from redcell.outputs.html.notes import Notes
 from redcell.outputs.speech import Speech
 from redcell.outputs.templates import environment
 from redcell.quantity import plain
-from redcell.rule import Finding
 
 SHOWN_CAUSES = 6
 SHOWN_FROM = 0.03
+LEAST = 0.01
 CLEAR = 0.6
 """Below this probability of the first cause nothing names a single one."""
 
@@ -148,7 +148,7 @@ class _Page:
 
     def less_likely(self) -> list[str]:
         """The other causes with their probabilities."""
-        return [f"{self._name(a)} {a.probability:.2f}" for a in self._split()[1]]
+        return [f"{self._name(a)} {_share(a.probability)}" for a in self._split()[1]]
 
     @property
     def one_stands_out(self) -> bool:
@@ -240,19 +240,25 @@ class _Page:
         yield "Target", _span(plan["target"], "g/dL"), []
 
     def options(self) -> list[dict[str, Any]]:
-        """The eight alternatives, each with its basis."""
-        return [
-            {
-                **said,
-                "name": self.label("option", said["option"]),
-                "advice_said": self.label("advice", said["advice"]),
-                "rule": option.counsel.rule,
-                "notes": self.notes(option.counsel),
-            }
-            for said, option in zip(
-                self.out["alternatives"], self.steps.alternatives.options, strict=True
+        """The eight alternatives, each with its basis; neighbors that say the same stand together."""
+        pairs = zip(self.out["alternatives"], self.steps.alternatives.options, strict=True)
+        grouped = groupby(
+            pairs, key=lambda pair: (pair[0]["advice"], pair[0]["because"], pair[0]["disagreements"])
+        )
+        found = []
+        for (advice, because, differ), same in grouped:
+            both = list(same)
+            names = [self.label("option", said["option"]) for said, _ in both]
+            found.append(
+                {
+                    "name": ", ".join([names[0], *(n[0].lower() + n[1:] for n in names[1:])]),
+                    "advice": self.label("advice", advice),
+                    "because": [*because, *differ],
+                    "rules": dict.fromkeys(option.counsel.rule for _, option in both),
+                    "notes": self.notes(*(option.counsel for _, option in both)),
+                }
             )
-        ]
+        return found
 
     def due_notes(self) -> list[int]:
         """The findings behind the next count."""
@@ -272,8 +278,12 @@ class _Page:
         ]
 
     def topics(self) -> list[dict[str, Any]]:
-        """What to talk about."""
-        return [{**t, "notes": self.notes.of(t["evidence"])} for t in self.out["conversation"]]
+        """What to talk about, but for what stands on the page anyway."""
+        return [
+            {**t, "notes": self.notes.of(t["evidence"])}
+            for t in self.out["conversation"]
+            if t["id"] not in ("report-red-flags", "next-blood-test")
+        ]
 
     def warnings(self) -> list[dict[str, Any]]:
         """Problems in the data."""
@@ -311,13 +321,18 @@ class _Page:
         aside = case.record.set_aside
         yield "Set aside while reading", f"{len(aside)}; list them with: redcell check" if aside else ""
 
+    def anything_not_used(self) -> bool:
+        """Is there anything on record that did not count?"""
+        return any(text for _, text in self.not_used())
+
     def _is_current(self, analyte: str) -> bool:
         case = self.steps.case
         return (case.current(analyte) or case.coded(analyte)) is not None
 
-    def finding_notes(self, *findings: Finding[Any]) -> list[int]:
-        """Numbers of findings that a template names itself."""
-        return self.notes(*findings)
+
+def _share(probability: float) -> str:
+    """A small probability, never a bare zero."""
+    return f"{probability:.2f}" if probability >= LEAST else f"<{LEAST}"
 
 
 def _span(pair: list[float] | None, unit: str) -> str:

@@ -41,7 +41,11 @@ def read_administration(reading: Reading, where: Located, m: MedicationAdministr
     given = _was_given(m.status, start, end)
     if given and start is None:
         reading.set_aside("time-missing", where, "a dose without a time; it was not used.")
-    elif given and start is not None and any(is_red_cells(c) for c in concepts):
+    elif (
+        given
+        and start is not None
+        and any(is_red_cells(c, reading.terms.products) for c in concepts)
+    ):
         _product(reading, where, m, start, end)
     else:
         _doses(reading, where, m, concepts, start, given=given)
@@ -278,9 +282,9 @@ def drugs_of(reading: Reading, where: Located, concepts: list[CodeableConcept]) 
     return list(dict.fromkeys(slugs))
 
 
-def is_red_cells(concept: CodeableConcept) -> bool:
-    """Does the concept name a red-cell product?"""
-    coded = any(c.code in RED_CELL_CODES for c in concept.coding)
+def is_red_cells(concept: CodeableConcept, site_codes: tuple[str, ...] = ()) -> bool:
+    """Does the concept name a red-cell product, by a published code or one of the site's own?"""
+    coded = any(c.code in RED_CELL_CODES or c.code in site_codes for c in concept.coding)
     return coded or any(word in concept.words for word in RED_CELL_WORDS)
 
 

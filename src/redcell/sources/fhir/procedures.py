@@ -27,7 +27,8 @@ DONE = ("completed", "in-progress")
 
 def read_procedure(reading: Reading, where: Located, p: Procedure) -> None:
     """Red cells, radiotherapy, or nothing that the rules use."""
-    red_cells, radiation = is_transfusion(p), is_radiotherapy(reading, p)
+    red_cells = is_transfusion(p, reading.terms.products)
+    radiation = is_radiotherapy(reading, p)
     if not (red_cells or radiation):
         return
     if p.status == "entered-in-error":
@@ -43,9 +44,9 @@ def read_procedure(reading: Reading, where: Located, p: Procedure) -> None:
         _radiotherapy(reading, where, p, start, end)
 
 
-def is_transfusion(p: Procedure) -> bool:
+def is_transfusion(p: Procedure, site_codes: tuple[str, ...] = ()) -> bool:
     """Red cells by code, else by a text that names a red-cell transfusion."""
-    if any(c.code in TRANSFUSION_CODES for c in p.code.coding):
+    if any(c.code in TRANSFUSION_CODES or c.code in site_codes for c in p.code.coding):
         return True
     words = p.code.words
     return "transfusion" in words and any(word in words for word in RED_CELL_WORDS)

@@ -57,6 +57,7 @@ class Terms:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
+        self.products = knowledge.policy.products if knowledge.policy else ()
         self.answers_by_method: dict[str, dict[Any, Any]] = {}
         self.loinc: dict[str, str] = {}
         self.local: dict[str, str] = {}

@@ -1,0 +1,185 @@
+"""One OBX of a message as a result: its analyte, its value, its unit, its time."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from redcell.codes import LOINC, SNOMED
+from redcell.sources.fhir.times import BadTimeError, moment
+from redcell.sources.hl7v2.segments import Field, Segment
+from redcell.sources.results import Sent, named_analyte
+from redcell.sources.terms import Code, Terms
+from redcell.sources.written import Number, limits, number, shown
+
+TIME = re.compile(
+    r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})([0-9]{2}(?:\.[0-9]{1,6})?)?)?)?"
+    r"([+-][0-9]{4}|Z)?"
+)
+ZONE = re.compile(r".*?([+-][0-9]{4})")
+SYSTEMS = {"LN": LOINC, "LOINC": LOINC, "SCT": SNOMED, "SNOMED-CT": SNOMED, "SNM3": SNOMED}
+WORDS = ("ST", "TX", "FT")
+CODED = ("CWE", "CE", "CNE", "CF", "IS", "ID")
+SIGNS = ("", "=", "<", ">", "<=", ">=")
+UCUM = ("UCUM",)
+ORIGINAL_TEXT = 9
+FLUID_CODES = frozenset(
+    "UR URC URT URNS UMED CSF PLR PLEU PRT SNV STL FLU FLD ASP DIAF AMN SAL SPT GAST DRN".split()
+)
+
+
+class Order(Struct):
+    """One OBR with what stands under it."""
+
+    number: str
+    filler: str
+    time: str
+    issued: str
+    specimens: list[Field]
+
+
+class Observed(Struct, frozen=True):
+    """One OBX, its analyte known. `letter` is OBX-11; `sent` says the rest."""
+
+    letter: str
+    filler: str
+    sub: str
+    sent: Sent
+
+
+def iso_time(text: str, zone: str = "") -> str:
+    """An HL7 v2 time as ISO 8601; `zone` (MSH-7's, like `+0700`) counts when it has none itself.
+
+    Raises:
+        BadTimeError: a year or month alone, or no time at all.
+    """
+    found = TIME.fullmatch(text)
+    if found is None:
+        raise BadTimeError(f"{shown(text)} is not an HL7 v2 time with year, month and day")
+    year, month, day, hour, minute, second, offset = found.groups()
+    written = f"{year}-{month}-{day}"
+    if hour is not None:
+        shift = offset or zone
+        colon = f"{shift[:3]}:{shift[3:]}" if shift[1:] else shift
+        written += f"T{hour}:{minute or '00'}:{second or '00'}{colon}"
+    moment(written)
+    return written
+
+
+def zone_of(header: Segment) -> str:
+    """The offset of MSH-7, which the standard makes the message's default."""
+    found = ZONE.fullmatch(header[7].part())
+    return found[1] if found else ""
+
+
+def open_order(segment: Segment, running: int) -> Order:
+    """The order that an OBR opens."""
+    return Order(
+        segment[1].part() or str(running),
+        segment[3].raw,
+        segment[7].part(),
+        segment[22].part(),
+        [segment[15]],
+    )
+
+
+def specimen(order: Order) -> str:
+    """What the specimen is, in words that `named_analyte` knows."""
+    parts = [text for field in order.specimens for text in field.part().split("&")]
+    fluids = ["fluid" for part in parts if part.upper() in FLUID_CODES]
+    return " ".join([*fluids, *(field.raw for field in order.specimens)])
+
+
+def concept_of(field: Field, terms: Terms) -> tuple[str, tuple[str, ...], str]:
+    """LOINC code, names and what to print of an identifier (CE or CWE) in OBX-3.
+
+    A code that is not said to be LOINC is read as one when it is in the table, unless another
+    system is named for it.
+    """
+    names: list[str] = []
+    loinc = ""
+    for first in (1, 4):
+        code, name, system = (field.part(first + n) for n in range(3))
+        local = not system or system[:1] == "L" or system[:2] == "99"
+        if SYSTEMS.get(system.upper()) == LOINC or (local and code in terms.loinc):
+            loinc = loinc or code
+        names += [name, code]
+    names.append(field.part(ORIGINAL_TEXT))
+    found = tuple(dict.fromkeys(n for n in names if n))
+    return loinc, found, " ".join(x for x in (field.part(1), field.part(2)) if x)
+
+
+def analyte_of(field: Field, terms: Terms, unit: str, order: Order) -> str | None:
+    """The analyte of OBX-3 by LOINC, else by its whole name; a LOINC code is never overruled."""
+    loinc, names, _ = concept_of(field, terms)
+    if loinc:
+        return terms.loinc.get(loinc)
+    for name in names:
+        found = named_analyte(terms, name, unit, specimen(order))
+        if found is not None:
+            return found
+    return None
+
+
+def unit_of(field: Field, slug: str, terms: Terms) -> str:
+    """The unit of OBX-6 as sent: UCUM first, then the code, the text, the field as a whole.
+
+    The whole field counts because `10^3/uL` is often sent with its caret unescaped. Nothing that
+    the analyte's table of units does not hold is understood.
+    """
+    first, second = (field.part(1), field.part(2)), (field.part(4), field.part(5))
+    candidates = [second[0]] if field.part(6).upper() in UCUM else []
+    candidates.append(first[0])
+    if not first[0] or field.part(3).upper() not in UCUM:
+        candidates += [first[1], field.raw]
+    for candidate in candidates:
+        if candidate and terms.unit_factor(slug, candidate):
+            return candidate
+    return field.raw
+
+
+def value_of(segment: Segment, kind: str) -> dict[str, Any]:
+    """The value of OBX-5, by the type of OBX-2, as arguments of `Sent`.
+
+    Several numbers in one OBX are none: which one counts is not known.
+    """
+    said = segment[2].part().upper()
+    field = segment[5]
+    filled = [repeat for repeat in field.repeats if any(repeat)]
+    whole = field.raw if kind != "number" or said in WORDS else ""
+    if said in CODED and len(filled) == 1:
+        return _coded(filled[0])
+    read: Number | None = None
+    if said == "SN" and len(filled) == 1:
+        read = _structured(filled[0])
+    elif (said == "NM" or said in WORDS) and len(filled) == 1 and len(filled[0]) == 1:
+        read = number(filled[0][0])
+    return {"number": read} if read else {"text": whole or field.raw}
+
+
+def _structured(parts: tuple[str, ...]) -> Number | None:
+    """SN: comparator, number, separator, number. A range or ratio is no single number."""
+    sign, first, *more = (*parts, "")
+    if sign not in SIGNS or any(more):
+        return None
+    read = number(first)
+    return replace(read, comparator=sign.replace("=", "") if sign == "=" else sign) if read else None
+
+
+def _coded(parts: tuple[str, ...]) -> dict[str, Any]:
+    padded = (*parts, *[""] * ORIGINAL_TEXT)
+    codes = [
+        Code(SYSTEMS.get(padded[n + 2].upper(), ""), padded[n], padded[n + 1])
+        for n in (0, 3)
+        if padded[n] or padded[n + 1]
+    ]
+    return {"codes": tuple(codes), "text": padded[ORIGINAL_TEXT - 1]}
+
+
+def range_of(field: Field, unit: str) -> dict[str, Any]:
+    """The reference range of OBX-7 as arguments of `Sent`."""
+    low, high = limits(field.raw, unit)
+    return {"low": low, "high": high, "range_text": field.raw}
