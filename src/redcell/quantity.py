@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cache
 
-__all__ = ["convert", "factor", "half_up", "plain"]
+__all__ = ["convert", "factor", "half_up", "plain", "printed"]
 
 
 @cache
@@ -40,3 +40,29 @@ def plain(value: float, digits: int = 2) -> str:
     """A number as people write it: at most `digits` decimals, no trailing zeros, no exponent."""
     rounded = half_up(value, digits)
     return f"{rounded:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{rounded:.0f}"
+
+
+PRINTED = {
+    "10*3/uL": "thousand/µL",
+    "10*6/uL": "million/µL",
+    "mm[Hg]": "mmHg",
+    "Cel": "°C",
+    "m[IU]/L": "mIU/L",
+    "m[IU]/mL": "mIU/mL",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+    "ng/mL{FEU}": "ng/mL FEU",
+    "/100{WBCs}": "per 100 white cells",
+    "/min": "a minute",
+    "{unit}": "units",
+    "d": "days",
+    "wk": "weeks",
+    "1": "",
+}
+"""How people write a UCUM unit; every other unit is printed as it is, without annotations."""
+
+
+def printed(ucum: str) -> str:
+    """A unit as people write it; a pure annotation such as `{INR}` is left out."""
+    if ucum in PRINTED:
+        return PRINTED[ucum]
+    return "" if ucum.startswith("{") and ucum.endswith("}") else ucum

@@ -68,8 +68,9 @@ class Finding(Generic[T]):
 
     @property
     def rule(self) -> str:
-        """The clinical rule id, for example `S-R9`."""
-        return self.spec.rule
+        """The clinical rule id, for example `S-R9`; where one of several decided, that one."""
+        decided: str = getattr(self.value, "decided_by", "")
+        return decided or self.spec.rule
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from redcell.findings.case import Case
 from redcell.knowledge.entries import Site
 from redcell.knowledge.load import Cited
-from redcell.quantity import half_up
+from redcell.quantity import half_up, plain
 from redcell.record.moment import Moment, days_between, within
 from redcell.record.radiation import RadiationCourse
 from redcell.rule import Finding, rule
@@ -28,7 +28,7 @@ class MarrowShare(Struct, frozen=True):
     complete: bool
 
     def __str__(self) -> str:
-        return f"{self.heavy:g} % of the active marrow" + (
+        return f"{plain(self.heavy, 1)} % of the active marrow" + (
             "" if self.complete else ", part unknown"
         )
 

@@ -26,6 +26,7 @@ from redcell.knowledge.entries import (
     Source,
     Symptom,
 )
+from redcell.quantity import printed
 
 FOLDER = Path(__file__).parent
 
@@ -67,7 +68,7 @@ class Cited(Struct, frozen=True):
     def __str__(self) -> str:
         if self.rows:
             return "; ".join(", ".join(f"{cell:g}" for cell in row) for row in self.rows)
-        return f"{self.value:g} {self.unit}".strip()
+        return f"{self.value:g} {printed(self.unit)}".strip()
 
 
 class Policy(Struct, frozen=True):

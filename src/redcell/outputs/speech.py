@@ -8,9 +8,10 @@ from typing import Any
 
 from redcell.findings.red_flags import Alarm, Urgency
 from redcell.knowledge.load import Knowledge
+from redcell.plan.alternatives import Counsel
 from redcell.plan.bloodwork import Due
 from redcell.plan.transfusion import Verdict
-from redcell.quantity import plain
+from redcell.quantity import plain, printed
 from redcell.record.measured import Coded, Measured
 from redcell.record.symptoms import Answer
 from redcell.record.therapies import Treatment
@@ -36,7 +37,8 @@ class Speech:
         parts = [table[key] for key in keys if key in table] or [table.get("text", "")]
         context = _Context(self, finding)
         said = " ".join(part.format_map(context) for part in parts if part)
-        return SPACE.sub(" ", said).strip() or self._plain(finding)
+        said = SPACE.sub(" ", said).strip() or self._plain(finding)
+        return said[:1].upper() + said[1:]
 
     def _plain(self, finding: Finding[Any]) -> str:
         return f"{finding.spec.doc.strip().splitlines()[0]} {finding.value}"
@@ -80,6 +82,8 @@ class Speech:
             (Answer, self._answer),
             (Treatment, lambda item: self.drug(item.drug)),
             (Finding, lambda item: self.show(item.value)),
+            (Counsel, lambda item: self.label("advice", item.advice)),
+            (str, lambda item: str(self._labels.get("cause", {}).get(item, item))),
             (Unassessed, lambda item: f"not known ({', '.join(item.needs)})"),
             ((float, int), lambda item: plain(float(item))),
             ((tuple, list, frozenset), lambda item: ", ".join(map(self.show, item)) or "none"),
@@ -92,7 +96,7 @@ class Speech:
     def _measured(self, item: Measured) -> str:
         name = self.knowledge.analytes[item.analyte.removesuffix("-corrected")].name
         corrected = " corrected for albumin" if item.analyte.endswith("-corrected") else ""
-        value = f"{item.comparator}{plain(item.value)} {item.ucum}".strip()
+        value = f"{item.comparator}{plain(item.value)} {printed(item.ucum)}".strip()
         return f"{name}{corrected} {value} ({item.time.day.isoformat()})"
 
     def _answer(self, reply: Answer) -> str:

@@ -16,7 +16,6 @@ LABEL = 13
 OTHERS_SHOWN = 4
 CAUSES_SHOWN = 6
 LEAST_SHOWN = 0.03
-SINGLE_CAUSE = 0.6
 BAR = 20
 WARNINGS_SHOWN = 4
 SAID_ABOVE = ("report-red-flags", "next-blood-test", "other-causes-of-symptom")
@@ -160,7 +159,8 @@ class _Page:
         if not ranked:
             return
         shown = [c for c in ranked if c["probability"] >= LEAST_SHOWN][:CAUSES_SHOWN]
-        sure = ranked[0]["probability"] >= SINGLE_CAUSE
+        single = self.speech.knowledge.value("attribution.single_cause")
+        sure = ranked[0]["probability"] >= single
         tail = "" if sure else " No single cause stands out."
         yield from self.row("LIKELY WHY", "probability by rules and evidence." + tail)
         for cause in shown or ranked[:CAUSES_SHOWN]:

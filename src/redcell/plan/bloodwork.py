@@ -25,6 +25,14 @@ class Due(Struct, frozen=True):
     interval_days: int | None
     because: tuple[str, ...]
 
+    @property
+    def decided_by(self) -> str:
+        """The rule that sets the day."""
+        return self.because[0]
+
+    def __str__(self) -> str:
+        return self.day.isoformat() if self.day else "not set"
+
 
 class Monitoring(Struct, frozen=True):
     """Next count and overdue, each with the findings behind it."""

@@ -9,7 +9,7 @@ from redcell.findings.causes import INFILTRATION, Causes
 from redcell.findings.marrow_fields import Irradiation
 from redcell.findings.stores import Stores
 from redcell.findings.surveillance import Surveillance
-from redcell.plan.alternatives import Alternatives
+from redcell.plan.alternatives import Alternatives, treatment_leads
 from redcell.plan.bloodwork import GRADE_2
 from redcell.plan.transfusion import TransfusionPlan
 
@@ -66,12 +66,11 @@ def iron_variant(stores: Stores, causes: Causes, case: Case) -> str:
     if iron in ("definite", "possible"):
         return "lacking"
     if iron == "replete":
-        leading = causes.leading
         ferritin, tsat = stores.iron.inputs["ferritin"], stores.iron.inputs["tsat"]
         full = tsat is not None and tsat.value >= stores.iron.cited["saturation"].value
         stored = ferritin is not None and ferritin.value >= stores.iron.cited["low"].value
-        drug = leading is not None and leading.drug is not None
-        return "enough_treatment" if full and stored and drug else "enough"
+        slowed = treatment_leads(case, causes)
+        return "enough_treatment" if full and stored and slowed else "enough"
     return "locked" if iron == "functional" else "overload"
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from redcell.quantity import plain
+from redcell.quantity import plain, printed
 from redcell.record.moment import Moment
 
 Status = Literal["final", "amended", "corrected", "preliminary"]
@@ -34,7 +34,8 @@ class Measured(Struct, frozen=True):
     note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.comparator}{plain(self.value)} {self.ucum} on {self.time.day.isoformat()}"
+        value = f"{self.comparator}{plain(self.value)} {printed(self.ucum)}".rstrip()
+        return f"{value} on {self.time.day.isoformat()}"
 
 
 class Coded(Struct, frozen=True):

@@ -11,6 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from redcell.codes import LOINC, REDCELL
+from redcell.record.measured import Measured
+from redcell.record.moment import Moment
+from redcell.record.record import SetAside
 from redcell.sources.fhir.observations import FLUIDS, read_observation
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import (
@@ -28,6 +31,8 @@ from redcell.sources.written import Number, shown
 HELD = ("unit-not-understood", "implausible-value")
 OTHER_FLUIDS = (*FLUIDS, "fluid", "urinalysis", "saliva", "sputum", "gastric", "amniotic", "drain")
 MAX_TEXT = 2000
+ROUNDING = 0.1
+"""Counts in 10*3/uL are often rounded to one decimal."""
 
 
 class Sent(Struct, frozen=True):
@@ -79,6 +84,33 @@ def read_sent(reading: Reading, sent: Sent) -> None:
         if held.code in HELD and sent.range_text:
             text = f"{held.text} The range reported with it is {shown(sent.range_text)}."
             reading.aside[position] = replace(held, text=text)
+
+
+def cross_check(reading: Reading) -> None:
+    """Hold a white count and a neutrophil count that cannot both be right.
+
+    Neutrophils are part of the leukocytes. More of them at the same time means that one of the
+    two was sent in another unit than it says, and nothing tells which.
+    """
+    whole: dict[Moment, list[Measured]] = {}
+    for count in _all(reading, "leukocytes"):
+        whole.setdefault(count.time, []).append(count)
+    for part in _all(reading, "neutrophils"):
+        same = whole.get(part.time, [])
+        if not same or any(part.value <= count.value + ROUNDING for count in same):
+            continue
+        for wrong in (part, *same):
+            if wrong in reading.facts:
+                reading.facts.remove(wrong)
+        text = (
+            f"neutrophils {part} [{part.reference}] are more than leukocytes {same[0]} "
+            f"[{same[0].reference}] of the same time; neither was used. Ask for the units."
+        )
+        reading.aside.append(SetAside("conflicting-records", "", text, part.reference))
+
+
+def _all(reading: Reading, slug: str) -> list[Measured]:
+    return [f for f in reading.facts if isinstance(f, Measured) and f.analyte == slug]
 
 
 def located(sent: Sent) -> Located:

@@ -1,4 +1,4 @@
-"""Numbers, limits and ids as laboratories write them, for formats that have no types of their own."""
+"""Numbers, limits and ids as laboratories write them, for formats without types of their own."""
 
 from __future__ import annotations
 

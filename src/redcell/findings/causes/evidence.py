@@ -271,9 +271,9 @@ def ineffective_erythropoiesis(
 
 
 @rule("W9", normal="attribution.normal_factor")
-def tested_normal(*facts: Any, normal: Cited) -> bool:
+def tested_normal(test: Any, companion: Any, *, normal: Cited) -> bool:
     """Was this cause tested for, and is its test current and normal?"""
-    return all(fact is not None and fact is not False for fact in facts)
+    return all(fact is not None and fact is not False for fact in (test, companion))
 
 
 @rule("G-h", floor="attribution.specimen_lead")

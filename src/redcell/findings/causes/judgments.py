@@ -317,10 +317,10 @@ def _normal_tests(f: Facts, w: Weights) -> None:
     no_sign = not f.blood.hemolysis.value.findings
     for facts, soft, causes in (
         ((stored, saturated), (stored, saturated), IRON),
-        ((enough_b12,), (), (B12,)),
-        ((folate,), (), (FOLATE,)),
-        ((filtering,), (), (KIDNEY,)),
-        ((_in_range(case, "tsh"),), (), (THYROID,)),
+        ((enough_b12, True), (), (B12,)),
+        ((folate, True), (), (FOLATE,)),
+        ((filtering, True), (), (KIDNEY,)),
+        ((_in_range(case, "tsh"), True), (), (THYROID,)),
         ((haptoglobin, no_sign), (haptoglobin,), HEMOLYSIS),
     ):
         normal = tested_normal(f.k, *facts)

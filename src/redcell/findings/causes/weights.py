@@ -56,6 +56,11 @@ class Causes(Struct, frozen=True):
         """The first two causes."""
         return self.ranked[:2]
 
+    @property
+    def drug_share(self) -> float:
+        """Probability of all drugs together."""
+        return sum(a.probability for a in self.ranked if a.drug is not None)
+
     def among_top_two(self, *causes: str) -> bool:
         """Is one of these among the first two causes?"""
         return any(a.cause in causes for a in self.top_two)

@@ -110,7 +110,9 @@ class _Page:
         adjusted = anemia["who_adjusted_hemoglobin"]
         differs = adjusted is not None and adjusted != (anemia["hemoglobin"] or {}).get("value")
         detail = f"on {plain(adjusted)} g/dL, adjusted" if differs else ""
-        yield Fact("WHO severity", anemia["who_severity"] or "not known", detail, self.notes(survey.who))
+        yield Fact(
+            "WHO severity", anemia["who_severity"] or "not known", detail, self.notes(survey.who)
+        )
         yield self._trend()
         mcv = anemia["morphology"]["mcv"]
         size = "not known" if mcv is None else f"{plain(mcv)} fL"
@@ -240,10 +242,11 @@ class _Page:
         yield "Target", _span(plan["target"], "g/dL"), []
 
     def options(self) -> list[dict[str, Any]]:
-        """The eight alternatives, each with its basis; neighbors that say the same stand together."""
+        """The eight alternatives with their basis; neighbors that say the same stand together."""
         pairs = zip(self.out["alternatives"], self.steps.alternatives.options, strict=True)
         grouped = groupby(
-            pairs, key=lambda pair: (pair[0]["advice"], pair[0]["because"], pair[0]["disagreements"])
+            pairs,
+            key=lambda pair: (pair[0]["advice"], pair[0]["because"], pair[0]["disagreements"]),
         )
         found = []
         for (advice, because, differ), same in grouped:
@@ -289,7 +292,7 @@ class _Page:
         """Problems in the data."""
         return [{**w, "notes": self.notes.of(w["evidence"])} for w in self.out["warnings"]]
 
-    # -- used, not used, not known ------------------------------------------------------------------
+    # -- used, not used, not known ---------------------------------------------------------------
 
     def used(self) -> Iterator[tuple[str, str]]:
         """What the answers rest on."""
@@ -311,7 +314,8 @@ class _Page:
         old = [
             a.name
             for key, a in case.knowledge.analytes.items()
-            if (key in case.record.results or key in case.record.coded) and not self._is_current(key)
+            if (key in case.record.results or key in case.record.coded)
+            and not self._is_current(key)
         ]
         yield "No longer current", ", ".join(old)
         past = [self.speech.drug(s) for s in case.treatments if s not in case.cancer_drugs]
@@ -319,7 +323,10 @@ class _Page:
         held = [m.text for m in self.data.of("hemoglobin") if m.struck]
         yield "Held", ", ".join(held)
         aside = case.record.set_aside
-        yield "Set aside while reading", f"{len(aside)}; list them with: redcell check" if aside else ""
+        yield (
+            "Set aside while reading",
+            f"{len(aside)}; list them with: redcell check" if aside else "",
+        )
 
     def anything_not_used(self) -> bool:
         """Is there anything on record that did not count?"""

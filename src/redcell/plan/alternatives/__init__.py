@@ -9,6 +9,7 @@ from redcell.plan.alternatives.picks import (
     esa_counsel,
     suppressing,
     treatable_flags,
+    treatment_leads,
 )
 from redcell.plan.alternatives.rules import (
     diet,
@@ -42,6 +43,7 @@ __all__ = [
     "suppressing",
     "treat_cause",
     "treatable_flags",
+    "treatment_leads",
     "vitamin_b12",
     "weigh_options",
 ]

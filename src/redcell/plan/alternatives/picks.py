@@ -39,6 +39,13 @@ def suppressing(case: Case, attribution: Attribution) -> bool:
     return drug is not None and case.drug_class(drug) != ENDOCRINE
 
 
+def treatment_leads(case: Case, causes: Causes) -> bool:
+    """Does a drug lead, and do the drugs together explain enough to say "treatment" (I3)?"""
+    leading = causes.leading
+    enough = case.knowledge.value("attribution.single_cause")
+    return leading is not None and suppressing(case, leading) and causes.drug_share >= enough
+
+
 def esa_counsel(
     case: Case, survey: Surveillance, stores: Stores, transfusion: TransfusionPlan
 ) -> Finding[Counsel]:

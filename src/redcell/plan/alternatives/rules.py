@@ -35,9 +35,7 @@ def oral_iron(iron: Finding[Any], drug_leads: bool, inflamed: Measured | None) -
 
 
 @rule("I2")
-def iv_iron(
-    iron: Finding[Any], drug_leads: bool, infection: tuple[Answer | Measured | Diagnosis, ...]
-) -> Counsel:
+def iv_iron(iron: Finding[Any], infection: tuple[Answer | Measured | Diagnosis, ...]) -> Counsel:
     """Would iron by vein help, and is it safe now?"""
     if infection:
         return Counsel("contraindicated", ("infection_first",))
@@ -51,7 +49,7 @@ def iv_iron(
         case "functional":
             return Counsel("may-be-considered", ("iron_locked",), ("iron_functional",))
         case "replete":
-            return Counsel("not-expected-to-help", _replete(iron, drug_leads))
+            return Counsel("not-expected-to-help", ("iron_enough",))
     return Counsel("insufficient-data", ("iron_untested",))
 
 

@@ -16,8 +16,8 @@ from redcell.plan.alternatives.picks import (
     candidates,
     dose_counsel,
     esa_counsel,
-    suppressing,
     treatable_flags,
+    treatment_leads,
 )
 from redcell.plan.alternatives.rules import (
     diet,
@@ -41,8 +41,7 @@ def weigh_options(
 ) -> Alternatives:
     """Pick the facts and answer for each of the eight options."""
     k = case.knowledge
-    leading = causes.leading
-    drug_leads = leading is not None and suppressing(case, leading)
+    drug_leads = treatment_leads(case, causes)
     infection = tuple(
         x
         for x in (case.diagnosis("active-infection", "sepsis"), case.hot, *case.has("rigors"))
@@ -56,7 +55,7 @@ def weigh_options(
     )
     options = (
         Option("oral-iron", oral_iron(k, iron, drug_leads, case.above("crp"))),
-        Option("iv-iron", iv_iron(k, iron, drug_leads, infection)),
+        Option("iv-iron", iv_iron(k, iron, infection)),
         Option("diet", diet(k, iron, drug_leads)),
         Option("vitamin-b12", vitamin_b12(k, case.current("vitamin-b12"), stores.b12_low)),
         Option(

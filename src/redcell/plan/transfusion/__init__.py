@@ -16,7 +16,7 @@ from redcell.plan.transfusion.precautions import (
     group_and_screen,
     heart_history_missing,
     iron_overload,
-    irradiation_not_needed,
+    irradiation_needed,
     sickle_cell,
 )
 from redcell.plan.transfusion.rules import (
@@ -56,7 +56,7 @@ __all__ = [
     "heart_history_missing",
     "hospice",
     "iron_overload",
-    "irradiation_not_needed",
+    "irradiation_needed",
     "last_weeks",
     "low_with_risk",
     "moderate_with_symptoms",

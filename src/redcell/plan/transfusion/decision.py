@@ -24,6 +24,14 @@ class Verdict(Struct, frozen=True):
     because: tuple[str, ...]
     target: Range | None = None
 
+    @property
+    def decided_by(self) -> str:
+        """The rule that met the patient first."""
+        return self.because[0]
+
+    def __str__(self) -> str:
+        return self.decision
+
 
 class Precaution(Struct, frozen=True):
     """Something to do or to know around a transfusion, with the findings behind it."""
@@ -45,4 +53,5 @@ class TransfusionPlan(Struct, frozen=True):
     last_weeks: Finding[bool]
     refusal: Finding[bool]
     emergency: Finding[Alarm]
+    irradiation: Finding[bool]
     precautions: tuple[Precaution, ...]

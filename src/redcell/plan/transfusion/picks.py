@@ -14,6 +14,7 @@ from redcell.quantity import half_up
 from redcell.record.disease import Diagnosis, Refusal
 from redcell.record.moment import days_between, within
 from redcell.record.symptoms import Answer
+from redcell.record.therapies import Treatment
 
 
 def refusal_of(case: Case) -> Refusal | None:
@@ -48,6 +49,12 @@ def coronary(case: Case) -> tuple[Any, ...]:
 
 
 TROPONINS = ("troponin-i", "troponin-i-hs", "troponin-t", "troponin-t-hs")
+
+
+def irradiation_reasons(case: Case) -> tuple[Treatment | Diagnosis, ...]:
+    """Drugs and diagnoses, at any time in the record, after which red cells are irradiated."""
+    coded = case.diagnosis("irradiation-indicated")
+    return (*case.ever("irradiation"), *((coded,) if coded is not None else ()))
 
 
 def weeks_left(case: Case) -> float | None:

@@ -16,6 +16,7 @@ from redcell.knowledge.load import Cited
 from redcell.plan.transfusion.decision import Precaution, TransfusionPlan
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Measured
+from redcell.record.therapies import Treatment
 from redcell.record.transfusions import Transfusion
 from redcell.rule import Finding, rule
 
@@ -51,9 +52,9 @@ def iron_overload(iron_class: str | None) -> bool:
 
 
 @rule("T28")
-def irradiation_not_needed(component: str | None) -> bool:
-    """Are irradiated red cells not needed? Nothing in breast cancer treatment asks for them."""
-    return component is not None
+def irradiation_needed(reasons: tuple[Treatment | Diagnosis, ...]) -> bool:
+    """Are irradiated red cells needed? Standard breast cancer treatment does not ask for them."""
+    return bool(reasons)
 
 
 @rule("T26")
@@ -113,7 +114,9 @@ def _around_the_unit(case: Case, plan: TransfusionPlan, rows: _List) -> None:
     slow = ("slow-infusion", "weigh-before", "monitor-spo2", "consider-diuretic")
     rows.add(plan.overload_risk.value, plan.overload_risk, *slow)
     rows.add(True, group_and_screen(k, plan.component), "group-and-screen")
-    rows.add(True, irradiation_not_needed(k, plan.component), "irradiation-not-needed")
+    irradiated = plan.irradiation
+    code = "irradiated-required" if irradiated.value else "irradiation-not-needed"
+    rows.add(True, irradiated, code)
 
 
 def _in_an_emergency(

@@ -24,12 +24,13 @@ from redcell.plan.transfusion.picks import (
     coronary,
     fluid,
     hospice,
+    irradiation_reasons,
     own_rises,
     refusal_of,
     standing_risks,
     weeks_left,
 )
-from redcell.plan.transfusion.precautions import precautions
+from redcell.plan.transfusion.precautions import irradiation_needed, precautions
 from redcell.plan.transfusion.rules import (
     decide,
     declined,
@@ -69,10 +70,11 @@ def plan_transfusion(
     count = units(k, verdict, case.hemoglobin, weight, risk, rise)
     giving = verdict.value.decision in ("recommend", "consider")
     infusion, chair = _hours(case, count.value or 0, slow=bool(risk.value))
+    irradiated = irradiation_needed(k, irradiation_reasons(case))
     plan = TransfusionPlan(
         verdict=verdict,
         units=count,
-        component="red-cells-leukoreduced" if giving else None,
+        component=_component(irradiated) if giving else None,
         infusion_hours=infusion if giving else None,
         chair_hours=chair if giving else None,
         expected_rise=rise,
@@ -80,10 +82,16 @@ def plan_transfusion(
         last_weeks=end_of_life,
         refusal=refusal,
         emergency=pathway,
+        irradiation=irradiated,
         precautions=(),
     )
     around = precautions(case, survey, blood, flags, stores, plan, known=heart_history_known)
     return replace(plan, precautions=around)
+
+
+def _component(irradiated: Finding[bool]) -> str:
+    plain = "red-cells-leukoreduced"
+    return f"{plain}-irradiated" if irradiated.value else plain
 
 
 def _pathway(case: Case, survey: Surveillance, flags: RedFlags) -> Finding[Alarm]:

@@ -51,6 +51,10 @@ def read_administration(reading: Reading, where: Located, m: MedicationAdministr
         _doses(reading, where, m, concepts, start, given=given)
 
 
+def _red_cells(reading: Reading, concepts: list[CodeableConcept]) -> bool:
+    return any(is_red_cells(c, reading.terms.products) for c in concepts)
+
+
 def _was_given(status: str, start: Moment | None, end: Moment | None) -> bool:
     """Was anything given? A stop counts only when it came after the start."""
     if status == "stopped":

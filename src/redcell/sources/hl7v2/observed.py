@@ -21,14 +21,18 @@ TIME = re.compile(
 )
 ZONE = re.compile(r".*?([+-][0-9]{4})")
 SYSTEMS = {"LN": LOINC, "LOINC": LOINC, "SCT": SNOMED, "SNOMED-CT": SNOMED, "SNM3": SNOMED}
-WORDS = ("ST", "TX", "FT")
+NUMERIC = ("NM", "ST", "TX", "FT")
 CODED = ("CWE", "CE", "CNE", "CF", "IS", "ID")
 SIGNS = ("", "=", "<", ">", "<=", ">=")
-UCUM = ("UCUM",)
+UCUM = "UCUM"
 ORIGINAL_TEXT = 9
 FLUID_CODES = frozenset(
-    "UR URC URT URNS UMED CSF PLR PLEU PRT SNV STL FLU FLD ASP DIAF AMN SAL SPT GAST DRN".split()
+    (
+        *("UR", "URC", "URT", "URNS", "UMED", "CSF", "PLR", "PLEU", "PRT", "SNV", "STL"),
+        *("FLU", "FLD", "ASP", "DIAF", "AMN", "SAL", "SPT", "GAST", "DRN"),
+    )
 )
+"""Specimen codes (HL7 tables 0070 and 0487) of what is not blood."""
 
 
 class Order(Struct):
@@ -93,71 +97,72 @@ def specimen(order: Order) -> str:
     return " ".join([*fluids, *(field.raw for field in order.specimens)])
 
 
-def concept_of(field: Field, terms: Terms) -> tuple[str, tuple[str, ...], str]:
-    """LOINC code, names and what to print of an identifier (CE or CWE) in OBX-3.
+def analyte_of(field: Field, unit: Field, terms: Terms, order: Order) -> str | None:
+    """The analyte of OBX-3 by LOINC, else by its whole name; a LOINC code is never overruled.
 
     A code that is not said to be LOINC is read as one when it is in the table, unless another
     system is named for it.
     """
+    loinc: list[str] = []
     names: list[str] = []
-    loinc = ""
     for first in (1, 4):
         code, name, system = (field.part(first + n) for n in range(3))
         local = not system or system[:1] == "L" or system[:2] == "99"
         if SYSTEMS.get(system.upper()) == LOINC or (local and code in terms.loinc):
-            loinc = loinc or code
+            loinc.append(code)
         names += [name, code]
-    names.append(field.part(ORIGINAL_TEXT))
-    found = tuple(dict.fromkeys(n for n in names if n))
-    return loinc, found, " ".join(x for x in (field.part(1), field.part(2)) if x)
-
-
-def analyte_of(field: Field, terms: Terms, unit: str, order: Order) -> str | None:
-    """The analyte of OBX-3 by LOINC, else by its whole name; a LOINC code is never overruled."""
-    loinc, names, _ = concept_of(field, terms)
     if loinc:
-        return terms.loinc.get(loinc)
-    for name in names:
-        found = named_analyte(terms, name, unit, specimen(order))
-        if found is not None:
-            return found
-    return None
+        return next((terms.loinc[code] for code in loinc if code in terms.loinc), None)
+    names = [name for name in (*names, field.part(ORIGINAL_TEXT)) if name]
+    fits = [c for c in unit_candidates(unit) if any(terms.analyte_by_name(n, c) for n in names)]
+    sent = fits[0] if fits else unit.raw
+    found = (named_analyte(terms, name, sent, specimen(order)) for name in names)
+    return next((slug for slug in found if slug is not None), None)
+
+
+def label_of(field: Field) -> str:
+    """What to print of OBX-3."""
+    return shown(" ".join(x for x in (field.part(1), field.part(2)) if x))
+
+
+def unit_candidates(field: Field) -> list[str]:
+    """The readings of OBX-6, best first: UCUM, the code, the text, the field as a whole.
+
+    The whole field counts because `10^3/uL` is often sent with its caret unescaped.
+    """
+    found = [field.part(4)] if field.part(6).upper() == UCUM else []
+    found.append(field.part(1))
+    if not field.part(1) or field.part(3).upper() != UCUM:
+        found += [field.part(2), field.raw]
+    return [unit for unit in found if unit] or [""]
 
 
 def unit_of(field: Field, slug: str, terms: Terms) -> str:
-    """The unit of OBX-6 as sent: UCUM first, then the code, the text, the field as a whole.
-
-    The whole field counts because `10^3/uL` is often sent with its caret unescaped. Nothing that
-    the analyte's table of units does not hold is understood.
-    """
-    first, second = (field.part(1), field.part(2)), (field.part(4), field.part(5))
-    candidates = [second[0]] if field.part(6).upper() in UCUM else []
-    candidates.append(first[0])
-    if not first[0] or field.part(3).upper() not in UCUM:
-        candidates += [first[1], field.raw]
-    for candidate in candidates:
-        if candidate and terms.unit_factor(slug, candidate):
-            return candidate
-    return field.raw
+    """The first reading of OBX-6 in the analyte's table of units; else all of it."""
+    understood = (u for u in unit_candidates(field) if terms.unit_factor(slug, u))
+    return next(understood, field.raw)
 
 
-def value_of(segment: Segment, kind: str) -> dict[str, Any]:
+def value_of(segment: Segment) -> dict[str, Any]:
     """The value of OBX-5, by the type of OBX-2, as arguments of `Sent`.
 
-    Several numbers in one OBX are none: which one counts is not known.
+    Several numbers in one OBX are none: which one counts is not known. Text is a number only when
+    the whole of it is one.
     """
     said = segment[2].part().upper()
-    field = segment[5]
-    filled = [repeat for repeat in field.repeats if any(repeat)]
-    whole = field.raw if kind != "number" or said in WORDS else ""
-    if said in CODED and len(filled) == 1:
-        return _coded(filled[0])
+    filled = [repeat for repeat in segment[5].repeats if any(repeat)]
     read: Number | None = None
-    if said == "SN" and len(filled) == 1:
-        read = _structured(filled[0])
-    elif (said == "NM" or said in WORDS) and len(filled) == 1 and len(filled[0]) == 1:
-        read = number(filled[0][0])
-    return {"number": read} if read else {"text": whole or field.raw}
+    if len(filled) == 1:
+        parts = filled[0]
+        if said in CODED:
+            return _coded(parts)
+        if said == "SN":
+            read = _structured(parts)
+        elif said in NUMERIC and len(parts) == 1:
+            read = number(parts[0])
+    if read is not None:
+        return {"number": read}
+    return {"text": "\n".join(" ".join(part for part in parts if part) for parts in filled)}
 
 
 def _structured(parts: tuple[str, ...]) -> Number | None:
@@ -166,7 +171,7 @@ def _structured(parts: tuple[str, ...]) -> Number | None:
     if sign not in SIGNS or any(more):
         return None
     read = number(first)
-    return replace(read, comparator=sign.replace("=", "") if sign == "=" else sign) if read else None
+    return replace(read, comparator=sign if sign != "=" else "") if read else None
 
 
 def _coded(parts: tuple[str, ...]) -> dict[str, Any]:

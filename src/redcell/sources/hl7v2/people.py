@@ -21,7 +21,6 @@ Key = tuple[str, str]
 
 LISTED = 8
 SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other", "A": "other", "N": "other"}
-KINDS = ("MR", "PI", "")
 
 
 class Person(Struct):
@@ -31,17 +30,27 @@ class Person(Struct):
     segments: list[tuple[str, Segment]]
 
 
+def people(messages: Iterable[tuple[str, Sequence[Segment]]]) -> list[Person]:
+    """Every patient of the messages, in the order of their first mention."""
+    found: dict[Key, Person] = {}
+    for place, segments in messages:
+        for segment in segments:
+            key = key_of(segment) if segment.name == "PID" else None
+            if key is not None:
+                found.setdefault(key, Person(key, [])).segments.append((place, segment))
+    return list(found.values())
+
+
 def key_of(pid: Segment) -> Key | None:
-    """The patient that a PID names: the medical record number, else the first identifier."""
-    found = [
-        (position, n)
-        for n, repeat in enumerate(pid[3].repeats)
-        for position, kind in enumerate((*KINDS, pid[3].part(5, n)))
-        if pid[3].part(1, n) and pid[3].part(5, n).upper() == kind.upper()
-    ]
-    if found:
-        _, n = min(found)
-        return pid[3].part(4, n), pid[3].part(1, n)
+    """The patient that a PID names: by the medical record number, else the first identifier."""
+    field = pid[3]
+    filled = [n for n in range(len(field.repeats)) if field.part(1, n)]
+    for kind in ("MR", "PI"):
+        for n in filled:
+            if field.part(5, n).upper() == kind:
+                return field.part(4, n), field.part(1, n)
+    if filled:
+        return field.part(4, filled[0]), field.part(1, filled[0])
     return ("", pid[2].part()) if pid[2].part() else None
 
 

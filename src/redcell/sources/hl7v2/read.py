@@ -1,54 +1,39 @@
-"""One patient's result messages gathered into a record: who, which messages count, corrections."""
+"""One patient's result messages gathered into a record, corrections applied."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from msgspec import Struct
 
 from redcell.errors import UnreadableSourceError
 from redcell.record.moment import Moment
 from redcell.record.record import Record, SetAside, assemble
-from redcell.sources.fhir.reading import Reading
+from redcell.sources.fhir.reading import Located, Reading
+from redcell.sources.fhir.resources import Observation
 from redcell.sources.fhir.times import BadTimeError, moment
-from redcell.sources.hl7v2.framing import RefusedMessageError, split
+from redcell.sources.hl7v2.messages import Message, accepted, time_or_blank
 from redcell.sources.hl7v2.observed import (
     Observed,
     Order,
     analyte_of,
-    concept_of,
     iso_time,
+    label_of,
     open_order,
     range_of,
     unit_of,
     value_of,
-    zone_of,
 )
-from redcell.sources.hl7v2.people import Key, Person, choose, key_of, patient_of
-from redcell.sources.hl7v2.segments import Parsed, Segment, parse
-from redcell.sources.results import Sent, located, read_sent
+from redcell.sources.hl7v2.people import Key, choose, key_of, patient_of, people
+from redcell.sources.hl7v2.segments import Segment
+from redcell.sources.results import Sent, cross_check, located, read_sent
 from redcell.sources.terms import Terms
-from redcell.sources.written import MAX_ID, clean_id, shown
+from redcell.sources.written import MAX_ID, clean_id
 
-VERSION = re.compile(r"2\.[3-8](\.[0-9])?")
 USED = {"F": "final", "P": "preliminary", "C": "corrected", "A": "amended"}
 WRONG = ("D", "W")
 CANCELED = "X"
 REPLACING = ("C", "A", *WRONG)
-TEST = {"T": "a test message", "D": "a debugging message"}
-
-
-class Message(Struct):
-    """One message that counts: where it stood, what MSH says, its segments."""
-
-    place: str
-    control: str
-    sender: str
-    zone: str
-    sent_at: str
-    segments: list[Segment]
 
 
 def read_messages(
@@ -72,206 +57,105 @@ def read_messages(
         SeveralPatientsError: the messages are of several patients and none was chosen.
     """
     reading = Reading(terms)
-    messages = _in_order(_accepted(files, reading.aside, allow_test=allow_test))
+    messages = accepted(files, reading.aside, allow_test=allow_test)
     place = files[0][0] if files else "The source"
     if not messages:
-        first = f" First problem: {reading.aside[0].text}" if reading.aside else ""
+        told = [aside.text for aside in reading.aside if aside.code != "normalized"]
+        first = f" First problem: {told[0]}" if told else ""
         raise UnreadableSourceError(f"{place}: no HL7 v2 result message was used.{first}")
-    person = choose(_people(messages), patient, place)
-    observed = [
-        one for number, message in enumerate(messages) for one in _results(reading, message, number, person.key)
-    ]
-    for one in _corrected(reading, observed):
+    person = choose(people((m.place, m.segments) for m in messages), patient, place)
+    for one in _standing(reading, _observed(reading, messages, person.key)):
         read_sent(reading, one.sent)
+    cross_check(reading)
     found = patient_of(person, reading.aside)
     return assemble(found, reading.facts, reading.aside, (name for name, _ in files))
 
 
-# -- which messages count ------------------------------------------------------------------------
+# -- the results of the messages -----------------------------------------------------------------
 
 
-def _accepted(
-    files: Iterable[tuple[str, bytes]], aside: list[SetAside], *, allow_test: bool
-) -> list[Message]:
-    found: list[Message] = []
-    seen: dict[tuple[str, str], list[bytes]] = {}
-    for name, data in files:
-        try:
-            for raw in split(name, data, aside):
-                parsed = _parsed(raw, aside)
-                message = _message(parsed, aside, allow_test=allow_test) if parsed else None
-                if message is not None and _first_time(message, raw.lines, seen, aside):
-                    found.append(message)
-        except RefusedMessageError as error:
-            aside.append(SetAside("not-readable", name, f"{name}: {error}; it was not used."))
-    return found
+class Line(Struct):
+    """One OBX with the order above it and the notes under it."""
+
+    order: Order
+    obx: Segment
+    notes: list[str]
 
 
-def _parsed(raw: Any, aside: list[SetAside]) -> Parsed | None:
-    try:
-        parsed = parse(raw)
-    except RefusedMessageError as error:
-        text = f"{raw.place}: {error}; the message was not used."
-        aside.append(SetAside("not-readable", raw.place, text))
-        return None
-    if parsed.ignored:
-        counted = ", ".join(f"{n} {shown(kind)}" for kind, n in sorted(parsed.ignored.items())[:8])
-        total = sum(parsed.ignored.values())
-        text = f"{raw.place}: {total} segments that redcell does not read were ignored: {counted}."
-        aside.append(SetAside("segments-ignored", raw.place, text))
-    return parsed
+def _observed(reading: Reading, messages: Iterable[Message], wanted: Key) -> Iterator[Observed]:
+    taken: set[str] = set()
+    for number, message in enumerate(messages, 1):
+        lines, foreign = _lines(message, wanted)
+        if foreign:
+            text = f"{message.place}: {foreign} results of another patient, or of none, left out."
+            reading.aside.append(SetAside("foreign-patient-ignored", message.place, text))
+        for position, line in enumerate(lines, 1):
+            reference = _reference(message, number, line, position, taken)
+            one = _one(reading, message, number, line, reference)
+            if one is not None:
+                yield one
 
 
-def _message(parsed: Parsed, aside: list[SetAside], *, allow_test: bool) -> Message | None:
-    """The message, unless it is no result, a test, or a version that redcell does not read."""
-    header = parsed.segments[0]
-    why = _refusal(header, allow_test=allow_test)
-    if why is not None:
-        aside.append(SetAside(why[0], parsed.place, f"{parsed.place}: {why[1]}; it was not used."))
-        return None
-    zone = zone_of(header)
-    return Message(
-        place=parsed.place,
-        control=header[10].part(),
-        sender=f"{header[3].raw}|{header[4].raw}",
-        zone=zone,
-        sent_at=_time_or_blank(header[7].part(), zone),
-        segments=parsed.segments[1:],
-    )
-
-
-def _refusal(header: Segment, *, allow_test: bool) -> tuple[str, str] | None:
-    kind, event = header[9].part(1).upper(), header[9].part(2).upper()
-    processing, version = header[11].part().upper(), header[12].part()
-    if processing in TEST and not allow_test:
-        return "test-message", f"MSH-11 is {processing}: {TEST[processing]}, not a patient's record"
-    if processing not in ("P", "", *TEST):
-        return "not-readable", f"MSH-11 is {shown(processing)}; expected P (production)"
-    if kind != "ORU":
-        named = shown("^".join(x for x in (kind, event) if x))
-        return "message-type-not-read", f"MSH-9 is {named}; expected ORU^R01 (results)"
-    if version and not VERSION.fullmatch(version):
-        return "not-readable", f"MSH-12 is version {shown(version)}; expected 2.3 to 2.8"
-    return None
-
-
-def _first_time(
-    message: Message, lines: list[bytes], seen: dict[tuple[str, str], list[bytes]], aside: list[SetAside]
-) -> bool:
-    """A resent message counts once; the same control id with other content is held."""
-    if not message.control:
-        return True
-    earlier = seen.setdefault((message.sender, message.control), lines)
-    if earlier is lines:
-        return True
-    if earlier != lines:
-        text = (
-            f"{message.place}: the sender used the control id {shown(message.control)} (MSH-10) "
-            "before, for other content; this message was not used. Ask the sender which is right."
-        )
-        aside.append(SetAside("conflicting-records", message.place, text))
-    return False
-
-
-def _in_order(messages: list[Message]) -> list[Message]:
-    """By the time of MSH-7 when every message has one, else as they stand in the files."""
-    if not all(message.sent_at for message in messages):
-        return messages
-    return sorted(messages, key=lambda message: moment(message.sent_at)[0])
-
-
-def _time_or_blank(text: str, zone: str) -> str:
-    """A time that only orders: one without an offset counts as UTC, a bad one as none."""
-    try:
-        written = iso_time(text, zone)
-    except BadTimeError:
-        return ""
-    return written + "Z" if "T" in written and moment(written)[1] else written
-
-
-def _people(messages: Iterable[Message]) -> list[Person]:
-    found: dict[Key, Person] = {}
-    for message in messages:
-        for segment in message.segments:
-            key = key_of(segment) if segment.name == "PID" else None
-            if key is not None:
-                person = found.setdefault(key, Person(key, []))
-                person.segments.append((message.place, segment))
-    return list(found.values())
-
-
-# -- the results of a message --------------------------------------------------------------------
-
-
-def _results(reading: Reading, message: Message, number: int, wanted: Key) -> Iterator[Observed]:
-    """Results of the patient in one message, each with its order, specimen and notes."""
-    order = Order("0", "", "", "", [])
+def _lines(message: Message, wanted: Key) -> tuple[list[Line], int]:
+    """The patient's OBX in one message, and how many are of somebody else."""
+    order, orders = open_order(Segment("OBR", ()), 0), 0
     owner: Key | None = None
+    found: list[Line] = []
+    latest: Line | None = None
     foreign = 0
-    gathered: list[tuple[Order, Segment, list[str]]] = []
     for segment in message.segments:
+        if segment.name == "OBX":
+            latest = Line(order, segment, []) if owner == wanted else None
+            foreign += latest is None
+            found += [latest] if latest else []
+            continue
+        if segment.name == "NTE":
+            if latest is not None:
+                latest.notes.append(segment[3].raw)
+            continue
+        latest = None
         if segment.name == "PID":
             owner = key_of(segment)
         elif segment.name == "OBR":
-            order = open_order(segment, len({id(o) for o, _, _ in gathered}) + 1)
+            orders += 1
+            order = open_order(segment, orders)
         elif segment.name == "SPM":
             order.specimens.append(segment[4])
-        elif segment.name == "OBX" and owner != wanted:
-            foreign += 1
-        elif segment.name == "OBX":
-            gathered.append((order, segment, []))
-        elif segment.name == "NTE" and gathered and owner == wanted:
-            gathered[-1][2].append(segment[3].raw)
-    if foreign:
-        text = f"{message.place}: {foreign} results of another patient, or of none, were left out."
-        reading.aside.append(SetAside("foreign-patient-ignored", message.place, text))
-    taken: set[str] = set()
-    for position, (under, segment, notes) in enumerate(gathered, 1):
-        reference = _reference(message, number, under, segment[1].part() or str(position), taken)
-        one = _observed(reading, message, number, under, segment, reference, notes)
-        if one is not None:
-            yield one
+    return found, foreign
 
 
-def _reference(message: Message, number: int, order: Order, obx: str, taken: set[str]) -> str:
-    """`Observation/<MSH-10>-<OBR>-<OBX>`, unique within the source."""
-    tail = clean_id(f"-{order.number}-{obx}", MAX_ID // 2)
-    control = clean_id(message.control or f"message{number + 1}", MAX_ID - len(tail))
-    reference = f"Observation/{control}{tail}"
-    while reference in taken:
-        reference = f"Observation/{control[: MAX_ID - len(tail) - 4]}{tail}.{len(taken)}"
+def _reference(message: Message, number: int, line: Line, position: int, taken: set[str]) -> str:
+    """`Observation/<MSH-10>-<OBR-1>-<OBX-1>`, cut to an id; a repeated one gets a number."""
+    obx = line.obx[1].part() or str(position)
+    tail = clean_id(f"-{line.order.number}-{obx}", MAX_ID // 2)
+    control = message.control or f"message{number}"
+    reference = clean_id(control, MAX_ID - len(tail)) + tail
+    if reference in taken:
+        tail = f"{tail}.{len(taken)}"
+        reference = clean_id(control, MAX_ID - len(tail)) + tail
     taken.add(reference)
-    return reference
+    return f"Observation/{reference}"
 
 
-def _observed(
-    reading: Reading,
-    message: Message,
-    number: int,
-    order: Order,
-    obx: Segment,
-    reference: str,
-    notes: list[str],
+def _one(
+    reading: Reading, message: Message, number: int, line: Line, reference: str
 ) -> Observed | None:
-    terms, letter = reading.terms, obx[11].part().upper()
+    """One OBX as a result; `None` when it holds none that counts, which is set aside."""
+    obx, terms = line.obx, reading.terms
+    letter = obx[11].part().upper()
     if letter == CANCELED:
         return None
-    slug = analyte_of(obx[3], terms, obx[6].part() or obx[6].raw, order)
-    blank = Sent("hemoglobin", message.place, reference, "")
+    where = Located(message.place, reference, "", Observation(), b"")
+    slug = analyte_of(obx[3], obx[6], terms, line.order)
     if slug is None:
-        name = shown(concept_of(obx[3], terms)[2])
-        text = f"{name} is not an analyte that redcell knows; it was not used."
-        reading.set_aside("unmapped-code", located(blank), text)
+        text = f"{label_of(obx[3])} is not an analyte that redcell knows; it was not used."
+        reading.set_aside("unmapped-code", where, text)
         return None
     if letter not in (*USED, *WRONG):
-        _pending(reading, located(blank), slug, letter)
+        _pending(reading, where, slug, letter)
         return None
-    try:
-        time = iso_time(obx[14].part() or order.time, message.zone)
-    except BadTimeError as error:
-        given = bool(obx[14].part() or order.time)
-        text = f"{error}; it was not used." if given else "neither OBX-14 nor OBR-7 gives a time; it was not used."
-        reading.set_aside("time-not-understood" if given else "time-missing", located(blank), text)
+    time = _time(reading, where, message, line)
+    if time is None:
         return None
     unit = unit_of(obx[6], slug, terms)
     sent = Sent(
@@ -281,26 +165,40 @@ def _observed(
         time=time,
         status=USED.get(letter, "final"),
         unit=unit,
-        issued=_time_or_blank(order.issued, message.zone) or message.sent_at,
-        version=str(number + 1),
-        note=" ".join(note for note in notes if note),
-        **value_of(obx, reading.knowledge.analytes[slug].kind),
+        issued=time_or_blank(line.order.issued, message.zone) or message.sent_at,
+        version=str(number),
+        note=" ".join(note for note in line.notes if note),
+        **value_of(obx),
         **range_of(obx[7], unit),
     )
-    return Observed(letter, order.filler, obx[4].raw, sent)
+    return Observed(letter, line.order.filler, obx[4].raw, sent)
 
 
-def _pending(reading: Reading, where: Any, slug: str, letter: str) -> None:
+def _pending(reading: Reading, where: Located, slug: str, letter: str) -> None:
     name = reading.knowledge.analytes[slug].name
     said = f"OBX-11 is {letter}" if letter else "OBX-11 is blank"
-    reading.set_aside("result-pending", where, f"{name} has no result yet ({said}); no value was used.")
+    text = f"{name} has no result yet ({said}); no value was used."
+    reading.set_aside("result-pending", where, text)
+
+
+def _time(reading: Reading, where: Located, message: Message, line: Line) -> str | None:
+    text = line.obx[14].part() or line.order.time
+    if not text:
+        reason = "neither OBX-14 nor OBR-7 gives a time; it was not used."
+        reading.set_aside("time-missing", where, reason)
+        return None
+    try:
+        return iso_time(text, message.zone)
+    except BadTimeError as error:
+        reading.set_aside("time-not-understood", where, f"{error}; it was not used.")
+        return None
 
 
 # -- corrections ---------------------------------------------------------------------------------
 
 
-def _corrected(reading: Reading, observed: Iterable[Observed]) -> list[Observed]:
-    """The results that stand, in their order, after what replaces or withdraws earlier ones."""
+def _standing(reading: Reading, observed: Iterable[Observed]) -> list[Observed]:
+    """The results that stand after what replaces or withdraws earlier ones."""
     kept: dict[str, list[Observed]] = {}
     for one in observed:
         same = kept.setdefault(one.sent.slug, [])
