@@ -13,7 +13,7 @@ from redcell.knowledge.entries import Site
 from redcell.knowledge.load import Cited
 from redcell.quantity import half_up, plain
 from redcell.record.moment import Moment, days_between, within
-from redcell.record.radiation import RadiationCourse
+from redcell.record.radiation import RadiationCourse, RadiationField
 from redcell.rule import Finding, rule
 
 SIDES = 2
@@ -61,26 +61,46 @@ def marrow_share(
     The same site in several courses is added in dose; the pelvis and its parts are one site; a
     field without site or dose leaves the share incomplete.
     """
-    dose: dict[tuple[str, int], float] = defaultdict(float)
-    share: dict[tuple[str, int], float] = {}
-    complete = True
-    for field in (f for c in courses for f in c.fields):
-        if field.site is None or field.site not in sites or field.dose_gy is None:
-            complete = False
-            continue
-        site = sites[field.site]
-        whole = sites.get(site.group, site)
-        name = site.group or field.site
-        parts = segments(whole)
-        for part in field.segments or range(parts):
-            dose[name, part] += field.dose_gy
-            share[name, part] = whole.share / parts * WHOLE / total.value
-    complete = complete and all(c.fields for c in courses)
+    dose: dict[Part, float] = defaultdict(float)
+    share: dict[Part, float] = {}
+    for course in courses:
+        for part, gray in _course_dose(course, sites).items():
+            dose[part] += gray
+            share[part] = _share(part, sites) * WHOLE / total.value
+    complete = all(c.fields and all(_known(f, sites) for f in c.fields) for c in courses)
     return MarrowShare(
         _sum(share[p] for p, gy in dose.items() if gy >= heavy.value),
         _sum(share[p] for p, gy in dose.items() if gy >= some.value),
         complete,
     )
+
+
+Part = tuple[str, int]
+"""A site, or the group of sites that count as one, and the number of its part."""
+
+
+def _known(field: RadiationField, sites: dict[str, Site]) -> bool:
+    return field.site in sites and field.dose_gy is not None
+
+
+def _course_dose(course: RadiationCourse, sites: dict[str, Site]) -> dict[Part, float]:
+    """Dose of each part in one course: the largest of its fields, which are not added."""
+    dose: dict[Part, float] = {}
+    for field in course.fields:
+        if field.site is None or field.dose_gy is None or field.site not in sites:
+            continue
+        site = sites[field.site]
+        name, whole = site.group or field.site, sites.get(site.group, site)
+        for number in field.segments or range(segments(whole)):
+            part = (name, number)
+            dose[part] = max(dose.get(part, 0.0), field.dose_gy)
+    return dose
+
+
+def _share(part: Part, sites: dict[str, Site]) -> float:
+    """Percent of the active marrow in one part."""
+    whole = sites.get(part[0]) or next(s for s in sites.values() if s.group == part[0])
+    return whole.share / segments(whole)
 
 
 def segments(site: Site) -> int:

@@ -108,12 +108,16 @@ def answer(
     earlier = sorted((r for r in reports if r.time < current.time), key=lambda r: r.time)
     if not earlier:
         return Answer(current, new_or_worse=True, unconfirmed=True)
-    start = _run_start([*earlier, current], gap_days)
+    start = run_start([*earlier, current], gap_days)
     worse = _worse(earlier, current, recent_days)
     return Answer(current, within(start, at, recent_days) or worse, unconfirmed=False)
 
 
-def _run_start(reports: Sequence[SymptomReport], gap_days: float) -> Moment:
+def run_start(reports: Sequence[SymptomReport], gap_days: float) -> Moment:
+    """When the unbroken run of reports that ends with the last one began.
+
+    A report of absence, or a longer gap, breaks it.
+    """
     start = reports[-1]
     for report in reversed(reports[:-1]):
         if not report.present or days_between(report.time, start.time) > gap_days:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from redcell.findings.case import days, drop
 from redcell.findings.patterns.picture import Coagulation, Hemolysis
 from redcell.knowledge.load import Cited
+from redcell.quantity import half_up
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Coded, Measured
 from redcell.record.symptoms import Answer
@@ -204,7 +205,7 @@ def coagulation(
     ]
     score = _points_below(platelets, platelet_points)
     if d_dimer is not None:
-        multiple = d_dimer.value / (d_dimer.high or dimer_limit.value)
+        multiple = half_up(d_dimer.value / (d_dimer.high or dimer_limit.value), 6)
         (least, some), (most, many) = dimer_points.rows
         score += int(many) if multiple > most else int(some) if multiple >= least else 0
     clotting = 0
@@ -229,7 +230,7 @@ def _clotting_points(
     prothrombin: Measured | None, inr: Measured | None, seconds: Cited, ratio: Cited
 ) -> int:
     if prothrombin is not None and prothrombin.high is not None:
-        over = prothrombin.value - prothrombin.high
+        over = half_up(prothrombin.value - prothrombin.high, 2)
         (least, some), (most, many) = seconds.rows
         return int(many) if over > most else int(some) if over >= least else 0
     if inr is None:

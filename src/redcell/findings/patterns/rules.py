@@ -5,6 +5,8 @@ from __future__ import annotations
 from redcell.findings.case import drop
 from redcell.findings.patterns.picture import Cytopenia
 from redcell.knowledge.load import Cited
+from redcell.quantity import half_up
+from redcell.record.disease import Diagnosis
 from redcell.record.measured import Coded, Measured
 from redcell.record.moment import Moment, days_between
 from redcell.record.therapies import Treatment
@@ -145,7 +147,7 @@ def parallel_change(pairs: tuple[tuple[Measured, Measured], ...], *, tenth: Cite
     """Did hemoglobin, leukocytes and platelets all rise, or all fall, together?"""
     if len(pairs) != len(("hemoglobin", "leukocytes", "platelets")):
         return False
-    change = [now.value / before.value - 1 if before.value else 0.0 for before, now in pairs]
+    change = [half_up(now.value / was.value - 1, 6) if was.value else 0.0 for was, now in pairs]
     return all(c >= tenth.value for c in change) or all(c <= -tenth.value for c in change)
 
 
@@ -184,13 +186,19 @@ def lifelong_microcytosis(
     before_treatment: tuple[Measured, ...],
     ferritin: Measured | None,
     tsat: Measured | None,
+    coded: Diagnosis | None,
     *,
     low: Cited,
     mentzer: Cited,
     iron: Cited,
     saturation: Cited,
 ) -> bool:
-    """Small cells before treatment and now, many of them, with iron in store: thalassemia trait?"""
+    """Small cells before treatment and now, many of them, with iron in store: thalassemia trait?
+
+    With thalassemia on record, small cells now are enough.
+    """
+    if coded is not None and mcv is not None:
+        return mcv.value < low.value
     if mcv is None or rbc is None or not rbc.value or ferritin is None or tsat is None:
         return False
     always = bool(before_treatment) and all(m.value < low.value for m in before_treatment)

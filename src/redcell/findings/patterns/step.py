@@ -156,7 +156,10 @@ class Film:
         """Small cells for life (M15)."""
         ferritin, tsat = usable_ferritin(self.case), self.case.current("tsat")
         before = mcv_before_treatment(self.case)
-        return lifelong_microcytosis(self.k, self.mcv, self.get("rbc"), before, ferritin, tsat)
+        coded = self.case.diagnosis("thalassemia")
+        return lifelong_microcytosis(
+            self.k, self.mcv, self.get("rbc"), before, ferritin, tsat, coded
+        )
 
 
 def read_blood(case: Case, survey: Surveillance) -> BloodPicture:

@@ -16,6 +16,7 @@ from redcell.findings.red_flags.alarm import (
 )
 from redcell.findings.surveillance import Status
 from redcell.knowledge.load import Cited
+from redcell.quantity import half_up
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Measured
 from redcell.record.moment import days_between
@@ -211,7 +212,9 @@ def coagulopathy(
     falling = False
     if platelets is not None and platelets.value < few.value:
         recent = [m for m in earlier if days_between(m.time, platelets.time) <= days.value]
-        falling = not recent or any(platelets.value <= m.value * (1 - fall.value) for m in recent)
+        falling = not recent or any(
+            platelets.value <= half_up(m.value * (1 - fall.value), 6) for m in recent
+        )
     return two_levels({"bleeding": bleeding_anywhere, "falling": falling}, {"score": True})
 
 

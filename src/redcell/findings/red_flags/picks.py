@@ -10,7 +10,7 @@ from redcell.quantity import half_up
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment, days_between
-from redcell.record.symptoms import Answer
+from redcell.record.symptoms import Answer, run_start
 from redcell.record.therapies import Treatment
 
 ASKED = (
@@ -96,20 +96,15 @@ def high_calcium(case: Case) -> Measured | None:
 
 
 def began(case: Case, symptom: str) -> Moment | None:
-    """When a present symptom began: its onset, else the first report of the unbroken run."""
+    """When a present symptom began: its onset, else the start of the unbroken run of reports."""
     reply = case.reply(symptom)
     if reply is None or not reply.present:
         return None
     if reply.report.onset is not None:
         return reply.report.onset
-    start = reply.report.time
-    for report in reversed(case.record.symptoms[symptom]):
-        if report.time > start:
-            continue
-        if not report.present:
-            break
-        start = report.onset or report.time
-    return start
+    earlier = [r for r in case.record.symptoms[symptom] if r.time < reply.report.time]
+    gap = case.knowledge.value("urgency.run_gap")
+    return run_start([*sorted(earlier, key=lambda r: r.time), reply.report], gap)
 
 
 def recent_counts(case: Case) -> tuple[tuple[Measured, ...], bool]:

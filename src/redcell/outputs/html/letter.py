@@ -195,12 +195,12 @@ class _Letter:
 
     def sources(self) -> list[str]:
         """Where the texts come from, each once."""
-        table = self.speech.knowledge.wording("patient")["source"]
+        table: dict[str, list[str]] = self.speech.knowledge.wording("patient")["source"]
         care = [item.id for item in self.steps.self_care]
         pages = [p.id for p in self.steps.education if p.id in (*MEANING, *LIVING, IRON)]
-        named = [table[name] for name in (*pages, TRANSFUSION, *care, "call") if name in table]
-        finer = [part for text in named for part in text.split("; ") if part != "article"]
-        return [table["article"], *dict.fromkeys(finer)]
+        help_pages = [TRANSFUSION] if self.steps.survey.anemic else []
+        named = [text for name in (*pages, *help_pages, *care, "call") for text in table[name]]
+        return list(dict.fromkeys([*table["article"], *(n for n in named if n != "article")]))
 
     def drawn(self) -> tuple[Line, str] | None:
         """The number line and the value on it, when there is a count to show."""

@@ -44,6 +44,9 @@ STATUSES = {
 """Words and HL7 v2 letters of a status column."""
 
 
+_NO_CLOCK = "{} is not a time of day. Expected for example 08:30"
+
+
 class BadCellError(ValueError):
     """This cell cannot be read. The text says what was seen and what was expected."""
 
@@ -129,7 +132,7 @@ def iso_time(text: str, order: DayOrder, clock: str = "") -> tuple[str, bool]:
         return day.isoformat(), False
     found = CLOCK.fullmatch(said)
     if found is None:
-        raise BadCellError(f"{shown(said)} is not a time of day. Expected for example 08:30")
+        raise BadCellError(_NO_CLOCK.format(shown(said)))
     hour, minute, second, half, offset = found.groups()
     naive = offset is None
     shift = offset or "Z"
@@ -139,7 +142,7 @@ def iso_time(text: str, order: DayOrder, clock: str = "") -> tuple[str, bool]:
     try:
         moment(written)
     except BadTimeError as error:
-        raise BadCellError(f"{shown(said)} is not a time of day. Expected for example 08:30") from error
+        raise BadCellError(_NO_CLOCK.format(shown(said))) from error
     return written, naive
 
 

@@ -1,4 +1,4 @@
-"""What the columns of a table mean: one value in a row (long), or one analyte in a column (wide)."""
+"""What the columns of a table mean: one value in a row (long), or one analyte each (wide)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         *("lbtest", "label", "parameter", "parametername", "observation", "measurement", "marker"),
         *("itemname", "testdescription", "investigation", "variable"),
     ),
+    "short": ("lbtestcd", "testcode", "testcd", "abbreviation", "shortname"),
     "loinc": ("loinc", "loinccode", "loincnum", "lbloinc"),
     "specimen": ("specimen", "specimentype", "fluid", "sampletype", "lbspec", "material"),
     "category": ("category", "lbcat", "panel"),
@@ -133,7 +134,7 @@ def read_header(header: Sequence[str], units: Sequence[str] | None, terms: Terms
     """The layout that a header means; `units` is the row of units under it, if there is one."""
     names = [squeezed(cell) for cell in header]
     roles = _roles(names)
-    if ("analyte" in roles or "loinc" in roles) and _value_roles(names, roles):
+    if any(role in roles for role in ("analyte", "short", "loinc")) and _value_roles(names, roles):
         return Layout(roles)
     columns: list[Column] = []
     unread: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date
 from pathlib import PurePath
 
 from msgspec import Struct
@@ -20,9 +19,9 @@ from redcell.sources.csv_labs.cells import (
     missing,
     status_of,
 )
-from redcell.sources.csv_labs.layout import Column, maybe_person
+from redcell.sources.csv_labs.layout import maybe_person
 from redcell.sources.csv_labs.people import patient_of
-from redcell.sources.csv_labs.table import RefusedTableError, Row, Table, open_table
+from redcell.sources.csv_labs.table import RefusedTableError, Row, Table, cell, open_table
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Observation
 from redcell.sources.results import Sent, cross_check, named_analyte, read_sent
@@ -55,7 +54,7 @@ def read_tables(files: Sequence[tuple[str, bytes]], terms: Terms, patient: str |
     cross_check(reading)
     if not reading.facts:
         raise UnreadableSourceError(_nothing(files, reading.aside))
-    person = patient_of(tables, wanted or patient or UNNAMED, reading.aside)
+    person = patient_of(tables, wanted, wanted or patient or UNNAMED, reading.aside)
     return assemble(person, reading.facts, reading.aside, (name for name, _ in files))
 
 
@@ -75,7 +74,7 @@ def _nothing(files: Sequence[tuple[str, bytes]], aside: Sequence[SetAside]) -> s
     """No result at all: the first problem that a row or a file had, and how many there were."""
     place = files[0][0] if files else "The source"
     order = ("not-readable", "date-not-understood", "row-not-readable")
-    told = sorted(aside, key=lambda a: (order.index(a.code) if a.code in order else len(order)))
+    told = sorted(aside, key=lambda a: order.index(a.code) if a.code in order else len(order))
     first = f" First of {len(told)} problems: {told[0].text}" if told else ""
     return f"{place}: no laboratory result was read.{first}"
 
@@ -102,7 +101,8 @@ def _choose(tables: Sequence[Table], patient: str | None) -> str | None:
     if len(found) > 1:
         more = ", ..." if len(found) > LISTED else ""
         raise SeveralPatientsError(
-            f"The source holds {len(found)} patients ({listed}{more}). Choose one with --patient ID."
+            f"The source holds {len(found)} patients ({listed}{more}). "
+            "Choose one with --patient ID."
         )
     return next(iter(found), None)
 
@@ -119,12 +119,6 @@ def _refuse_hidden_people(table: Table) -> None:
                 f"{table.name}: the column {shown(header)} has {len(set(values))} values and may "
                 "name patients. Name it patient_id if it does; take it out if it does not."
             )
-
-
-def cell(row: Row, table: Table, role: str) -> str:
-    """What a row says under a role; empty when there is no such column."""
-    position = table.layout.roles.get(role)
-    return row.cells[position].strip() if position is not None and position < len(row.cells) else ""
 
 
 # -- one table -----------------------------------------------------------------------------------
@@ -156,7 +150,9 @@ class _TableReader:
 
     def _value_cells(self) -> Iterable[str]:
         layout = self.table.layout
-        positions = [layout.roles["value"]] if not layout.wide else [c.position for c in layout.columns]
+        positions = (
+            [layout.roles["value"]] if not layout.wide else [c.position for c in layout.columns]
+        )
         for row in self.table.rows:
             yield from (row.cells[p] for p in positions if p < len(row.cells))
 
@@ -233,7 +229,9 @@ class _TableReader:
         if name in terms.loinc:
             return terms.loinc[name]
         specimen = f"{cell(row, self.table, 'specimen')} {cell(row, self.table, 'category')}"
-        return named_analyte(terms, name, unit, specimen)
+        short = cell(row, self.table, "short")
+        found = named_analyte(terms, name, unit, specimen)
+        return found or named_analyte(terms, short, unit, specimen)
 
     def _status(self, row: Row) -> str | None:
         """The status in FHIR's words; `None` when the row does not count, which is said."""
@@ -292,7 +290,13 @@ class _TableReader:
         high = _bound(self.marks, cell(row, self.table, "high"))
         if low is not None and high is not None and low > high:
             return None, None, ""
-        said = "" if low is None and high is None else f"{low or 0:g}-{high:g}" if high else f">{low:g}"
+        said = (
+            ""
+            if low is None and high is None
+            else f"{low or 0:g}-{high:g}"
+            if high
+            else f">{low:g}"
+        )
         return low, high, said
 
     # -- reports -------------------------------------------------------------------------------
@@ -307,7 +311,9 @@ class _TableReader:
         self.reported += 1
         if self.reported > MAX_REPORTED:
             return
-        where = Located(self._place(row), f"Observation/{self._reference(row)}", "", Observation(), b"")
+        where = Located(
+            self._place(row), f"Observation/{self._reference(row)}", "", Observation(), b""
+        )
         self.reading.set_aside(code, where, f"{why}. The row was set aside.")
 
     def _summary(self) -> None:

@@ -41,6 +41,12 @@ class Table(Struct):
     rows: list[Row]
 
 
+def cell(row: Row, table: Table, role: str) -> str:
+    """What a row says under a role; empty when there is no such column."""
+    position = table.layout.roles.get(role)
+    return row.cells[position].strip() if position is not None and position < len(row.cells) else ""
+
+
 def open_table(name: str, data: bytes, terms: Terms, aside: list[SetAside]) -> Table:
     """The table of one file.
 
@@ -104,7 +110,9 @@ def _rows(name: str, text: str, delimiter: str, aside: list[SetAside]) -> Iterat
         except csv.Error as error:
             last = max(reader.line_num, line)
             said = f"lines {line} to {last}" if last > line else f"line {line}"
-            told = f"{name}:{line}: {said} cannot be taken apart ({error}). Not used; mend the quotes."
+            told = (
+                f"{name}:{line}: {said} cannot be taken apart ({error}). Not used; mend the quotes."
+            )
             aside.append(SetAside("row-not-readable", f"{name}:{line}", told))
             continue
         if any(cell.strip() for cell in cells) and not cells[0].lower().startswith("sep="):
@@ -118,7 +126,8 @@ def _report_columns(name: str, layout: Layout, aside: list[SetAside]) -> None:
     if layout.unread:
         listed = ", ".join(shown(header) for header in layout.unread[:8])
         more = ", ..." if len(layout.unread) > len(layout.unread[:8]) else ""
-        text = f"{name}: {len(layout.unread)} columns are no analyte that redcell knows: {listed}{more}."
+        count = len(layout.unread)
+        text = f"{name}: {count} columns are no analyte that redcell knows: {listed}{more}."
         aside.append(SetAside("unmapped-code", name, text))
 
 
