@@ -37,17 +37,25 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {RUNS} runs each\n")
     print("| what | median | target |\n| --- | --- | --- |")
     help_cpu, help_wall = process("--help")
-    print(f"| `redcell --help`, CPU (wall) | {help_cpu * 1e3:.0f} ms ({help_wall * 1e3:.0f}) | 150 ms CPU |")
+    print(
+        f"| `redcell --help`, CPU (wall) | {help_cpu * 1e3:.0f} ms ({help_wall * 1e3:.0f}) | 150 ms CPU |"
+    )
     cpu, wall = process("assess", "demo::okafor", "--at", AT)
-    print(f"| one patient from process start, wall (CPU) | {wall * 1e3:.0f} ms ({cpu * 1e3:.0f}) | 400 ms wall |")
+    print(
+        f"| one patient from process start, wall (CPU) | {wall * 1e3:.0f} ms ({cpu * 1e3:.0f}) | 400 ms wall |"
+    )
     base = knowledge()
     record = read("demo::okafor", base=base)
     at = moment_of(AT)
     steps = run(record, at, base)
-    print(f"| assessment alone, warm | {median(lambda: run(record, at, base)) * 1e3:.2f} ms | 3 ms |")
+    print(
+        f"| assessment alone, warm | {median(lambda: run(record, at, base)) * 1e3:.2f} ms | 3 ms |"
+    )
     print(f"| contract JSON of it | {median(lambda: to_json(steps)) * 1e3:.2f} ms | |")
     print("\nReading against parsing alone, in turn:\n")
-    print("| source | lines | orjson.loads loop | json.loads loop | redcell read | redcell / orjson | redcell / json |")
+    print(
+        "| source | lines | orjson.loads loop | json.loads loop | redcell read | redcell / orjson | redcell / json |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         one = Path(folder) / "okafor.ndjson"
@@ -80,7 +88,9 @@ def compare(name: str, files: list[Path], source: Path, patient: str | None) -> 
         plain.append(once(lambda: parse(json.loads)))
         ours.append(once(lambda: read(source, patient=patient, base=base)))
     a, b, c = (statistics.median(x) * 1e3 for x in (fast, plain, ours))
-    print(f"| {name} | {lines} | {a:.2f} ms | {b:.2f} ms | {c:.2f} ms | {c / a:.2f} | {c / b:.2f} |")
+    print(
+        f"| {name} | {lines} | {a:.2f} ms | {b:.2f} ms | {c:.2f} ms | {c / a:.2f} | {c / b:.2f} |"
+    )
 
 
 def once(call: Callable[[], object]) -> float:

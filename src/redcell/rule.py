@@ -172,8 +172,23 @@ def _branch(name: str, item: object, depth: int) -> Iterator[str]:
     elif isinstance(item, (tuple, list)) and item:
         yield f"{pad}{name}:"
         for inner in item:
-            yield from _branch("-", inner, depth + 1)
+            yield from _items(inner, depth + 1)
     else:
-        found = ", ".join(references(item))
-        shown = "unknown" if item is None else "none" if item in ((), []) else str(item)
-        yield f"{pad}{name} = {shown}" + (f" [{found}]" if found else "")
+        yield f"{pad}{name} = {_leaf(item)}"
+
+
+def _items(item: object, depth: int) -> Iterator[str]:
+    """One member of a list: a finding as its own tree, a pair side by side."""
+    if isinstance(item, Finding):
+        yield from why(item, depth)
+    elif isinstance(item, tuple):
+        yield f"{'  ' * depth}- {', then '.join(_leaf(x) for x in item)}"
+    else:
+        yield f"{'  ' * depth}- {_leaf(item)}"
+
+
+def _leaf(item: object) -> str:
+    """A fact with the resources behind it."""
+    found = ", ".join(references(item))
+    shown = "unknown" if item is None else "none" if item in ((), []) else str(item)
+    return f"{shown} [{found}]" if found else shown

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from builder import AT, patient, red_cells, review, when
+from builder import AT, assess, doses, patient, red_cells, review, when
+from msgspec.structs import replace
 from redcell.record.moment import on_day
 from redcell.record.patient import Patient
 from redcell.record.record import assemble
@@ -68,8 +69,6 @@ DATES = [
 
 @pytest.mark.parametrize(("name", "day", "advice"), DATES, ids=[d[0] for d in DATES])
 def test_a_transfusion_known_by_its_date_counts_in_calendar_days(name, day, advice):
-    from builder import doses  # noqa: PLC0415
-
     given = [Transfusion(on_day(day), on_day(day), 1, "Procedure/a"), red_cells(-30)]
     words = {"therapy": {"docetaxel": doses(-7, intent="palliative")}, "planned": 60, "transfusions": given}
     assert review(**words).alternatives.advice("esa") == advice
@@ -82,14 +81,10 @@ def test_red_cells_on_the_day_of_a_count_came_after_it_when_only_the_date_is_kno
 
 def test_a_normal_filtration_known_by_its_date_counts_in_calendar_days():
     """3.2: 'unless an eGFR >= 60 within the last 90 d'; 22 August is 90 calendar days before."""
-    from msgspec.structs import replace  # noqa: PLC0415
-
     record = patient(egfr=[(0, 25), (-100, 75)])
     old, new = record.results["egfr"]
     dated = replace(old, time=on_day(date(2026, 8, 22)))
     results = record.results | {"egfr": (dated, new)}
-    from builder import assess  # noqa: PLC0415
-
     steps = assess(replace(record, results=results))
     kidney = next(a for a in steps.causes.ranked if a.cause == "kidney-disease")
     assert kidney.support == ()

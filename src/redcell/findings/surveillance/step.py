@@ -23,7 +23,7 @@ from redcell.findings.surveillance.rules import (
     who_severity,
 )
 from redcell.record.measured import Measured
-from redcell.record.moment import days_between
+from redcell.record.moment import days_between, within
 from redcell.record.symptoms import SymptomReport
 from redcell.rule import Finding
 
@@ -39,6 +39,7 @@ def survey(case: Case) -> Surveillance:
     standing = status(k, hemoglobin, limit, delta)
     adjusted = _adjusted(case)
     age = days_since(case, hemoglobin)
+    lately = _lately(case, _untransfused(case), "urgency.fortnight")
     return Surveillance(
         status=standing,
         lower_limit=limit,
@@ -51,7 +52,7 @@ def survey(case: Case) -> Surveillance:
         ),
         trend=trend(k, hemoglobin, _since_transfusion(case)),
         delta=delta,
-        fall=fall(k, hemoglobin, _untransfused(case), limit, delta),
+        fall=fall(k, hemoglobin, lately, limit, delta),
         stale=stale(k, hemoglobin, age),
         egfr=filtration(
             k,
@@ -142,7 +143,13 @@ def _before(case: Case) -> tuple[Any, Any, Any]:
         today = [m for m in rows if m.time.day == now.time.day]
         if then and today and then[-1] is not today[-1]:
             pairs.append((then[-1], today[-1]))
-    return bare, bleeds, tuple(pairs)
+    return _lately(case, bare, "anemia.large_fall_days"), bleeds, tuple(pairs)
+
+
+def _lately(case: Case, counts: tuple[Measured, ...], window: str) -> tuple[Measured, ...]:
+    """The counts that lie in a window before the newest one."""
+    now, days = case.hemoglobin, case.knowledge.value(window)
+    return tuple(m for m in counts if now is not None and within(m.time, now.time, days))
 
 
 def _began(report: SymptomReport, earlier: Measured, now: Measured) -> bool:

@@ -22,14 +22,14 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-MEANING = ("what-anemia-is", "treatment-and-anemia", "radiation-and-marrow", "blood-tests")
-LIVING = ("fatigue", "living-and-work")
+MEANING = ("what-anemia-is", "treatment-and-anemia", "radiation-and-marrow")
+LIVING = ("living-and-work",)
 TRANSFUSION = "transfusion-what-to-expect"
 IRON = "iron-and-food"
 ZONES = ("very_low", "low", "bit_low", "usual")
 EDGE = 4.0
 """How far the outer zones of the line reach, in g/dL."""
-PAST = 4
+PAST = 3
 
 
 class Line(Struct, frozen=True):
@@ -177,7 +177,7 @@ class _Letter:
         return [self.speech.sentence("self_care", item.id) for item in self.steps.self_care]
 
     def living(self) -> list[str]:
-        """Tiredness, family and work."""
+        """Family and work."""
         return self.pages(*LIVING)
 
     def help(self) -> list[str]:
