@@ -21,6 +21,11 @@ settings.register_profile(
 settings.load_profile("redcell")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--renew-golden` writes the golden pages anew; read the diff before committing it."""
+    parser.addoption("--renew-golden", action="store_true", default=False)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which seed the property tests ran with."""
     return "hypothesis: profile redcell, derandomized (seed = hash of each test), 30 examples"

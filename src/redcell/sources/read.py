@@ -19,9 +19,11 @@ from redcell.sources.terms import terms
 MAX_BYTES = 1 << 30
 MAX_RATIO = 100
 CHUNK = 1 << 20
+MLLP_WITHIN = 1 << 12
 GLANCE = 1 << 10
 GZIP = b"\x1f\x8b"
-SUFFIXES = (".json", ".ndjson", ".jsonl", ".hl7", ".csv", ".tsv", ".txt", ".gz")
+JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
+SUFFIXES = (*JSON_SUFFIXES, ".hl7", ".csv", ".tsv", ".txt", ".gz")
 
 
 def read(
@@ -42,7 +44,7 @@ def read(
     """
     known = base or knowledge()
     files = list(_files(source))
-    if files and all(_is_hl7(data) for _, data in files):
+    if files and all(_is_hl7(name, data) for name, data in files):
         from redcell.sources.hl7v2 import read_messages
 
         return read_messages(files, terms(known), patient)
@@ -131,16 +133,21 @@ def _is_ndjson(text: bytes) -> bool:
     return text[max(start, end - GLANCE) : end].rstrip().endswith(b"}") and following == b"{"
 
 
-def _is_hl7(data: bytes) -> bool:
+def _is_hl7(name: str, data: bytes) -> bool:
     head = data[:64].lstrip(b"\xef\xbb\xbf\x0b\r\n \t")
-    return head.startswith((b"MSH", b"FHS", b"BHS"))
+    named = Path(name.removesuffix(".gz")).suffix.lower() == ".hl7"
+    return named or head.startswith((b"MSH", b"FHS", b"BHS")) or b"\x0bMSH" in data[:MLLP_WITHIN]
 
 
 def _is_csv(name: str, data: bytes) -> bool:
+    """By its name; without a name that says so, text whose first line has a delimiter."""
+    suffix = Path(name.removesuffix(".gz")).suffix.lower()
     head = data[:256].lstrip(b"\xef\xbb\xbf \r\n\t")
-    if head[:1] in (b"{", b"["):
+    if suffix in (".csv", ".tsv"):
+        return head[:1] not in (b"{", b"[")
+    if suffix in JSON_SUFFIXES or head[:1] in (b"{", b"[", b"") or b"\x00" in head:
         return False
-    return Path(name.removesuffix(".gz")).suffix in (".csv", ".tsv") or b"," in head
+    return any(delimiter in head.splitlines()[0] for delimiter in (b",", b";", b"\t"))
 
 
 def _files(source: str | Path) -> Iterator[tuple[str, bytes]]:

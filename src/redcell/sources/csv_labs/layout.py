@@ -87,8 +87,18 @@ SPLIT = re.compile(r"[\s_,;:/-]+")
 POWER = re.compile(r"10_([0-9]{1,2})_")
 UNIT_ROW = frozenset({"", "unit", "units", "einheit", "uom"})
 LONGEST_HEADER = 80
-MAYBE_PERSON = re.compile(r"id|patient|subject|participant|person|client|surname|lastname|mrn")
-NOT_PERSON = re.compile(r"test|lab|item|order|sample|specimen|hadm|visit|stay|study")
+WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+PERSON = frozenset(
+    ("patient", "subject", "participant", "person", "client", "surname", "lastname", "mrn", "nhs")
+)
+NUMBERED = ("id", "no", "nr", "number")
+NOT_PERSON = frozenset(
+    (
+        *("test", "lab", "item", "order", "sample", "specimen", "hadm", "visit", "stay", "row"),
+        *("encounter", "accession", "event", "result", "panel", "batch", "device", "provider"),
+        *("line", "loinc", "unit", "seq", "sequence", "icustay", "barcode"),
+    )
+)
 
 
 class Column(Struct, frozen=True):
@@ -167,9 +177,10 @@ def is_unit_row(row: Sequence[str], layout: Layout, header: Sequence[str], terms
 
 def maybe_person(header: str) -> bool:
     """Might this column, which is none of the known ones, say whose result it is?"""
-    name = squeezed(header)
-    known = name == "id" or MAYBE_PERSON.search(name.removesuffix("id") or name)
-    return bool(known) and not NOT_PERSON.search(name)
+    words = [word.lower() for word in WORDS.findall(header[:LONGEST_HEADER])]
+    if not words or NOT_PERSON.intersection(words):
+        return False
+    return words[-1] in NUMBERED or not PERSON.isdisjoint(words)
 
 
 def _roles(names: Sequence[str]) -> dict[str, int]:

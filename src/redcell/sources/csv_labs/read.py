@@ -30,6 +30,7 @@ from redcell.sources.written import MAX_ID, Number, clean_id, limits, shown
 
 LISTED = 8
 MAX_REPORTED = 1000
+MAX_STEM = 24
 UNNAMED = "unknown"
 
 
@@ -49,8 +50,10 @@ def read_tables(files: Sequence[tuple[str, bytes]], terms: Terms, patient: str |
     reading = Reading(terms)
     tables = _tables(files, reading)
     wanted = _choose(tables, patient)
-    for table in tables:
-        _TableReader(reading, table, wanted, alone=len(files) == 1).read()
+    if wanted is not None:
+        tables = _named(tables, reading.aside)
+    for table, stem in zip(tables, _stems(tables), strict=True):
+        _TableReader(reading, table, wanted, stem).read()
     cross_check(reading)
     if not reading.facts:
         raise UnreadableSourceError(_nothing(files, reading.aside))
@@ -79,6 +82,15 @@ def _nothing(files: Sequence[tuple[str, bytes]], aside: Sequence[SetAside]) -> s
     return f"{place}: no laboratory result was read.{first}"
 
 
+def _stems(tables: Sequence[Table]) -> list[str]:
+    """What references of one file begin with; nothing when there is only one file."""
+    if len(tables) == 1:
+        return [""]
+    stems = [clean_id(str(PurePath(table.name).with_suffix("")))[-MAX_STEM:] for table in tables]
+    unique = len(set(stems)) == len(stems)
+    return [f"{stem}-" if unique else f"{n}-{stem}-" for n, stem in enumerate(stems, 1)]
+
+
 # -- whose rows ----------------------------------------------------------------------------------
 
 
@@ -93,6 +105,8 @@ def _choose(tables: Sequence[Table], patient: str | None) -> str | None:
             said = cell(row, table, "patient")
             if said:
                 found.setdefault(said)
+    if not found:
+        _refuse_several_files(tables, patient)
     listed = ", ".join(list(found)[:LISTED])
     if patient is not None and found:
         if patient not in found:
@@ -105,6 +119,24 @@ def _choose(tables: Sequence[Table], patient: str | None) -> str | None:
             "Choose one with --patient ID."
         )
     return next(iter(found), None)
+
+
+def _named(tables: Sequence[Table], aside: list[SetAside]) -> list[Table]:
+    """The tables that say whose rows they are, when one of them does."""
+    for table in tables:
+        if "patient" not in table.layout.roles:
+            text = f"{table.name}: no column says whose rows these are; the file was not used."
+            aside.append(SetAside("foreign-patient-ignored", table.name, text))
+    return [table for table in tables if "patient" in table.layout.roles]
+
+
+def _refuse_several_files(tables: Sequence[Table], patient: str | None) -> None:
+    if len(tables) > 1 and patient is None:
+        raise SeveralPatientsError(
+            f"{len(tables)} tables and no column says whose rows they are: they may be of "
+            "different people. Add a column patient_id, or say with --patient ID that all are of "
+            "one person."
+        )
 
 
 def _refuse_hidden_people(table: Table) -> None:
@@ -136,17 +168,16 @@ class _Value(Struct, frozen=True):
 class _TableReader:
     """Reads one patient's rows of one table."""
 
-    def __init__(self, reading: Reading, table: Table, wanted: str | None, *, alone: bool) -> None:
+    def __init__(self, reading: Reading, table: Table, wanted: str | None, stem: str) -> None:
         self.reading = reading
         self.table = table
         self.wanted = wanted
-        self.stem = "" if alone else clean_id(PurePath(table.name).stem, MAX_ID // 2) + "-"
+        self.stem = stem
         self.order: DayOrder = day_order(cell(row, table, "date") for row in table.rows)
         self.marks = Marks(table.delimiter, self._value_cells())
         self.status_used = any(cell(row, table, "status") for row in table.rows)
         self.counted: Counter[str] = Counter()
         self.unmapped: Counter[tuple[str, str]] = Counter()
-        self.reported = 0
 
     def _value_cells(self) -> Iterable[str]:
         layout = self.table.layout
@@ -158,9 +189,11 @@ class _TableReader:
 
     def read(self) -> None:
         """Read every row of the patient; the counts of what was passed over come last."""
+        before = len(self.reading.aside)
         for row in self.table.rows:
             if self._belongs(row):
                 self._row(row)
+        self._shorten(before)
         self._summary()
 
     def _belongs(self, row: Row) -> bool:
@@ -174,11 +207,10 @@ class _TableReader:
         return said == self.wanted
 
     def _row(self, row: Row) -> None:
-        if len(row.cells) > len(self.table.header) and any(
-            extra.strip() for extra in row.cells[len(self.table.header) :]
-        ):
-            seen, expected = len(row.cells), len(self.table.header)
-            self._refuse(row, "row-not-readable", f"it has {seen} cells; expected {expected}")
+        header = self.table.header
+        if any(text.strip() for text in (*row.cells[len(header) :], *header[len(row.cells) :])):
+            why = f"it has {len(row.cells)} cells; expected {len(header)}"
+            self._refuse(row, "row-not-readable", why)
             return
         if any("\x00" in text for text in row.cells):
             self._refuse(row, "row-not-readable", "it holds a NUL character")
@@ -257,7 +289,7 @@ class _TableReader:
         sent = Sent(
             slug=value.slug,
             place=self._place(row),
-            reference=f"Observation/{self._reference(row)}{value.tail}"[: MAX_ID + 12],
+            reference=f"Observation/{self._reference(row)}{value.tail}",
             time=time,
             status=status,
             number=number,
@@ -290,14 +322,8 @@ class _TableReader:
         high = _bound(self.marks, cell(row, self.table, "high"))
         if low is not None and high is not None and low > high:
             return None, None, ""
-        said = (
-            ""
-            if low is None and high is None
-            else f"{low or 0:g}-{high:g}"
-            if high
-            else f">{low:g}"
-        )
-        return low, high, said
+        said = [f"{bound:g}" for bound in (low, high) if bound is not None]
+        return low, high, " to ".join(said)
 
     # -- reports -------------------------------------------------------------------------------
 
@@ -308,13 +334,24 @@ class _TableReader:
         return f"{self.stem}row-{row.line}"
 
     def _refuse(self, row: Row, code: str, why: str) -> None:
-        self.reported += 1
-        if self.reported > MAX_REPORTED:
-            return
-        where = Located(
-            self._place(row), f"Observation/{self._reference(row)}", "", Observation(), b""
-        )
+        reference = f"Observation/{self._reference(row)}"
+        where = Located(self._place(row), reference, "", Observation(), b"")
         self.reading.set_aside(code, where, f"{why}. The row was set aside.")
+
+    def _shorten(self, before: int) -> None:
+        """Keep the first thousand problems of each kind, and count the others."""
+        aside = self.reading.aside
+        kinds: Counter[str] = Counter()
+        kept: list[SetAside] = []
+        for one in aside[before:]:
+            kinds[one.code] += 1
+            if kinds[one.code] <= MAX_REPORTED:
+                kept.append(one)
+        aside[before:] = kept
+        for code, count in kinds.items():
+            if count > MAX_REPORTED:
+                text = f"{self.table.name}: {count - MAX_REPORTED} more of this kind."
+                aside.append(SetAside(code, self.table.name, text))
 
     def _summary(self) -> None:
         name, aside = self.table.name, self.reading.aside
@@ -329,9 +366,6 @@ class _TableReader:
         ):
             if self.counted[key]:
                 aside.append(SetAside(code, name, f"{name}: {self.counted[key]} {text}"))
-        if self.reported > MAX_REPORTED:
-            text = f"{name}: {self.reported - MAX_REPORTED} more rows were set aside."
-            aside.append(SetAside("row-not-readable", name, text))
 
 
 def _bound(marks: Marks, text: str) -> float | None:

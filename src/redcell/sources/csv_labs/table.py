@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from msgspec import Struct
 
 from redcell.record.record import SetAside
-from redcell.sources.csv_labs.layout import Layout, is_unit_row, read_header, score, squeezed
+from redcell.sources.csv_labs.layout import Layout, is_unit_row, read_header, score
 from redcell.sources.terms import Terms
 from redcell.sources.written import shown
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_COLUMNS = 1000
 HEADER_WITHIN = 20
-MAX_LINE = 1 << 20
+LISTED = 8
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -54,13 +55,9 @@ def open_table(name: str, data: bytes, terms: Terms, aside: list[SetAside]) -> T
         RefusedTableError: the text is not UTF-8, or no header with a date and a result was found.
     """
     text = _text(data)
-    if max((len(line) for line in text.splitlines()[:HEADER_WITHIN]), default=0) > MAX_LINE:
-        raise RefusedTableError("a line is longer than 1 MB")
     delimiter, skipped = _sniff(text, terms)
     rows = list(_rows(name, text, delimiter, aside))
     header = rows[skipped].cells
-    if len(header) > MAX_COLUMNS:
-        raise RefusedTableError(f"it has {len(header)} columns; at most {MAX_COLUMNS} are read")
     layout = read_header(header, None, terms)
     body = rows[skipped + 1 :]
     if body and is_unit_row(body[0].cells, layout, header, terms):
@@ -82,25 +79,30 @@ def _text(data: bytes) -> str:
 
 def _sniff(text: str, terms: Terms) -> tuple[str, int]:
     """The delimiter and the row of the header: where most columns are understood."""
-    best: tuple[int, int, str, int] | None = None
+    head = "".join(islice(io.StringIO(text, newline=""), HEADER_WITHIN))
+    best = (0, 0, "", 0)
+    widest = 0
     for order, delimiter in enumerate(DELIMITERS):
-        head = _rows("", "".join(text.splitlines(keepends=True)[:HEADER_WITHIN]), delimiter, [])
-        for number, row in enumerate(head):
-            found = score(row.cells[: MAX_COLUMNS + 1], terms)
-            if found and (best is None or (found, -order) > best[:2]):
+        for number, row in enumerate(_rows("", head, delimiter, [])):
+            widest = max(widest, len(row.cells))
+            found = score(row.cells, terms) if len(row.cells) <= MAX_COLUMNS else 0
+            if (found, -order) > best[:2] and found:
                 best = (found, -order, delimiter, number)
-    if best is None:
-        first = next(iter(text.splitlines()), "")
-        raise RefusedTableError(
-            f"no header with a date and a result was found; the first line is {shown(first)}. "
-            "Expected columns such as date, test, value, unit, or date and 'Hb (g/dL)'"
-        )
-    return best[2], best[3]
+    if best[2]:
+        return best[2], best[3]
+    if widest > MAX_COLUMNS:
+        raise RefusedTableError(f"it has {widest} columns; at most {MAX_COLUMNS} are read")
+    first = head.partition("\n")[0].strip()
+    raise RefusedTableError(
+        f"no header with a date and a result was found; the first line is {shown(first)}. "
+        "Expected columns such as date, test, value, unit, or date and 'Hb (g/dL)'"
+    )
 
 
 def _rows(name: str, text: str, delimiter: str, aside: list[SetAside]) -> Iterator[Row]:
     """Rows that are not blank. A broken quote costs the rows that it swallowed, and says so."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -124,8 +126,8 @@ def _report_columns(name: str, layout: Layout, aside: list[SetAside]) -> None:
         text = f"{name}: column {shown(header)} was not used: {why}."
         aside.append(SetAside("unit-not-understood", name, text))
     if layout.unread:
-        listed = ", ".join(shown(header) for header in layout.unread[:8])
-        more = ", ..." if len(layout.unread) > len(layout.unread[:8]) else ""
+        listed = ", ".join(shown(header) for header in layout.unread[:LISTED])
+        more = ", ..." if len(layout.unread) > len(layout.unread[:LISTED]) else ""
         count = len(layout.unread)
         text = f"{name}: {count} columns are no analyte that redcell knows: {listed}{more}."
         aside.append(SetAside("unmapped-code", name, text))
@@ -133,7 +135,8 @@ def _report_columns(name: str, layout: Layout, aside: list[SetAside]) -> None:
 
 def _unusable(header: Sequence[str], layout: Layout) -> str:
     if "date" not in layout.roles:
-        named = ", ".join(shown(cell) for cell in header[:8])
+        named = ", ".join(shown(cell) for cell in header[:LISTED])
         return f"no column of dates among {named}. Name it date, collected or charttime"
-    reasons = "; ".join(f"column {shown(cell)}: {why}" for cell, why in layout.refused[:3])
-    return reasons or f"no column of results among {', '.join(squeezed(c) for c in header[:8])}"
+    reasons = "; ".join(f"column {shown(cell)}: {why}" for cell, why in layout.refused[:LISTED])
+    named = ", ".join(shown(cell) for cell in header[:LISTED])
+    return reasons or f"no column of results among {named}"

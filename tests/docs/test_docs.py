@@ -1,0 +1,69 @@
+"""The README and the docs say what the program does: commands run, transcripts and links are true."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMAND = re.compile(r"^    (?:\$ )?\.venv/bin/redcell (.+?)(?:\s{2,}#.*)?$", re.MULTILINE)
+PLACEHOLDERS = ("bundle.json", "export/", "labs.csv", "results.hl7")
+
+
+def commands():
+    for page in PAGES:
+        for command in COMMAND.findall(page.read_text(encoding="utf-8")):
+            if not any(word in command for word in PLACEHOLDERS):
+                yield pytest.param(command, id=f"{page.name}: {command}")
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_every_command_runs(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "redcell", *shlex.split(command)], cwd=ROOT, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_transcripts_are_what_the_commands_print():
+    done = subprocess.run(
+        [sys.executable, "tools/transcripts.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}run: python tools/transcripts.py"
+
+
+def test_the_python_example_runs():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_every_make_target_of_the_docs_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES:
+        for target in re.findall(r"\bmake ([a-z]+)\b", page.read_text(encoding="utf-8")):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
+
+
+def test_locked_versions_have_hashes_and_name_no_registry():
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text(encoding="utf-8")
+        pins = re.findall(r"^[a-z0-9._-]+(?:\[[a-z,]+\])?==", text, re.MULTILINE | re.IGNORECASE)
+        assert pins
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert "://" not in text
+
+
+def test_no_heavy_wheel_in_the_default_install():
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        assert not re.search(r"^(torch|jax|jaxlib|nvidia)", lock.read_text(), re.MULTILINE)
