@@ -14,17 +14,17 @@ from redcell.codes import LOINC, REDCELL
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside
-from redcell.sources.fhir.observations import FLUIDS, read_observation
-from redcell.sources.fhir.reading import Located, Reading
-from redcell.sources.fhir.resources import (
+from redcell.sources.fhir.datatypes import (
     Annotation,
     CodeableConcept,
     Coding,
     Meta,
-    Observation,
     Quantity,
     ReferenceRange,
 )
+from redcell.sources.fhir.observations import FLUIDS, read_observation
+from redcell.sources.fhir.reading import Located, Reading
+from redcell.sources.fhir.resources import Observation
 from redcell.sources.terms import Code, Terms, normal
 from redcell.sources.written import Number, shown
 

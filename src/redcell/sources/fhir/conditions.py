@@ -9,12 +9,12 @@ from redcell.codes import ICD10CM
 from redcell.record.disease import CareSetting, Diagnosis, Goal, Prognosis, Refusal
 from redcell.record.moment import Moment
 from redcell.record.symptoms import SymptomReport
+from redcell.sources.fhir.datatypes import CodeableConcept
 from redcell.sources.fhir.observations import Value, symptom_grade
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import (
     CareResource,
     ClinicalImpression,
-    CodeableConcept,
     Condition,
     Consent,
     Item,

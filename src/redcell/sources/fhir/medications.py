@@ -10,18 +10,16 @@ from redcell.record.moment import Moment
 from redcell.record.record import PlannedTherapy
 from redcell.record.therapies import DrugRecord
 from redcell.record.transfusions import Transfusion
+from redcell.sources.fhir.datatypes import CodeableConcept, Dosage, Quantity
 from redcell.sources.fhir.reading import Located, Reading, extension
 from redcell.sources.fhir.resources import (
     CarePlan,
-    CodeableConcept,
-    Dosage,
     Medication,
     MedicationAdministration,
     MedicationDispense,
     MedicationRequest,
     MedicationStatement,
     MedicationUse,
-    Quantity,
 )
 
 CYCLE = re.compile(r"cycle\s+(\d{1,3})(?:\s*,?\s*day\s+(\d{1,3}))?", re.I)

@@ -7,9 +7,10 @@ import re
 from redcell.record.moment import Moment
 from redcell.record.radiation import RadiationCourse, RadiationField
 from redcell.record.transfusions import Transfusion
+from redcell.sources.fhir.datatypes import Extension, Quantity
 from redcell.sources.fhir.medications import RED_CELL_WORDS
 from redcell.sources.fhir.reading import Located, Reading, extension, extensions
-from redcell.sources.fhir.resources import BodyStructure, Extension, Procedure, Quantity
+from redcell.sources.fhir.resources import BodyStructure, Procedure
 from redcell.sources.terms import Concept
 
 TRANSFUSION_CODES = ("71493000", "116863004", "425513008", "180207008", "36430")

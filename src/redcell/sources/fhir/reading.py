@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from redcell.record.moment import Moment
 from redcell.record.record import Fact, SetAside
-from redcell.sources.fhir.resources import Extension, Observation, Period, Resource
+from redcell.sources.fhir.datatypes import Extension, Period
+from redcell.sources.fhir.resources import Observation, Resource
 from redcell.sources.fhir.times import BadTimeError, moment
 from redcell.sources.terms import Terms
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from redcell.codes import LOINC, SNOMED
 from redcell.record.measured import Coded, Measured
+from redcell.sources.fhir.datatypes import Quantity, ReferenceRange
 from redcell.sources.fhir.observations.values import FLUIDS, Stamp, Value
 from redcell.sources.fhir.reading import Located, Reading
-from redcell.sources.fhir.resources import (
-    Observation,
-    Quantity,
-    ReferenceRange,
-)
+from redcell.sources.fhir.resources import Observation
 from redcell.sources.terms import Concept
 
 

@@ -11,9 +11,7 @@ from redcell.sources.fhir.observations.laboratory import read_result
 from redcell.sources.fhir.observations.symptoms import read_symptom
 from redcell.sources.fhir.observations.values import SILENT, USED, Stamp, Value, value_of
 from redcell.sources.fhir.reading import Located, Reading, clinical_time
-from redcell.sources.fhir.resources import (
-    Observation,
-)
+from redcell.sources.fhir.resources import Observation
 
 
 def read_observation(reading: Reading, where: Located, o: Observation) -> None:

@@ -9,42 +9,27 @@ from redcell.record.moment import Moment
 from redcell.record.symptoms import Course, SymptomReport
 from redcell.sources.fhir.observations.values import COURSES, ONSET, Stamp, Value
 from redcell.sources.fhir.reading import Located, Reading
-from redcell.sources.fhir.resources import (
-    Component,
-    Observation,
-)
+from redcell.sources.fhir.resources import Component, Observation
 from redcell.sources.terms import Concept
+
+
+SCALES = ("", "1", "{score}", "{grade}")
+"""Units of a grade; a quantity in any other unit is a measurement, not a symptom."""
 
 
 def read_symptom(
     reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp
 ) -> bool:
     """Read a symptom report; true when the code or text names a symptom."""
-    if value.quantity is not None and value.quantity.sent_unit not in (
-        "",
-        "1",
-        "{score}",
-        "{grade}",
-    ):
+    name = _named(reading, where, value)
+    if name is None:
         return False
-    if value.concept.in_system(LOINC) and not value.concept.in_system(SNOMED):
-        return False
-    match = reading.terms.symptom(value.concept)
-    if match is None:
-        return False
-    if match.mismatch:
-        text = (
-            f"{value.concept}: the text names {match.name}, which its code does not mean; "
-            "the text was used."
-        )
-        reading.set_aside("code-display-mismatch", where, text)
     grade, answered = symptom_grade(reading, value)
     if not answered:
         return True
     onset, course, circumstance = _details(reading, where, o.component)
-    name = match.name
-    if name == "dyspnea" and circumstance in ("at rest", "on exertion"):
-        name = "dyspnea-at-rest" if circumstance == "at rest" else "dyspnea-exertional"
+    if name == "dyspnea":
+        name = FORMS.get(circumstance, name)
     reading.add(
         SymptomReport(
             symptom=name,
@@ -61,6 +46,24 @@ def read_symptom(
         )
     )
     return True
+
+
+FORMS = {"at rest": "dyspnea-at-rest", "on exertion": "dyspnea-exertional"}
+
+
+def _named(reading: Reading, where: Located, value: Value) -> str | None:
+    """The symptom that an Observation is about; a text that overruled its code is noted."""
+    concept, quantity = value.concept, value.quantity
+    if quantity is not None and quantity.sent_unit not in SCALES:
+        return None
+    if concept.in_system(LOINC) and not concept.in_system(SNOMED):
+        return None
+    match = reading.terms.symptom(concept)
+    if match is not None and match.mismatch:
+        meant = f"the text names {match.name}, which its code does not mean"
+        text = f"{concept}: {meant}; the text was used."
+        reading.set_aside("code-display-mismatch", where, text)
+    return match.name if match is not None else None
 
 
 def symptom_grade(reading: Reading, value: Value) -> tuple[int | None, bool]:

@@ -6,13 +6,8 @@ from msgspec import Struct
 
 from redcell.record.measured import Status
 from redcell.record.moment import Moment
-from redcell.sources.fhir.resources import (
-    CodeableConcept,
-    Component,
-    Observation,
-    Quantity,
-    ReferenceRange,
-)
+from redcell.sources.fhir.datatypes import CodeableConcept, Quantity, ReferenceRange
+from redcell.sources.fhir.resources import Component, Observation
 from redcell.sources.terms import Concept
 
 USED = ("final", "amended", "corrected", "preliminary")
