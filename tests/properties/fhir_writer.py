@@ -106,6 +106,8 @@ def _coded(c: Coded) -> Json:
     answer: Json = {"text": c.answer}
     if c.analyte == "smoking-status":
         answer = _concept(SNOMED, "449868002" if c.positive else "266919005")
+    if c.analyte == "pregnancy-status":
+        answer = _concept(SNOMED, "77386006", "pregnant") if c.positive else {"text": "not pregnant"}
     return {
         "status": c.status, "code": _analyte_code(c.analyte), "effectiveDateTime": _iso(c.time),
         "valueCodeableConcept": answer,
@@ -133,7 +135,7 @@ def _symptom(s: SymptomReport) -> Json:
 def _drug_code(slug: str) -> Json:
     group, _, ingredient = slug.partition("/")
     if ingredient:
-        return {"text": ingredient}
+        return {"text": ingredient.replace("-", " ")}
     known = knowledge()
     if slug in known.ambiguous:
         return _concept(OMOP, known.ambiguous[slug].omop[0])

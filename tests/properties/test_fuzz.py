@@ -15,7 +15,7 @@ SCHEMA = SHARED / "contract" / "assessment.schema.json"
 
 
 @given(words())
-@settings(max_examples=200)
+@settings(max_examples=400)
 def test_no_record_stops_the_assessment(patient_words):
     steps = assess(patient(**patient_words))
     assert steps.flags.urgency.value.level

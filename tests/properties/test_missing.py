@@ -32,19 +32,19 @@ def without(patient_words: dict[str, Any], analyte: str) -> Steps:
     return review(**patient_words | {analyte: None} | more)
 
 
-def tested_normal(steps: Steps) -> set[str]:
+def normal_tests(steps: Steps) -> set[str]:
     return {a.cause for a in steps.causes.ranked for s in a.support if s.finding.rule == "W9"}
 
 
 @given(words(simple=True), st.sampled_from(sorted(set(WELL) - FIVE - {"hemoglobin"})))
-@settings(max_examples=80)
+@settings(max_examples=250)
 def test_taking_a_result_away_never_adds_a_normal_test(patient_words, analyte):
     before, after = review(**patient_words), without(patient_words, analyte)
-    assert tested_normal(after) <= tested_normal(before)
+    assert normal_tests(after) <= normal_tests(before)
 
 
 @given(words(simple=True), st.sampled_from(sorted(set(WELL) - {"hemoglobin"})))
-@settings(max_examples=80)
+@settings(max_examples=250)
 def test_a_normal_result_that_is_taken_away_never_lowers_the_urgency(patient_words, analyte):
     normal = review(**patient_words | {analyte: WELL[analyte]})
     unknown = without(patient_words, analyte)
@@ -53,7 +53,7 @@ def test_a_normal_result_that_is_taken_away_never_lowers_the_urgency(patient_wor
 
 
 @given(words(simple=True), st.sampled_from(SYMPTOMS))
-@settings(max_examples=60)
+@settings(max_examples=200)
 def test_an_answer_no_that_is_taken_away_never_lowers_the_urgency(patient_words, symptom):
     said = patient_words["symptoms"]
     no, unknown = (review(**patient_words | {"symptoms": said | {symptom: a}}) for a in (0, None))
@@ -63,7 +63,7 @@ def test_an_answer_no_that_is_taken_away_never_lowers_the_urgency(patient_words,
 
 
 @given(words(simple=True), st.sampled_from(SYMPTOMS))
-@settings(max_examples=60)
+@settings(max_examples=200)
 def test_asymptomatic_never_comes_from_an_absent_answer(patient_words, symptom):
     said = patient_words["symptoms"]
     before = review(**patient_words | {"symptoms": said | {symptom: 0}})
@@ -120,7 +120,7 @@ def test_probabilities_are_the_shares_of_the_weights(patient_words):
 
 
 @given(words(simple=True))
-@settings(max_examples=60)
+@settings(max_examples=200)
 def test_taking_the_evidence_for_a_cause_away_never_raises_its_odds(patient_words):
     """Odds against `background`, which no evidence moves: one result can speak for two causes, and
     the *probability* of the weaker one may rise when the stronger one loses it."""

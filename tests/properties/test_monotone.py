@@ -11,7 +11,7 @@ Where the documents themselves break the rule, the property leaves the case out 
 from __future__ import annotations
 
 from builder import AT, Value, assess, patient, review
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from properties.strategies import hemoglobin, words
 from redcell.findings.red_flags import LEVELS
@@ -28,6 +28,7 @@ def test_grade_and_who_class(one, other, limit, sex):
 
 
 @given(words(), hemoglobin(), hemoglobin())
+@settings(max_examples=300)
 def test_urgency(patient_words, one, other):
     low, high = sorted((one, other))
     earlier = [c for c in patient_words["hemoglobin"] or [] if not isinstance(c, Value) and c[0] < -2]
@@ -42,6 +43,7 @@ def test_urgency(patient_words, one, other):
 
 
 @given(words(simple=True), hemoglobin(), hemoglobin())
+@settings(max_examples=100)
 def test_days_to_the_next_count(patient_words, one, other):
     """O14: a lower grade-2 or grade-3 hemoglobin is never counted later."""
     low, high = sorted((one, other))

@@ -34,7 +34,7 @@ def in_unit(document: dict[str, Any], unit: str) -> dict[str, Any]:
 
 
 @given(hemoglobin(), hemoglobin(), st.sampled_from([None, 11.5]))
-@settings(max_examples=20)
+@settings(max_examples=40)
 def test_the_three_units_of_hemoglobin_agree(tmp_path_factory, now, then, limit):
     document = bundle(hemoglobin=[(0, now), (-10, then)], limit=limit)
     folder = tmp_path_factory.mktemp("units")
@@ -44,8 +44,9 @@ def test_the_three_units_of_hemoglobin_agree(tmp_path_factory, now, then, limit)
 
 
 @given(words(), st.integers(0, 2**32))
-@settings(max_examples=20)
+@settings(max_examples=40)
 def test_the_order_of_the_entries_never_matters(tmp_path_factory, patient_words, seed):
+    patient_words["therapy"].pop("ambiguous-her2-agent", None)  # what is set aside: the next test
     document = bundle(**patient_words)
     folder = tmp_path_factory.mktemp("order")
     first = output(read_bundle(document, folder))
@@ -113,11 +114,11 @@ IMPLIED = {"metastasis", "heart-failure", "interstitial-lung-disease"}
 
 
 @given(words())
-@settings(max_examples=25)
+@settings(max_examples=60)
 def test_the_record_of_a_written_bundle_is_the_record(tmp_path_factory, patient_words):
     written = patient(**patient_words)
     read = read_bundle(bundle(**patient_words), tmp_path_factory.mktemp("trip"))
-    assert read.set_aside == () or {a.code for a in read.set_aside} <= {"ambiguous-drug", "site-mapping-unknown"}
+    assert {a.code for a in read.set_aside} <= {"ambiguous-drug", "conflicting-records"}
     for name in ("patient", "results", "coded", "symptoms", "drugs", "transfusions", "transfusion_totals",
                  "refusals", "prognoses", "care", "planned"):  # fmt: skip
         assert getattr(read, name) == getattr(written, name), name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -77,11 +78,17 @@ class _Page:
         policy = self.steps.case.knowledge.policy
         return policy.title if policy else ""
 
-    def chart(self, *, narrow: bool = False) -> str:
+    def chart(self, *, narrow: bool = False, ident: str = "chart") -> str:
         """The picture for a wide or a narrow screen."""
         if narrow:
-            return svg(self.data, width=NARROW, ident="chart-narrow")
-        return svg(self.data)
+            return svg(self.data, width=NARROW, ident=f"{ident}-narrow")
+        return svg(self.data, ident=ident)
+
+    @property
+    def ident(self) -> str:
+        """An id that differs between the assessments of one notebook."""
+        named = f"{self.out['patient']['id']} {self.out['at']}"
+        return f"chart-{crc32(named.encode()):08x}"
 
     def rows(self) -> Iterator[tuple[str, list[Any]]]:
         """The table twin in groups."""

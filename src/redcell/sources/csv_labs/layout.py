@@ -219,7 +219,7 @@ def _column(header: str, below: str, terms: Terms) -> tuple[str, str] | str | No
         if found is not None and (unit or _needs_no_unit(terms, found)):
             return found, unit
         if slug is not None or normal(name) in terms.names:
-            named = unit or named or ""
+            named = named or unit
     if named is None:
         return None
     if named:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from redcell.record.moment import Moment
 from redcell.record.radiation import RadiationCourse, RadiationField
@@ -89,50 +90,60 @@ def is_radiotherapy(reading: Reading, p: Procedure) -> bool:
 def _radiotherapy(
     reading: Reading, where: Located, p: Procedure, start: Moment | None, end: Moment | None
 ) -> None:
-    volumes = list(extensions(p, "mcode-radiotherapy-dose-delivered-to-volume"))
-    fields: list[RadiationField] = []
-    for volume in volumes:
-        fields += _volume(reading, where, volume)
-    if not fields:
-        text = " ".join([p.code.words, *(n.text for n in p.note)])
-        dose, fractions = _dose_text(text)
-        for site in p.bodySite:
-            fields += _sites(reading, where, site.concept, dose, fractions)
     technique = extension(p, "mcode-radiotherapy-modality-and-technique")
-    shown = [
-        e.valueCodeableConcept.label
-        for e in (technique.extension if technique else [])
-        if e.valueCodeableConcept
-    ]
-    reading.add(
-        RadiationCourse(
-            tuple(fields),
-            start,
-            end or start if p.status == "completed" else end,
-            where.reference,
-            ", ".join(shown),
-        )
-    )
+    parts = technique.extension if technique else []
+    shown = [e.valueCodeableConcept.label for e in parts if e.valueCodeableConcept]
+    last = end or (start if p.status == "completed" else None)
+    fields = tuple(_fields(reading, where, p))
+    reading.add(RadiationCourse(fields, start, last, where.reference, ", ".join(shown)))
 
 
-def _volume(reading: Reading, where: Located, volume: Extension) -> list[RadiationField]:
+def _fields(reading: Reading, where: Located, p: Procedure) -> Iterator[RadiationField]:
+    """Fields by volume; without volumes, or with volumes that lead nowhere, by body site."""
+    volumes = list(extensions(p, "mcode-radiotherapy-dose-delivered-to-volume"))
+    targets = [(v, _structure(reading, v)) for v in volumes]
+    if any(found is not None for _, found in targets) or (volumes and not p.bodySite):
+        for volume, found in targets:
+            yield from _volume(reading, where, volume, found)
+        return
+    doses = [gray for v in volumes if (gray := _dose(v)) is not None]
+    said, fractions = _dose_text(" ".join([p.code.words, *(n.text for n in p.note)]))
+    for site in p.bodySite:
+        dose = max(doses) if doses else said
+        yield from _sites(reading, where, site.concept, dose, fractions)
+
+
+def _structure(reading: Reading, volume: Extension) -> Located | None:
+    """The BodyStructure that a volume refers to, when the record holds it."""
     target = extension(volume, "volume")
+    if target is None or target.valueReference is None:
+        return None
+    found = reading.resolve(target.valueReference.reference)
+    return found if found is not None and isinstance(found.resource, BodyStructure) else None
+
+
+def _dose(volume: Extension) -> float | None:
     dose = extension(volume, "totalDoseDelivered", "dose", "totalDose")
+    return _gray(dose.valueQuantity) if dose and dose.valueQuantity else None
+
+
+def _volume(
+    reading: Reading, where: Located, volume: Extension, found: Located | None
+) -> Iterator[RadiationField]:
+    gray = _dose(volume)
     count = extension(volume, "fractionsDelivered", "fractions")
-    gray = _gray(dose.valueQuantity) if dose and dose.valueQuantity else None
     fractions = None
     if count is not None:
         fractions = count.valuePositiveInt or count.valueUnsignedInt or count.valueInteger
-    if target is None or target.valueReference is None:
-        return [RadiationField(None, (), gray, fractions)]
-    found = reading.resolve(target.valueReference.reference)
     if found is None or not isinstance(found.resource, BodyStructure):
-        concept = Concept(text=target.valueReference.display)
-        return _sites(reading, where, concept, gray, fractions)
+        target = extension(volume, "volume")
+        named = target.valueReference.display if target and target.valueReference else ""
+        yield from _sites(reading, where, Concept(text=named), gray, fractions)
+        return
     body = found.resource
     location = body.location.concept if body.location else Concept()
-    more = [q.words for q in body.locationQualifier] + [body.description]
-    return _sites(reading, found, location, gray, fractions, *more)
+    more = [*(q.words for q in body.locationQualifier), body.description]
+    yield from _sites(reading, found, location, gray, fractions, *more)
 
 
 def _sites(

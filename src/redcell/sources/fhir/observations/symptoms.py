@@ -12,7 +12,6 @@ from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Component, Observation
 from redcell.sources.terms import Concept
 
-
 SCALES = ("", "1", "{score}", "{grade}")
 """Units of a grade; a quantity in any other unit is a measurement, not a symptom."""
 
