@@ -68,6 +68,14 @@ def main() -> None:
         compare("Synthea bulk folder, one of 11 patients", files, SYNTHEA, first)
 
 
+def row(*cells: str) -> None:
+    print(f"| {' | '.join(cells)} |")
+
+
+def ms(seconds: float, digits: int = 0) -> str:
+    return f"{seconds * 1e3:.{digits}f} ms"
+
+
 def compare(name: str, files: list[Path], source: Path, patient: str | None) -> None:
     base = knowledge()
 

@@ -1,7 +1,7 @@
 """Writes the output of the commands named in README.md and docs/ below each of them.
 
-A block is `<!-- transcript: redcell ... -->` to `<!-- end -->`. Without an argument the files are renewed;
-with `--check` nothing is written and a stale block is an error.
+A block is `<!-- transcript: redcell ... -->` to `<!-- end -->`. Without an argument the files are
+renewed; with `--check` nothing is written and a stale block is an error.
 """
 
 import re

@@ -42,7 +42,7 @@ def test_nothing_can_be_changed(review):
 
 
 def test_findings_refuse_to_be_used_as_a_truth_value(review):
-    with pytest.raises(TypeError, match="ask for its .value"):
+    with pytest.raises(TypeError, match=r"ask for its \.value"):
         bool(review.steps.survey.fall)
 
 

@@ -20,7 +20,10 @@ HEAVY = ("numpy", "jax", "scipy", "sqlalchemy", "fastapi", "altair", "polars", "
 def redcell(*arguments, stdin=None):
     """Run the command in a fresh process."""
     return subprocess.run(
-        [sys.executable, "-m", "redcell", *map(str, arguments)], input=stdin, capture_output=True
+        [sys.executable, "-m", "redcell", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        check=False,
     )
 
 
@@ -104,9 +107,12 @@ def test_several_patients_are_a_question(tmp_path):
 def test_strict_fails_when_something_was_set_aside(tmp_path):
     source = json.loads(OKAFOR.read_text(encoding="utf-8"))
     odd = {
-        "resourceType": "Observation", "id": "odd", "status": "final",
+        "resourceType": "Observation",
+        "id": "odd",
+        "status": "final",
         "code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]},
-        "subject": {"reference": "Patient/okafor"}, "effectiveDateTime": "2026-11-21T08:00:00Z",
+        "subject": {"reference": "Patient/okafor"},
+        "effectiveDateTime": "2026-11-21T08:00:00Z",
         "valueQuantity": {"value": 12.5, "unit": "g/mL"},
     }
     source["entry"].append({"resource": odd})

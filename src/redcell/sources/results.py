@@ -30,7 +30,6 @@ from redcell.sources.written import Number, shown
 
 HELD = ("unit-not-understood", "implausible-value")
 OTHER_FLUIDS = (*FLUIDS, "fluid", "urinalysis", "saliva", "sputum", "gastric", "amniotic", "drain")
-MAX_TEXT = 2000
 ROUNDING = 0.1
 """Counts in 10*3/uL are often rounded to one decimal."""
 
@@ -78,7 +77,7 @@ def read_sent(reading: Reading, sent: Sent) -> None:
         return
     read_observation(reading, where, _observation(reading, sent))
     if len(reading.facts) == facts and not _told(reading, aside):
-        _keep_words(reading, where, sent, kind)
+        _say_what_was_seen(reading, where, sent, kind)
     for position in range(aside, len(reading.aside)):
         held = reading.aside[position]
         if held.code in HELD and sent.range_text:
@@ -124,12 +123,8 @@ def _told(reading: Reading, since: int) -> bool:
     return any(aside.code not in notes for aside in reading.aside[since:])
 
 
-def _keep_words(reading: Reading, where: Located, sent: Sent, kind: str) -> None:
-    """Words in place of a value: a smear report is kept to be shown, anything else is set aside."""
-    if kind == "smear" and sent.text:
-        words = replace(sent, slug="smear-text", text=sent.text[:MAX_TEXT])
-        read_observation(reading, where, _observation(reading, words))
-        return
+def _say_what_was_seen(reading: Reading, where: Located, sent: Sent, kind: str) -> None:
+    """Words in place of a value decide nothing; they are quoted for a person to read."""
     seen = sent.text or next((c.display or c.code for c in sent.codes), "")
     expected = "a number such as 9.1 or <10" if kind == "number" else "present or absent"
     text = (

@@ -310,8 +310,8 @@ class _Page:
         yield "Symptoms", f"{answered} answers of the last 7 days" if answered else ""
         yield "Drugs", ", ".join(self.speech.drug(s) for s in case.cancer_drugs)
         yield "Radiation", ", ".join(str(c) for c in self.steps.fields.courses)
-        given = case.record.transfusions
-        yield "Red cells", ", ".join(str(t) for t in given[-3:])
+        given = [f"{m.text} on {day_text(m.start)}" for m in self.data.of("transfusion")]
+        yield "Red cells", ", ".join(given)
         shown = [str(d) for d in case.record.diagnoses]
         yield "Diagnoses", ", ".join(dict.fromkeys(shown))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.errors import UnreadableSourceError
 from redcell.record.moment import Moment
@@ -64,8 +65,8 @@ def read_messages(
         first = f" First problem: {told[0]}" if told else ""
         raise UnreadableSourceError(f"{place}: no HL7 v2 result message was used.{first}")
     person = choose(people((m.place, m.segments) for m in messages), patient, place)
-    for one in _standing(reading, _observed(reading, messages, person.key)):
-        read_sent(reading, one.sent)
+    for one in _joined(reading, _standing(reading, _observed(reading, messages, person.key))):
+        read_sent(reading, one)
     cross_check(reading)
     found = patient_of(person, reading.aside)
     return assemble(found, reading.facts, reading.aside, (name for name, _ in files))
@@ -210,6 +211,18 @@ def _standing(reading: Reading, observed: Iterable[Observed]) -> list[Observed]:
         else:
             same.append(one)
     return [one for same in kept.values() for one in same]
+
+
+def _joined(reading: Reading, observed: Iterable[Observed]) -> list[Sent]:
+    """Text that one message sends in several OBX for one time is one text, line by line."""
+    joined: dict[tuple[object, ...], Sent] = {}
+    for number, one in enumerate(observed):
+        sent = one.sent
+        text = reading.knowledge.analytes[sent.slug].kind == "text"
+        key = (sent.slug, sent.time, sent.version, sent.status) if text else (number,)
+        before = joined.get(key)
+        joined[key] = replace(before, text=f"{before.text}\n{sent.text}") if before else sent
+    return list(joined.values())
 
 
 def _replaced(one: Observed, earlier: list[Observed]) -> list[Observed]:
