@@ -127,11 +127,15 @@ def red_cells(day: float, units: float = 1.0, hours: float = 0.0) -> Transfusion
     return Transfusion(start, end, units, f"Procedure/red-cells{day:g}".replace("-", "m"))
 
 
-def irradiated(*fields: tuple[Any, ...], start: float = -90.0, end: float | None = -60.0) -> RadiationCourse:
+def irradiated(
+    *fields: tuple[Any, ...], start: float = -90.0, end: float | None = -60.0
+) -> RadiationCourse:
     """A course: fields as (site, Gy) or (site, Gy, segments)."""
     made = tuple(RadiationField(f[0], tuple(f[2]) if len(f) > 2 else (), f[1]) for f in fields)
     name = "-".join(str(f[0]) for f in fields) + f"{start:g}".replace("-", "m")
-    return RadiationCourse(made, when(start), None if end is None else when(end), f"Procedure/{name}")
+    return RadiationCourse(
+        made, when(start), None if end is None else when(end), f"Procedure/{name}"
+    )
 
 
 def patient(**words: Any) -> Record:
@@ -139,7 +143,7 @@ def patient(**words: Any) -> Record:
     return assemble(*facts(**words))
 
 
-def facts(  # noqa: PLR0913
+def facts(
     *,
     sex: str = "female",
     age: int | None = 60,
@@ -161,7 +165,9 @@ def facts(  # noqa: PLR0913
     born = None if age is None else date(AT.day.year - age, 1, 1)
     who = Patient("p1", sex, born, altitude_m=altitude)  # type: ignore[arg-type]
     found: list[Fact] = [*_results(results, limit), *_symptoms(symptoms), *_drugs(therapy)]
-    found += [_diagnosis(name, said) for name, said in (KNOWN | diagnoses).items() if said is not None]
+    found += [
+        _diagnosis(name, said) for name, said in (KNOWN | diagnoses).items() if said is not None
+    ]
     found += [t if isinstance(t, Transfusion) else red_cells(t) for t in transfusions]
     found += radiation
     if units_elsewhere is not None:
@@ -193,8 +199,15 @@ def _results(given: dict[str, Any], limit: float | None) -> list[Measured | Code
             low = limit if analyte == "hemoglobin" and value.low is None else value.low
             rows.append(
                 Measured(
-                    analyte, float(value.value), unit, when(value.day), reference,
-                    value.status, value.comparator, low, value.high,  # type: ignore[arg-type]
+                    analyte,
+                    float(value.value),
+                    unit,
+                    when(value.day),
+                    reference,
+                    value.status,
+                    value.comparator,
+                    low,
+                    value.high,  # type: ignore[arg-type]
                     original="" if analyte == "ecog" else f"{value.value:g} {unit}",
                 )
             )
@@ -233,8 +246,13 @@ def _report(symptom: str, number: int, one: Any) -> SymptomReport:
     if not isinstance(one, Said):
         one = Said(None if one == PRESENT else one, course=None if one == 0 else "unchanged")
     return SymptomReport(
-        symptom, one.grade, when(one.day), f"Observation/{symptom}-{number}",
-        None if one.onset is None else when(one.onset), one.course, one.circumstance,
+        symptom,
+        one.grade,
+        when(one.day),
+        f"Observation/{symptom}-{number}",
+        None if one.onset is None else when(one.onset),
+        one.course,
+        one.circumstance,
     )
 
 
@@ -243,13 +261,23 @@ def _drugs(therapy: str | dict[str, list[Taken]] | None) -> list[DrugRecord]:
     rows: list[DrugRecord] = []
     for drug, resources in named.items():
         for n, t in enumerate(resources):
-            kind = {"statement": "MedicationStatement", "administration": "MedicationAdministration",
-                    "request": "MedicationRequest", "dispense": "MedicationDispense"}[t.basis]
+            kind = {
+                "statement": "MedicationStatement",
+                "administration": "MedicationAdministration",
+                "request": "MedicationRequest",
+                "dispense": "MedicationDispense",
+            }[t.basis]
             rows.append(
                 DrugRecord(
-                    drug, t.basis, f"{kind}/{drug.replace('/', '-')}-{n}",  # type: ignore[arg-type]
-                    None if t.start is None else when(t.start), None if t.end is None else when(t.end),
-                    ongoing=t.ongoing, given=t.given, hold=t.hold, intent=t.intent,
+                    drug,
+                    t.basis,
+                    f"{kind}/{drug.replace('/', '-')}-{n}",  # type: ignore[arg-type]
+                    None if t.start is None else when(t.start),
+                    None if t.end is None else when(t.end),
+                    ongoing=t.ongoing,
+                    given=t.given,
+                    hold=t.hold,
+                    intent=t.intent,
                     planned_until=None if t.until is None else when(t.until),
                 )
             )

@@ -91,7 +91,9 @@ def _analyte_code(analyte: str) -> Json:
 
 def _measured(m: Measured) -> Json:
     body: Json = {
-        "status": m.status, "code": _analyte_code(m.analyte), "effectiveDateTime": _iso(m.time)
+        "status": m.status,
+        "code": _analyte_code(m.analyte),
+        "effectiveDateTime": _iso(m.time),
     }
     if m.analyte == "ecog":
         return {**body, "valueInteger": int(m.value)}
@@ -107,9 +109,13 @@ def _coded(c: Coded) -> Json:
     if c.analyte == "smoking-status":
         answer = _concept(SNOMED, "449868002" if c.positive else "266919005")
     if c.analyte == "pregnancy-status":
-        answer = _concept(SNOMED, "77386006", "pregnant") if c.positive else {"text": "not pregnant"}
+        answer = (
+            _concept(SNOMED, "77386006", "pregnant") if c.positive else {"text": "not pregnant"}
+        )
     return {
-        "status": c.status, "code": _analyte_code(c.analyte), "effectiveDateTime": _iso(c.time),
+        "status": c.status,
+        "code": _analyte_code(c.analyte),
+        "effectiveDateTime": _iso(c.time),
         "valueCodeableConcept": answer,
     }
 
@@ -117,9 +123,12 @@ def _coded(c: Coded) -> Json:
 def _symptom(s: SymptomReport) -> Json:
     entry = knowledge().symptoms[s.symptom]
     body: Json = {
-        "status": s.status, "code": _concept(SNOMED, entry.snomed[0], entry.name),
+        "status": s.status,
+        "code": _concept(SNOMED, entry.snomed[0], entry.name),
         "effectiveDateTime": _iso(s.time),
-        "category": [_concept("http://terminology.hl7.org/CodeSystem/observation-category", "survey")],
+        "category": [
+            _concept("http://terminology.hl7.org/CodeSystem/observation-category", "survey")
+        ],
     }
     body |= {"valueBoolean": True} if s.grade is None else {"valueInteger": s.grade}
     parts: list[Json] = []
@@ -133,7 +142,7 @@ def _symptom(s: SymptomReport) -> Json:
 
 
 def _drug_code(slug: str) -> Json:
-    group, _, ingredient = slug.partition("/")
+    _, _, ingredient = slug.partition("/")
     if ingredient:
         return {"text": ingredient.replace("-", " ")}
     known = knowledge()
@@ -150,7 +159,9 @@ def _drug(d: DrugRecord) -> Json:
     body: Json = {"medicationCodeableConcept": _drug_code(d.drug)}
     if d.intent:
         url = f"{MCODE}mcode-procedure-intent"
-        body["extension"] = [{"url": url, "valueCodeableConcept": _concept(SNOMED, INTENT[d.intent])}]
+        body["extension"] = [
+            {"url": url, "valueCodeableConcept": _concept(SNOMED, INTENT[d.intent])}
+        ]
     if d.basis == "administration":
         body["status"] = "completed" if d.given else "not-done"
         return {**body, "effectiveDateTime": _iso(d.start)} if d.start else body
@@ -164,7 +175,10 @@ def _drug(d: DrugRecord) -> Json:
         supply = (d.end.time - d.start.time).days
         body |= {"status": "completed", "whenHandedOver": _iso(d.start)}
         return {**body, "daysSupply": _quantity(supply, "d")}
-    body |= {"status": "active" if d.ongoing else "on-hold" if d.hold else "stopped", "intent": "order"}
+    body |= {
+        "status": "active" if d.ongoing else "on-hold" if d.hold else "stopped",
+        "intent": "order",
+    }
     if d.start is not None:
         body["authoredOn"] = _iso(d.start)
     if d.end is not None:
@@ -181,12 +195,20 @@ def _radiation(course: RadiationCourse) -> Json:
         structures.append({"id": part, "location": _location(field)})
         inner = [{"url": "volume", "valueReference": {"reference": f"BodyStructure/{part}"}}]
         if field.dose_gy is not None:
-            inner.append({"url": "totalDoseDelivered", "valueQuantity": _quantity(field.dose_gy * 100, "cGy")})
-        volumes.append({"url": f"{MCODE}mcode-radiotherapy-dose-delivered-to-volume", "extension": inner})
+            inner.append(
+                {
+                    "url": "totalDoseDelivered",
+                    "valueQuantity": _quantity(field.dose_gy * 100, "cGy"),
+                }
+            )
+        volumes.append(
+            {"url": f"{MCODE}mcode-radiotherapy-dose-delivered-to-volume", "extension": inner}
+        )
     return {
         "status": "completed" if course.end else "in-progress",
         "code": _concept(SNOMED, "1217123003", "Radiotherapy course of treatment"),
-        "performedPeriod": _period(course.start, course.end), "extension": volumes,
+        "performedPeriod": _period(course.start, course.end),
+        "extension": volumes,
         "_more": structures,
     }
 
@@ -207,7 +229,8 @@ def _location(field: RadiationField) -> Json:
 def _transfusion(t: Transfusion) -> Json:
     url = "urn:redcell:fhir:units-transfused"
     return {
-        "status": "completed", "code": _concept(SNOMED, "71493000"),
+        "status": "completed",
+        "code": _concept(SNOMED, "71493000"),
         "performedPeriod": _period(t.start, t.end),
         "extension": [{"url": url, "valueQuantity": _quantity(t.units, "{unit}")}],
     }
@@ -215,8 +238,10 @@ def _transfusion(t: Transfusion) -> Json:
 
 def _total(t: TransfusionTotal) -> Json:
     return {
-        "status": "final", "code": _concept(REDCELL, "rbc-units-transfused"),
-        "valueInteger": int(t.units), "effectivePeriod": _period(t.start, t.end),
+        "status": "final",
+        "code": _concept(REDCELL, "rbc-units-transfused"),
+        "valueInteger": int(t.units),
+        "effectivePeriod": _period(t.start, t.end),
     }
 
 
@@ -234,8 +259,13 @@ def _diagnosis(d: Diagnosis) -> Json:
 
 
 def _refusal(r: Refusal) -> Json:
-    scope = _concept("http://terminology.hl7.org/CodeSystem/consentscope", "treatment" if r.clear else "research")
-    deny = {"type": "deny", "code": [_concept(SNOMED, "116863004", "Transfusion of red blood cells")]}
+    scope = _concept(
+        "http://terminology.hl7.org/CodeSystem/consentscope", "treatment" if r.clear else "research"
+    )
+    deny = {
+        "type": "deny",
+        "code": [_concept(SNOMED, "116863004", "Transfusion of red blood cells")],
+    }
     return {"status": "active", "scope": scope, "provision": deny}
 
 
@@ -246,12 +276,20 @@ def _prognosis(p: Prognosis) -> Json:
 
 
 def _care(c: CareSetting) -> Json:
-    return {"status": "in-progress", "type": [_concept(SNOMED, "385763009")], "period": _period(c.start, None)}
+    return {
+        "status": "in-progress",
+        "type": [_concept(SNOMED, "385763009")],
+        "period": _period(c.start, None),
+    }
 
 
 def _planned(p: PlannedTherapy) -> Json:
     detail: Json = {"status": "scheduled", "scheduledPeriod": _period(None, p.until)}
-    detail |= {"productCodeableConcept": _drug_code(p.drug)} if p.drug else {"description": "chemotherapy"}
+    detail |= (
+        {"productCodeableConcept": _drug_code(p.drug)}
+        if p.drug
+        else {"description": "chemotherapy"}
+    )
     return {"status": "active", "intent": "plan", "activity": [{"detail": detail}]}
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from builder import PRESENT, Said, Value, doses, held, irradiated, new, ordered, red_cells, taken
 from hypothesis import strategies as st
+
+from builder import PRESENT, Said, Value, doses, held, irradiated, new, ordered, red_cells, taken
 from redcell.knowledge.load import knowledge
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -35,7 +36,15 @@ MEANINGS = (
     "thalassemia", "inherited-hemolytic-anemia", "sickle-cell-disease", "fluid-overload", "active-infection",
     "disseminated-intravascular-coagulation",
 )  # fmt: skip
-SITES = ("pelvis", "sternum", "lumbar-spine", "thoracic-spine", "sacrum", "brain", "ribs-and-clavicles")
+SITES = (
+    "pelvis",
+    "sternum",
+    "lumbar-spine",
+    "thoracic-spine",
+    "sacrum",
+    "brain",
+    "ribs-and-clavicles",
+)
 LOW, HIGH = 3.0, 15.0
 
 
@@ -82,12 +91,17 @@ def words(draw: st.DrawFn, *, simple: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {name: draw(number(*RANGES[name])) for name in chosen}
     for name in draw(st.lists(st.sampled_from(sorted(RANGES)), max_size=3, unique=True)):
         found.setdefault(name, None)
-    found |= {name: "present" for name in draw(st.lists(st.sampled_from(SEEN), max_size=2, unique=True))}
+    found |= dict.fromkeys(
+        draw(st.lists(st.sampled_from(SEEN), max_size=2, unique=True)), "present"
+    )
     found["dat"] = draw(st.sampled_from(["negative", "positive", None]))
     names = sorted(knowledge().symptoms)
     picked = draw(st.lists(st.sampled_from(names), max_size=5, unique=True))
     found["symptoms"] = {name: draw(answers()) for name in picked}
-    found["therapy"] = {d: draw(treatments()) for d in draw(st.lists(st.sampled_from(DRUGS), max_size=3, unique=True))}
+    found["therapy"] = {
+        d: draw(treatments())
+        for d in draw(st.lists(st.sampled_from(DRUGS), max_size=3, unique=True))
+    }
     flags = draw(st.lists(st.sampled_from(MEANINGS), max_size=2, unique=True))
     found["diagnoses"] = dict.fromkeys(flags, True)
     found["diagnoses"]["cardiovascular-disease"] = draw(st.sampled_from([True, False, None]))
@@ -97,12 +111,18 @@ def words(draw: st.DrawFn, *, simple: bool = False) -> dict[str, Any]:
     if simple:
         return found
     earlier = [(draw(day(-60)), draw(hemoglobin())) for _ in range(draw(st.integers(0, 3)))]
-    newest = Value(draw(day(-9)), found["hemoglobin"], status=draw(st.sampled_from(["final", "final", "preliminary"])))
+    newest = Value(
+        draw(day(-9)),
+        found["hemoglobin"],
+        status=draw(st.sampled_from(["final", "final", "preliminary"])),
+    )
     found["hemoglobin"] = draw(st.sampled_from([[newest, *dict(earlier).items()], None]))
     found["limit"] = draw(st.sampled_from([None, 11.5, 12.0]))
     if draw(st.booleans()):
         found["symptoms"] = draw(st.sampled_from([None, found["symptoms"]]))
-    given = draw(st.lists(st.tuples(day(-100), st.integers(1, 2)), max_size=2, unique_by=lambda t: t[0]))
+    given = draw(
+        st.lists(st.tuples(day(-100), st.integers(1, 2)), max_size=2, unique_by=lambda t: t[0])
+    )
     found["transfusions"] = [red_cells(*t) for t in given]
     found["units_elsewhere"] = draw(st.sampled_from([None, (-400, -200, 12)]))
     fields = draw(st.lists(st.sampled_from(SITES), max_size=2, unique=True))

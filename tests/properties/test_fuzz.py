@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from builder import SHARED, assess, patient
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
+
+from builder import SHARED, assess, patient
 from properties.strategies import words
 from redcell.outputs.assessment import to_json
 
@@ -34,7 +35,9 @@ def test_no_record_stops_the_assessment(patient_words):
         assert 0 <= steps.survey.grade.value <= 3
 
 
-@pytest.mark.skipif(not SCHEMA.is_file(), reason=f"{SCHEMA} is not here: it holds the shape of the output")
+@pytest.mark.skipif(
+    not SCHEMA.is_file(), reason=f"{SCHEMA} is not here: it holds the shape of the output"
+)
 @given(words())
 @settings(max_examples=60)
 def test_every_answer_is_valid(patient_words):
@@ -48,7 +51,12 @@ def test_every_answer_is_valid(patient_words):
 def test_every_finding_that_is_cited_exists(patient_words):
     out = json.loads(to_json(assess(patient(**patient_words))))
     known = {f["id"] for f in out["findings"]}
-    cited = {i for part in ("causes", "red_flags", "conversation", "warnings") for item in out[part] for i in item["evidence"]}
+    cited = {
+        i
+        for part in ("causes", "red_flags", "conversation", "warnings")
+        for item in out[part]
+        for i in item["evidence"]
+    }
     cited |= {i for p in out["transfusion"]["precautions"] for i in p["evidence"]}
     assert cited <= known
     assert [f["id"] for f in out["findings"]] == [f"f{n + 1}" for n in range(len(known))]

@@ -10,16 +10,22 @@ Where the documents themselves break the rule, the property leaves the case out 
 
 from __future__ import annotations
 
-from builder import AT, Value, assess, patient, review
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+from builder import AT, Value, assess, patient, review
 from properties.strategies import hemoglobin, words
 from redcell.findings.red_flags import LEVELS
 
 WHO = ("none", "mild", "moderate", "severe")
 
 
-@given(hemoglobin(), hemoglobin(), st.sampled_from([None, 11.5, 12.0]), st.sampled_from(["female", "male", "other"]))
+@given(
+    hemoglobin(),
+    hemoglobin(),
+    st.sampled_from([None, 11.5, 12.0]),
+    st.sampled_from(["female", "male", "other"]),
+)
 def test_grade_and_who_class(one, other, limit, sex):
     low, high = sorted((one, other))
     worse, better = (review(hemoglobin=hb, limit=limit, sex=sex).survey for hb in (low, high))
@@ -31,7 +37,9 @@ def test_grade_and_who_class(one, other, limit, sex):
 @settings(max_examples=300)
 def test_urgency(patient_words, one, other):
     low, high = sorted((one, other))
-    earlier = [c for c in patient_words["hemoglobin"] or [] if not isinstance(c, Value) and c[0] < -2]
+    earlier = [
+        c for c in patient_words["hemoglobin"] or [] if not isinstance(c, Value) and c[0] < -2
+    ]
     patient_words["hematocrit"] = patient_words.get("hematocrit") or 30.0
     patient_words["transfusions"] = [t for t in patient_words["transfusions"] if t.start < AT]
     levels = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from builder import Value, doses, held, new, ordered, red_cells, review, taken
 
 REC, MAY, NOT_HELP = "recommended", "may-be-considered", "not-expected-to-help"
@@ -50,7 +51,9 @@ IRON = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "words", "group", "oral", "vein", "diet"), IRON, ids=[i[0] for i in IRON])
+@pytest.mark.parametrize(
+    ("name", "words", "group", "oral", "vein", "diet"), IRON, ids=[i[0] for i in IRON]
+)
 def test_iron_by_its_class(name, words, group, oral, vein, diet):
     steps = review(**words)
     assert steps.stores.iron_class == group
@@ -91,7 +94,11 @@ STATEMENTS = [
     ("replete, a drug leads", {"therapy": "docetaxel"}, True),
     ("replete, no drug", {}, False),
     ("replete, an endocrine drug", {"therapy": "letrozole"}, False),
-    ("ferritin >800, TSAT 10, a drug leads", {"ferritin": 900, "tsat": 10, "therapy": "docetaxel"}, False),
+    (
+        "ferritin >800, TSAT 10, a drug leads",
+        {"ferritin": 900, "tsat": 10, "therapy": "docetaxel"},
+        False,
+    ),
     ("ferritin >800, TSAT unknown", {"ferritin": 900, "tsat": None, "therapy": "docetaxel"}, False),
     ("untested", {"ferritin": None, "tsat": None, "therapy": "docetaxel"}, False),
 ]
@@ -115,9 +122,24 @@ VITAMINS = [
     ("B12 300.1", "vitamin-b12", {"vitamin_b12": 300.1}, NOT_HELP),
     ("B12 250, MMA 0.40", "vitamin-b12", {"vitamin_b12": 250, "mma": 0.40}, NOT_HELP),
     ("B12 250, MMA 0.41", "vitamin-b12", {"vitamin_b12": 250, "mma": 0.41}, REC),
-    ("B12 250, MMA by its own limit", "vitamin-b12", {"vitamin_b12": 250, "mma": Value(0, 0.35, high=0.3)}, REC),
-    ("B12 250, MMA in its own limit", "vitamin-b12", {"vitamin_b12": 250, "mma": Value(0, 0.45, high=0.5)}, NOT_HELP),
-    ("B12 250, MMA over 90 d old", "vitamin-b12", {"vitamin_b12": 250, "mma": [(-90.01, 0.9)]}, UNKNOWN),
+    (
+        "B12 250, MMA by its own limit",
+        "vitamin-b12",
+        {"vitamin_b12": 250, "mma": Value(0, 0.35, high=0.3)},
+        REC,
+    ),
+    (
+        "B12 250, MMA in its own limit",
+        "vitamin-b12",
+        {"vitamin_b12": 250, "mma": Value(0, 0.45, high=0.5)},
+        NOT_HELP,
+    ),
+    (
+        "B12 250, MMA over 90 d old",
+        "vitamin-b12",
+        {"vitamin_b12": 250, "mma": [(-90.01, 0.9)]},
+        UNKNOWN,
+    ),
     ("B12 unknown", "vitamin-b12", {"vitamin_b12": None}, UNKNOWN),
     ("folate 3.9", "folate", {"folate": 3.9}, REC),
     ("folate 4", "folate", {"folate": 4}, NOT_HELP),
@@ -125,7 +147,9 @@ VITAMINS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "option", "words", "said"), VITAMINS, ids=[v[0] for v in VITAMINS])
+@pytest.mark.parametrize(
+    ("name", "option", "words", "said"), VITAMINS, ids=[v[0] for v in VITAMINS]
+)
 def test_vitamins(name, option, words, said):
     assert advice(option, **words) == said
 
@@ -135,14 +159,21 @@ WARNINGS = [
     ("fluorouracil", {"therapy": "fluorouracil"}, "folate_with_drug", True),
     ("methotrexate", {"therapy": "methotrexate"}, "folate_with_drug", True),
     ("docetaxel", {"therapy": "docetaxel"}, "folate_with_drug", False),
-    ("capecitabine long ago", {"therapy": {"capecitabine": taken(-90, -42.01)}}, "folate_with_drug", False),
+    (
+        "capecitabine long ago",
+        {"therapy": {"capecitabine": taken(-90, -42.01)}},
+        "folate_with_drug",
+        False,
+    ),
     ("B12 199", {"vitamin_b12": 199}, "folate_after_b12", True),
     ("B12 200", {"vitamin_b12": 200}, "folate_after_b12", False),
     ("B12 unknown", {"vitamin_b12": None}, "folate_after_b12", True),
 ]
 
 
-@pytest.mark.parametrize(("name", "words", "reason", "said"), WARNINGS, ids=[w[0] for w in WARNINGS])
+@pytest.mark.parametrize(
+    ("name", "words", "reason", "said"), WARNINGS, ids=[w[0] for w in WARNINGS]
+)
 def test_folate_carries_its_warnings(name, words, reason, said):
     assert (reason in counsel("folate", folate=2, **words).reasons) is said
 
@@ -195,12 +226,17 @@ def test_esa(name, words, said):
 
 
 def test_esa_says_what_is_outside_the_label_and_where_guidelines_differ():
-    conjugate = counsel("esa", **OPEN | {"therapy": {"trastuzumab-deruxtecan": doses(-21, intent="palliative")}})
+    conjugate = counsel(
+        "esa", **OPEN | {"therapy": {"trastuzumab-deruxtecan": doses(-21, intent="palliative")}}
+    )
     assert "esa_conjugate" in conjugate.reasons
     assert counsel("esa", **OPEN | {"therapy": "olaparib"}).disagreements
     assert "esa_kidney" in counsel("esa", **OPEN | {"egfr": 29.9}).reasons
     assert "esa_kidney" not in counsel("esa", **OPEN | {"egfr": 30}).reasons
-    assert "esa_kidney" in counsel("esa", **OPEN | {"diagnoses": {"chronic-kidney-disease": True}}).reasons
+    assert (
+        "esa_kidney"
+        in counsel("esa", **OPEN | {"diagnoses": {"chronic-kidney-disease": True}}).reasons
+    )
 
 
 # -- dose change -----------------------------------------------------------------------------------
@@ -255,7 +291,19 @@ CAUSE = [
     ("nothing found", {}, NOT_ELIGIBLE),
     ("iron deficiency, support 8", {"ferritin": 99, "tsat": 19}, REC),
     ("support 3 and a probability of 0.15 or more", {"d_dimer": 2001}, REC),
-    ("support 3 and less, second after a drug", {"d_dimer": 2001, "therapy": "trastuzumab", "egfr": None, "creatinine": None, "tsh": None, "folate": None, "vitamin_b12": None}, NOT_ELIGIBLE),
+    (
+        "support 3 and less, second after a drug",
+        {
+            "d_dimer": 2001,
+            "therapy": "trastuzumab",
+            "egfr": None,
+            "creatinine": None,
+            "tsh": None,
+            "folate": None,
+            "vitamin_b12": None,
+        },
+        NOT_ELIGIBLE,
+    ),
     ("support 2 and 0.14", {"egfr": 45}, NOT_ELIGIBLE),
     ("radiotherapy leads", {"radiation": [], "therapy": "radium-223"}, NOT_ELIGIBLE),
     ("inflammation leads", {"ferritin": 900, "tsat": 10, "crp": 50}, NOT_ELIGIBLE),
@@ -280,4 +328,13 @@ def test_treat_cause(name, words, said):
 
 def test_the_eight_options_stand_in_their_order():
     names = [o.name for o in review().alternatives.options]
-    assert names == ["oral-iron", "iv-iron", "diet", "vitamin-b12", "folate", "esa", "dose-change", "treat-cause"]
+    assert names == [
+        "oral-iron",
+        "iv-iron",
+        "diet",
+        "vitamin-b12",
+        "folate",
+        "esa",
+        "dose-change",
+        "treat-cause",
+    ]

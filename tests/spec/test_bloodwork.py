@@ -5,17 +5,33 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from builder import AT, Value, doses, held, irradiated, red_cells, review, taken
 
 GRADE1 = {"hemoglobin": 11.0}
-WEEKLY = ("gemcitabine", "vinorelbine", "eribulin", "paclitaxel", "nab-paclitaxel", "sacituzumab-govitecan")
+WEEKLY = (
+    "gemcitabine",
+    "vinorelbine",
+    "eribulin",
+    "paclitaxel",
+    "nab-paclitaxel",
+    "sacituzumab-govitecan",
+)
 THREE_WEEKS = (
     "doxorubicin", "liposomal-doxorubicin", "epirubicin", "docetaxel", "ixabepilone", "carboplatin",
     "cisplatin", "cyclophosphamide", "methotrexate", "fluorouracil", "mitomycin", "etoposide",
     "trastuzumab-emtansine", "trastuzumab-deruxtecan", "datopotamab-deruxtecan",
     "pembrolizumab", "atezolizumab",
 )  # fmt: skip
-REST = ("trastuzumab", "everolimus", "alpelisib", "letrozole", "tamoxifen", "bevacizumab", "lapatinib")
+REST = (
+    "trastuzumab",
+    "everolimus",
+    "alpelisib",
+    "letrozole",
+    "tamoxifen",
+    "bevacizumab",
+    "lapatinib",
+)
 
 CLAUSES = [
     # O13a: name, words (grade 1), days
@@ -34,6 +50,7 @@ CLAUSES = [
     ("radium-223", {"therapy": "radium-223"}, 28),
     ("ESA", {"therapy": "esa/epoetin-alfa"}, 7),
     ("weekly paclitaxel", {"therapy": {"paclitaxel": doses(-14, -7)}}, 7),
+    ("one dose of paclitaxel", {"therapy": {"paclitaxel": doses(-7)}}, 7),
     ("paclitaxel 17.9 d apart", {"therapy": {"paclitaxel": doses(-18.9, -1)}}, 7),
     ("paclitaxel 18 d apart", {"therapy": {"paclitaxel": doses(-19, -1)}}, 21),
     ("the last two doses count", {"therapy": {"paclitaxel": doses(-42, -21, -14)}}, 7),

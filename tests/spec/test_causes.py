@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from math import prod, sqrt
 
 import pytest
+
 from builder import Value, doses, held, irradiated, red_cells, review, taken
 
 AID, FID = "iron-deficiency-absolute", "iron-deficiency-functional"
@@ -41,7 +42,11 @@ def weights(**words: object) -> dict[str, float]:
 
 
 def expected(cause: str, factors: dict[str, float]) -> float:
-    groups = {"marrow-only": MARROW, "hemolysis-*": {"hemolysis-*"}, "iron-*": {"iron-deficiency-*"}}
+    groups = {
+        "marrow-only": MARROW,
+        "hemolysis-*": {"hemolysis-*"},
+        "iron-*": {"iron-deficiency-*"},
+    }
     return prod(
         factor
         for name, factor in factors.items()
@@ -160,7 +165,9 @@ STARTS = [
 ]
 
 
-@pytest.mark.parametrize(("cause", "words", "weight"), STARTS, ids=[f"{s[0]} {n}" for n, s in enumerate(STARTS)])
+@pytest.mark.parametrize(
+    ("cause", "words", "weight"), STARTS, ids=[f"{s[0]} {n}" for n, s in enumerate(STARTS)]
+)
 def test_starting_weights(cause, words, weight):
     assert weights(**words).get(cause) == (None if weight is None else pytest.approx(weight))
 
@@ -176,7 +183,16 @@ RATES = {
     "capivasertib": 0, "inavolisib": None, "pembrolizumab": None, "atezolizumab": None, "bevacizumab": None,
     "radium-223": 10, "samarium-153": 10, "strontium-89": 10, "lutetium-177": 10,
 }  # fmt: skip
-ENDOCRINE = ("elacestrant", "fulvestrant", "letrozole", "anastrozole", "exemestane", "tamoxifen", "goserelin", "leuprolide")
+ENDOCRINE = (
+    "elacestrant",
+    "fulvestrant",
+    "letrozole",
+    "anastrozole",
+    "exemestane",
+    "tamoxifen",
+    "goserelin",
+    "leuprolide",
+)
 
 
 @pytest.mark.parametrize("drug", [*RATES, *ENDOCRINE])
@@ -223,7 +239,9 @@ NORMAL = [
 ]
 
 
-@pytest.mark.parametrize(("cause", "normal", "not_known"), NORMAL, ids=[f"{n[0]} {i}" for i, n in enumerate(NORMAL)])
+@pytest.mark.parametrize(
+    ("cause", "normal", "not_known"), NORMAL, ids=[f"{n[0]} {i}" for i, n in enumerate(NORMAL)]
+)
 def test_a_normal_test_of_its_own_takes_a_cause_to_a_third(cause, normal, not_known):
     assert weights(**normal)[cause] / weights(**not_known)[cause] == pytest.approx(0.3)
 
@@ -243,7 +261,11 @@ SQUARE_ROOTS = [
 ]
 
 
-@pytest.mark.parametrize(("cause", "there", "across", "factor"), SQUARE_ROOTS, ids=[s[0] + f" {n}" for n, s in enumerate(SQUARE_ROOTS)])
+@pytest.mark.parametrize(
+    ("cause", "there", "across", "factor"),
+    SQUARE_ROOTS,
+    ids=[s[0] + f" {n}" for n, s in enumerate(SQUARE_ROOTS)],
+)
 @pytest.mark.parametrize(("day", "softened"), [(-14.0, True), (-14.01, False)])
 def test_square_root_soon_after_red_cells(cause, there, across, factor, day, softened):
     given = {"transfusions": [red_cells(day)], "hemoglobin": [(0, 9.5)]}
@@ -252,16 +274,35 @@ def test_square_root_soon_after_red_cells(cause, there, across, factor, day, sof
 
 
 FULL_AFTER_RED_CELLS = [
-    (FRAGMENTS, {"schistocytes": "present", "platelets": 149, "haptoglobin": None}, {"platelets": 149, "haptoglobin": None}, 50),
-    (IMMUNE, {"haptoglobin": 24, "ldh": 400, "dat": None}, {"haptoglobin": 25, "ldh": 400, "dat": None}, 30),
-    (DIC, {"platelets": 49, "d_dimer": 1001, "fibrinogen": 99}, {"platelets": 49, "d_dimer": 1001}, 50 / 3),
+    (
+        FRAGMENTS,
+        {"schistocytes": "present", "platelets": 149, "haptoglobin": None},
+        {"platelets": 149, "haptoglobin": None},
+        50,
+    ),
+    (
+        IMMUNE,
+        {"haptoglobin": 24, "ldh": 400, "dat": None},
+        {"haptoglobin": 25, "ldh": 400, "dat": None},
+        30,
+    ),
+    (
+        DIC,
+        {"platelets": 49, "d_dimer": 1001, "fibrinogen": 99},
+        {"platelets": 49, "d_dimer": 1001},
+        50 / 3,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("cause", "there", "across", "factor"), FULL_AFTER_RED_CELLS, ids=["M8", "W-a", "M14"])
+@pytest.mark.parametrize(
+    ("cause", "there", "across", "factor"), FULL_AFTER_RED_CELLS, ids=["M8", "W-a", "M14"]
+)
 def test_hemolysis_fragments_and_dic_count_in_full_after_red_cells(cause, there, across, factor):
     given = {"transfusions": [-3]}
-    assert weights(**there | given)[cause] / weights(**across | given)[cause] == pytest.approx(factor)
+    assert weights(**there | given)[cause] / weights(**across | given)[cause] == pytest.approx(
+        factor
+    )
 
 
 FIELDS = [
@@ -270,11 +311,23 @@ FIELDS = [
     ("41.9 % at 9.9 Gy", [irradiated(("pelvis", 9.9), ("lumbar-spine", 9.9))], 0.2),
     ("25.3 %", [irradiated(("pelvis", 10))], 1.6),
     ("half a pelvis", [irradiated(("pelvis", 30, (0,)))], 0.2),
-    ("pelvis and ilium are one site", [irradiated(("pelvis", 10)), irradiated(("ilium", 10), start=-80)], 1.6),
-    ("the same site in two courses adds up", [irradiated(("pelvis", 5)), irradiated(("pelvis", 5), start=-80)], 1.6),
+    (
+        "pelvis and ilium are one site",
+        [irradiated(("pelvis", 10)), irradiated(("ilium", 10), start=-80)],
+        1.6,
+    ),
+    (
+        "the same site in two courses adds up",
+        [irradiated(("pelvis", 5)), irradiated(("pelvis", 5), start=-80)],
+        1.6,
+    ),
     ("different sites of one course do not", [irradiated(("ilium", 8), ("acetabulum", 8))], 0.2),
     ("all of the thoracic spine", [irradiated(("thoracic-spine", 30))], 0.2),  # 19.9 %
-    ("T1-T12 and one lumbar level", [irradiated(("thoracic-spine", 30), ("lumbar-spine", 30, (0,)))], 1.6),
+    (
+        "T1-T12 and one lumbar level",
+        [irradiated(("thoracic-spine", 30), ("lumbar-spine", 30, (0,)))],
+        1.6,
+    ),
     ("sternum", [irradiated(("sternum", 30))], 0.02),
     ("brain", [irradiated(("brain", 30))], 0.02),
     ("pelvis at 1.9 Gy", [irradiated(("pelvis", 1.9))], 0.02),
@@ -288,6 +341,25 @@ FIELDS = [
 @pytest.mark.parametrize(("name", "courses", "weight"), FIELDS, ids=[f[0] for f in FIELDS])
 def test_radiotherapy_by_its_share_of_the_marrow(name, courses, weight):
     assert weights(radiation=courses)["radiotherapy"] == pytest.approx(weight)
+
+
+THAL_TREATED = THAL | {"therapy": {"letrozole": taken(-60)}}
+BASELINES = [
+    # which earlier count is the baseline: 10.5 is more than 1.0 above the newest, 9.0 is not
+    ("the earliest before the treatment", [(-61, 10.5)], 0.2),
+    ("24 months before it", [(-61, 9.0), (-790, 10.5)], 0.2),
+    ("over 24 months before it", [(-61, 9.0), (-790.01, 10.5)], 1),
+    ("before the treatment goes before later ones", [(-61, 9.0), (-45, 10.5)], 1),
+    ("none before: the earliest of 30 d or more", [(-30, 10.5)], 0.2),
+    ("none before, none of 30 d", [(-29.99, 10.5)], 1),
+]
+
+
+@pytest.mark.parametrize(("name", "earlier", "factor"), BASELINES, ids=[b[0] for b in BASELINES])
+def test_the_baseline_of_an_inherited_anemia(name, earlier, factor):
+    now = weights(**THAL_TREATED | {"hemoglobin": [(-1, 9.0), *earlier]})
+    then = weights(**THAL_TREATED | {"hemoglobin": [(-1, 9.0)]})
+    assert now[INHERITED] / then[INHERITED] == pytest.approx(factor)
 
 
 def test_a_specimen_error_leads_by_half_again():
@@ -325,6 +397,11 @@ def test_cytopenia_after_a_hold_points_at_the_marrow():
 
 
 def test_equal_weights_keep_the_order_of_the_list_with_drugs_first():
-    names = [a.cause for a in review(therapy={"trastuzumab": taken(), "pertuzumab": taken()}).causes.ranked]
+    names = [
+        a.cause
+        for a in review(therapy={"trastuzumab": taken(), "pertuzumab": taken()}).causes.ranked
+    ]
     assert names[:3] == ["drug:pertuzumab", "drug:trastuzumab", "background"]
-    assert names.index("bleeding") < names.index("myeloid-neoplasm") < names.index("red-cell-aplasia")
+    assert (
+        names.index("bleeding") < names.index("myeloid-neoplasm") < names.index("red-cell-aplasia")
+    )

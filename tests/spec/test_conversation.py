@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from builder import PRESENT, Said, Value, doses, irradiated, new, review, taken
+
+from builder import (
+    PRESENT,
+    Said,
+    Value,
+    bundle,
+    doses,
+    irradiated,
+    new,
+    output,
+    read_bundle,
+    review,
+    taken,
+)
 
 TOPICS = [
     # topic, words with it, words just across
@@ -40,11 +55,21 @@ TOPICS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("topic", "there", "across"), TOPICS, ids=[f"{t[0]} {n}" for n, t in enumerate(TOPICS)])
+@pytest.mark.parametrize(
+    ("topic", "there", "across"), TOPICS, ids=[f"{t[0]} {n}" for n, t in enumerate(TOPICS)]
+)
 def test_topic_on_both_sides(topic, there, across):
     assert topic in {t.id for t in review(**there).conversation}
     if across is not None:
         assert topic not in {t.id for t in review(**across).conversation}
+
+
+def test_an_ambiguous_product_is_asked_about_whenever_it_is_warned_about(tmp_path):
+    """Output contract: `ask-drug-product` warning `ambiguous-drug`; however long ago the dose was."""
+    record = read_bundle(bundle(therapy={"ambiguous-her2-agent": doses(-400)}), tmp_path)
+    out = json.loads(output(record))
+    assert "ambiguous-drug" in {w["code"] for w in out["warnings"]}
+    assert "ask-drug-product" in {c["id"] for c in out["conversation"]}
 
 
 PAGES = [
@@ -64,7 +89,9 @@ PAGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("page", "there", "across"), PAGES, ids=[f"{p[0]} {n}" for n, p in enumerate(PAGES)])
+@pytest.mark.parametrize(
+    ("page", "there", "across"), PAGES, ids=[f"{p[0]} {n}" for n, p in enumerate(PAGES)]
+)
 def test_page_on_both_sides(page, there, across):
     assert page in {p.id for p in review(**there).education}
     if across is not None:
@@ -118,7 +145,9 @@ SHARES = [
 ]
 
 
-@pytest.mark.parametrize(("symptom", "words", "share"), SHARES, ids=[f"{s[0]} {n}" for n, s in enumerate(SHARES)])
+@pytest.mark.parametrize(
+    ("symptom", "words", "share"), SHARES, ids=[f"{s[0]} {n}" for n, s in enumerate(SHARES)]
+)
 def test_s_r18_share_of_anemia(symptom, words, share):
     found = {s.answer.symptom: s for s in review(symptoms={symptom: 1}, **words).symptoms.symptoms}
     assert found[symptom].contribution.value == share
@@ -136,7 +165,9 @@ LOWERED = [
 ]
 
 
-@pytest.mark.parametrize(("symptom", "hb", "words", "share"), LOWERED, ids=[f"{s[0]} {n}" for n, s in enumerate(LOWERED)])
+@pytest.mark.parametrize(
+    ("symptom", "hb", "words", "share"), LOWERED, ids=[f"{s[0]} {n}" for n, s in enumerate(LOWERED)]
+)
 def test_a_rival_cause_lowers_the_listed_symptoms_by_a_step(symptom, hb, words, share):
     steps = review(hemoglobin=hb, symptoms={symptom: 1}, **words)
     found = {s.answer.symptom: s.contribution.value for s in steps.symptoms.symptoms}
@@ -163,7 +194,10 @@ def test_other_causes(name, words, symptom, cause):
 @pytest.mark.parametrize(("tsh", "first"), [(4.5, "cancer"), (4.6, "hypothyroidism")])
 def test_other_causes_with_evidence_in_the_record_go_first(tsh, first):
     steps = review(symptoms={"fatigue": 1}, tsh=tsh)
-    assert next(s for s in steps.symptoms.symptoms if s.answer.symptom == "fatigue").other_causes[0] == first
+    assert (
+        next(s for s in steps.symptoms.symptoms if s.answer.symptom == "fatigue").other_causes[0]
+        == first
+    )
 
 
 def test_every_present_symptom_but_pale_skin_has_another_cause():
@@ -180,8 +214,16 @@ ASYMPTOMATIC = [
     ("another symptom", {"symptoms": {"cough": 1}}, None),
     ("fatigue not asked", {"symptoms": {"fatigue": None}}, None),
     ("palpitations not asked", {"symptoms": {"palpitations": None}}, None),
-    ("dyspnea asked in another form", {"symptoms": {"dyspnea": None, "dyspnea-exertional": 0}}, True),
-    ("no form of dyspnea asked", {"symptoms": dict.fromkeys(("dyspnea", "dyspnea-exertional", "dyspnea-at-rest"))}, None),
+    (
+        "dyspnea asked in another form",
+        {"symptoms": {"dyspnea": None, "dyspnea-exertional": 0}},
+        True,
+    ),
+    (
+        "no form of dyspnea asked",
+        {"symptoms": dict.fromkeys(("dyspnea", "dyspnea-exertional", "dyspnea-at-rest"))},
+        None,
+    ),
     ("answers over 7 d old", {"symptoms": {"dizziness": Said(0, day=-7.01)}}, None),
     ("answers of 7 d ago", {"symptoms": {"dizziness": Said(0, day=-7)}}, True),
     ("nothing asked", {"symptoms": None}, None),
@@ -229,7 +271,9 @@ GAPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("gap", "missing", "known"), GAPS, ids=[f"{g[0]} {n}" for n, g in enumerate(GAPS)])
+@pytest.mark.parametrize(
+    ("gap", "missing", "known"), GAPS, ids=[f"{g[0]} {n}" for n, g in enumerate(GAPS)]
+)
 def test_not_assessed_on_both_sides(gap, missing, known):
     assert gap in review(**missing).gaps
     assert gap not in review(**known).gaps

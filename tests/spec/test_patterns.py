@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from builder import PRESENT, Said, Value, doses, held, new, review, taken
+
+from builder import PRESENT, Value, doses, held, new, review, taken
 
 
 def ids(rows):
@@ -17,7 +18,13 @@ HEMOLYTIC = {
     "bilirubin_indirect": 0.91,
 }  # fmt: skip
 DIC = {"platelets": 49, "d_dimer": 1001, "fibrinogen": 99}  # 2 + 2 + 1
-TRAIT = {"mcv": [(0, 70), (-90, 70)], "rbc": 5.5, "ferritin": 30, "tsat": 20, "therapy": "letrozole"}
+TRAIT = {
+    "mcv": [(0, 70), (-90, 70)],
+    "rbc": 5.5,
+    "ferritin": 30,
+    "tsat": 20,
+    "therapy": "letrozole",
+}
 
 PATTERNS = [
     # pattern, words with it, words just across the threshold
@@ -109,8 +116,16 @@ NO_LDH = {"haptoglobin": 24}
 HEMOLYSIS = [
     ("brisk, haptoglobin", {"reticulocytes": 121, "haptoglobin": 24}, True),
     ("retic 120 is not brisk", {"reticulocytes": 120, "haptoglobin": 24}, False),
-    ("RPI 2.0 is brisk", {"reticulocytes_percent": 6.0, "hematocrit": 30.0, "haptoglobin": 24}, True),
-    ("RPI 1.99 is not", {"reticulocytes_percent": 5.97, "hematocrit": 30.0, "haptoglobin": 24}, False),
+    (
+        "RPI 2.0 is brisk",
+        {"reticulocytes_percent": 6.0, "hematocrit": 30.0, "haptoglobin": 24},
+        True,
+    ),
+    (
+        "RPI 1.99 is not",
+        {"reticulocytes_percent": 5.97, "hematocrit": 30.0, "haptoglobin": 24},
+        False,
+    ),
     ("haptoglobin 25", {"reticulocytes": 121, "haptoglobin": 25}, False),
     ("brisk, bilirubin", {"reticulocytes": 121, "bilirubin_indirect": 0.91}, True),
     ("brisk, bilirubin at limit", {"reticulocytes": 121, "bilirubin_indirect": 0.9}, False),
@@ -138,7 +153,10 @@ def test_hemolysis(name, words, met):
 
 MET = {"haptoglobin": 10, "dat": "positive", "symptoms": {}}
 DEFICIENT = {"haptoglobin": 10, "ldh": 900, "vitamin_b12": 199, "macroovalocytes": "present"}
-HEREDITARY = MET | {"diagnoses": {"inherited-hemolytic-anemia": True}, "hemoglobin": [(0, 9.0), (-20, 9.0)]}
+HEREDITARY = MET | {
+    "diagnoses": {"inherited-hemolytic-anemia": True},
+    "hemoglobin": [(0, 9.0), (-20, 9.0)],
+}
 STEADY = {"hemoglobin": [(0, 9.0), (-30, 9.0)]}
 ACUTE = [
     ("no earlier count", MET, True),
@@ -170,7 +188,12 @@ def test_acute_hemolysis(name, words, acute):
 
 # -- M14: the DIC score ----------------------------------------------------------------------------
 
-NORMAL = {"platelets": 240, "d_dimer": 300, "prothrombin_time": Value(0, 12, high=13.5), "fibrinogen": 300}
+NORMAL = {
+    "platelets": 240,
+    "d_dimer": 300,
+    "prothrombin_time": Value(0, 12, high=13.5),
+    "fibrinogen": 300,
+}
 SCORES = [
     ("nothing", {}, 0),
     ("platelets 100", {"platelets": 100}, 0),
@@ -269,4 +292,3 @@ def test_saturation_and_indirect_bilirubin_are_computed_from_one_day():
     assert by_transferrin.inputs["tsat"].value == pytest.approx(70.9 * 50 / 200, abs=0.005)
     words = {"bilirubin_indirect": None, "bilirubin_total": 2.0, "bilirubin_direct": 0.3}
     assert "bilirubin" in review(**words).blood.hemolysis.value.findings
-    assert Said(1).grade == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from builder import PRESENT, Said, Value, doses, new, review, taken
 
 SOME = {"symptoms": {"cough": 1}}  # a symptom that fires nothing by itself
@@ -188,7 +189,9 @@ TWO_LEVELS = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "words", "at"), TWO_LEVELS, ids=[f"{r[0]} {n}" for n, r in enumerate(TWO_LEVELS)])
+@pytest.mark.parametrize(
+    ("rule", "words", "at"), TWO_LEVELS, ids=[f"{r[0]} {n}" for n, r in enumerate(TWO_LEVELS)]
+)
 def test_a_rule_of_two_levels_fires_once_at_the_higher(rule, words, at):
     assert level(rule, **words) == at
     assert len(review(**words).flags.fired(rule)) == 1
@@ -217,7 +220,15 @@ def test_urgency_level(name, words, at, because):
     assert (urgency.level, sorted(urgency.because)) == (at, sorted(because))
 
 
-ASKED = ("fatigue", "weakness", "dyspnea", "dyspnea-exertional", "dyspnea-at-rest", "dizziness", "palpitations")
+ASKED = (
+    "fatigue",
+    "weakness",
+    "dyspnea",
+    "dyspnea-exertional",
+    "dyspnea-at-rest",
+    "dizziness",
+    "palpitations",
+)
 
 
 @pytest.mark.parametrize("symptom", ASKED)
@@ -230,9 +241,21 @@ def test_one_answer_of_the_list_within_7_days_is_asked(symptom):
 
 
 TEMPERATURE = [
-    ("cold on chemotherapy, no temperature", CHEMO | {"symptoms": {"feeling-cold": 1}, "temperature": None}, True),
-    ("a temperature of the last 24 h", CHEMO | {"symptoms": {"feeling-cold": 1}, "temperature": [(-1, 37)]}, False),
-    ("an older temperature", CHEMO | {"symptoms": {"feeling-cold": 1}, "temperature": [(-1.01, 37)]}, True),
+    (
+        "cold on chemotherapy, no temperature",
+        CHEMO | {"symptoms": {"feeling-cold": 1}, "temperature": None},
+        True,
+    ),
+    (
+        "a temperature of the last 24 h",
+        CHEMO | {"symptoms": {"feeling-cold": 1}, "temperature": [(-1, 37)]},
+        False,
+    ),
+    (
+        "an older temperature",
+        CHEMO | {"symptoms": {"feeling-cold": 1}, "temperature": [(-1.01, 37)]},
+        True,
+    ),
     ("no drug of S-R3", {"symptoms": {"feeling-cold": 1}, "temperature": None}, False),
     ("not cold", CHEMO | {"temperature": None}, False),
 ]
@@ -258,4 +281,6 @@ def test_feeling_cold_with_rigors_is_rigors(name, more, read_as):
 
 @pytest.mark.parametrize(("celsius", "rigors"), [(37.9, False), (38.0, True)])
 def test_feeling_cold_with_fever_is_rigors(celsius, rigors):
-    assert bool(review(symptoms={"feeling-cold": 1}, temperature=celsius).case.has("rigors")) is rigors
+    assert (
+        bool(review(symptoms={"feeling-cold": 1}, temperature=celsius).case.has("rigors")) is rigors
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from builder import AT, Value, new, red_cells, review
+
+from builder import AT, Value, new, review
 from redcell.record.moment import on_day
 
 
@@ -37,7 +38,12 @@ def test_ctcae_grade(name, hb, limit, grade, status):
 
 LIMITS = [
     ("report wins over WHO", {"limit": 11.5}, 11.5, "report"),
-    ("report wins in pregnancy too", {"limit": 11.5, "diagnoses": {"pregnancy": True}}, 11.5, "report"),
+    (
+        "report wins in pregnancy too",
+        {"limit": 11.5, "diagnoses": {"pregnancy": True}},
+        11.5,
+        "report",
+    ),
     ("women 12.0", {"sex": "female"}, 12.0, "who"),
     ("men 13.0", {"sex": "male"}, 13.0, "who"),
     ("sex other 12.0", {"sex": "other"}, 12.0, "who"),
@@ -59,7 +65,12 @@ def test_lower_limit(name, words, value, origin):
 
 STANDING = [
     ("final is anemic", {"hemoglobin": 9.0}, "anemic", 2),
-    ("preliminary is provisional", {"hemoglobin": Value(0, 9.0, status="preliminary")}, "provisional", None),
+    (
+        "preliminary is provisional",
+        {"hemoglobin": Value(0, 9.0, status="preliminary")},
+        "provisional",
+        None,
+    ),
     ("corrected counts", {"hemoglobin": Value(0, 9.0, status="corrected")}, "anemic", 2),
     ("delta failure is provisional", {"hemoglobin": [(0, 6.0), (-1, 9.1)]}, "provisional", None),
     ("35 d old is still used", {"hemoglobin": [(-35, 9.0)]}, "anemic", 2),
@@ -161,7 +172,13 @@ def test_production_index_of_the_caveat():
 
 @pytest.mark.parametrize(
     ("mcv", "size"),
-    [(79.9, "microcytic"), (80, "normocytic"), (100, "normocytic"), (100.1, "macrocytic"), (None, "unknown")],
+    [
+        (79.9, "microcytic"),
+        (80, "normocytic"),
+        (100, "normocytic"),
+        (100.1, "macrocytic"),
+        (None, "unknown"),
+    ],
 )
 def test_red_cell_size(mcv, size):
     assert review(mcv=mcv).survey.size.value == size
@@ -217,7 +234,11 @@ EXPLAINED = [
     ("red cells between", {"transfusions": [-0.5]}, False),
     ("red cells before the earlier count", {"transfusions": [-1.5]}, True),
     ("bleeding reported between", {"symptoms": {"melena": new(2, day=-0.5)}}, False),
-    ("bleeding reported before the earlier count", {"symptoms": {"melena": new(2, day=-1.5)}}, True),
+    (
+        "bleeding reported before the earlier count",
+        {"symptoms": {"melena": new(2, day=-1.5)}},
+        True,
+    ),
     ("absence of bleeding reported between", {"symptoms": {"melena": 0}}, True),
     ("fatigue between explains nothing", {"symptoms": {"fatigue": new(2, day=-0.5)}}, True),
 ]
@@ -292,9 +313,13 @@ def test_a_failed_delta_check_is_not_a_fall():
 
 
 def test_trend_is_least_squares_in_28_days_after_the_last_red_cells():
-    trend = review(hemoglobin=[(0, 8.0), (-14, 9.0), (-28, 10.0), (-28.01, 14.0)]).survey.trend.value
+    trend = review(
+        hemoglobin=[(0, 8.0), (-14, 9.0), (-28, 10.0), (-28.01, 14.0)]
+    ).survey.trend.value
     assert (trend.g_dl_per_week, trend.days, trend.points) == (-0.5, 28.0, 3)
-    after = review(hemoglobin=[(0, 8.0), (-7, 9.0), (-21, 7.0)], transfusions=[-14]).survey.trend.value
+    after = review(
+        hemoglobin=[(0, 8.0), (-7, 9.0), (-21, 7.0)], transfusions=[-14]
+    ).survey.trend.value
     assert (after.g_dl_per_week, after.points) == (-1.0, 2)
 
 
@@ -308,4 +333,3 @@ def test_age_in_completed_years():
     who = review(age=60).case.record.patient
     assert who.age_years(AT) == 60
     assert who.age_years(on_day(date(AT.day.year - 1, 12, 31))) == 59
-    assert red_cells(-1).start < AT

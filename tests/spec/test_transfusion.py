@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from builder import PRESENT, Said, Value, new, red_cells, review, taken
+
+from builder import PRESENT, Said, Value, assess, facts, new, red_cells, review, taken, when
+from redcell.record.disease import Prognosis
+from redcell.record.record import assemble
 
 HEART = {"diagnoses": {"cardiovascular-disease": True}}
 LUNG = {"diagnoses": {"severe-lung-disease": True}}
@@ -112,7 +115,9 @@ DECISIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "words", "decision", "rule"), DECISIONS, ids=[d[0] for d in DECISIONS])
+@pytest.mark.parametrize(
+    ("name", "words", "decision", "rule"), DECISIONS, ids=[d[0] for d in DECISIONS]
+)
 def test_decision(name, words, decision, rule):
     verdict = review(**words).transfusion.verdict.value
     assert (verdict.decision, verdict.because[0]) == (decision, rule)
@@ -221,6 +226,7 @@ OWN = [
     ("the count after exactly 72 h later", TWICE | {"hemoglobin": [c if c[0] != -40.5 else (-38, 8.9) for c in COUNTS]}, (0.5, 0.9)),
     ("the count after over 72 h later", TWICE | {"hemoglobin": [c if c[0] != -40.5 else (-37.99, 8.9) for c in COUNTS]}, None),
     ("never below 0.1", TWICE | {"hemoglobin": [c if c[0] != -40.5 else (-40.5, 7.9) for c in COUNTS]}, (0.1, 0.5)),
+    ("one of them over a year ago", TWICE | {"hemoglobin": [*COUNTS, (-366.5, 8.9), (-368, 8.0)], "transfusions": [red_cells(-367), red_cells(-21)]}, None),
     ("red cells in between", TWICE | {"transfusions": [red_cells(-41), red_cells(-21), red_cells(-40.8)]}, None),
 ]  # fmt: skip
 
@@ -247,14 +253,22 @@ def test_hours(name, words, infusion, chair):
 
 
 OVERLOAD = [
-    ("heart failure", {"diagnoses": {"heart-failure": True}}, {"diagnoses": {"cardiovascular-disease": True}}),
+    (
+        "heart failure",
+        {"diagnoses": {"heart-failure": True}},
+        {"diagnoses": {"cardiovascular-disease": True}},
+    ),
     ("EF 49.9", {"lvef": 49.9}, {"lvef": 50}),
     ("EF over 365 d old", {"lvef": [(-365, 40)]}, {"lvef": [(-365.01, 40)]}),
     ("eGFR 44.9", {"egfr": 44.9}, {"egfr": 45}),
     ("weight 49.9", {"weight": 49.9}, {"weight": 50}),
     ("albumin 2.9", {"albumin": 2.9}, {"albumin": 3.0}),
     ("edema 2", {"symptoms": {"leg-swelling": 2}}, {"symptoms": {"leg-swelling": 1}}),
-    ("coded overload", {"diagnoses": {"fluid-overload": True}}, {"symptoms": {"leg-swelling": PRESENT}}),
+    (
+        "coded overload",
+        {"diagnoses": {"fluid-overload": True}},
+        {"symptoms": {"leg-swelling": PRESENT}},
+    ),
     ("hemoglobin 4.99", {"hemoglobin": 4.99}, {"hemoglobin": 5.0}),
     ("age 71", {"age": 71}, {"age": 70}),
 ]
@@ -264,6 +278,21 @@ OVERLOAD = [
 def test_t24a_overload_factors(name, factor, none):
     assert review(**factor).transfusion.overload_risk.value
     assert not review(**none).transfusion.overload_risk.value
+
+
+PROGNOSES = [
+    ("5 weeks, said 7 d ago", 5, -7, False),
+    ("5 weeks, said over 7 d ago", 5, -7.01, True),
+    ("under 4 weeks, said today", 3.9, 0, True),
+    ("3 weeks, without a date", 3, None, True),
+]
+
+
+@pytest.mark.parametrize(("name", "weeks", "day", "last"), PROGNOSES, ids=[p[0] for p in PROGNOSES])
+def test_t18_a_prognosis_in_weeks_runs_from_the_day_it_was_said(name, weeks, day, last):
+    who, found = facts()
+    said = Prognosis("ClinicalImpression/c", None if day is None else when(day), weeks=weeks)
+    assert assess(assemble(who, [*found, said])).transfusion.last_weeks.value is last
 
 
 # -- precautions -----------------------------------------------------------------------------------
@@ -303,7 +332,9 @@ def test_precautions(name, words, codes):
 
 def test_microangiopathy_of_dic_does_not_speak_of_platelets():
     steps = review(**MAHA | DIC)
-    assert "avoid-platelets-unless-life-threatening" not in {p.code for p in steps.transfusion.precautions}
+    assert "avoid-platelets-unless-life-threatening" not in {
+        p.code for p in steps.transfusion.precautions
+    }
 
 
 @pytest.mark.parametrize(("hb", "component"), [(6.9, "red-cells-leukoreduced"), (9.0, None)])
@@ -312,5 +343,15 @@ def test_component(hb, component):
 
 
 def test_a_symptom_older_than_seven_days_no_longer_counts():
-    assert review(hemoglobin=7.5, symptoms={"fatigue": Said(3, day=-7)}).transfusion.verdict.value.because[0] == "T11"
-    assert review(hemoglobin=7.5, symptoms={"fatigue": Said(3, day=-7.01)}).transfusion.verdict.value.because[0] == "T12"
+    assert (
+        review(
+            hemoglobin=7.5, symptoms={"fatigue": Said(3, day=-7)}
+        ).transfusion.verdict.value.because[0]
+        == "T11"
+    )
+    assert (
+        review(
+            hemoglobin=7.5, symptoms={"fatigue": Said(3, day=-7.01)}
+        ).transfusion.verdict.value.because[0]
+        == "T12"
+    )

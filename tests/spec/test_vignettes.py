@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builder import SHARED
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from builder import SHARED
 from redcell.knowledge.load import knowledge
 from redcell.loop import run
 from redcell.outputs.assessment import to_json
 from redcell.sources.fhir.times import moment
 from redcell.sources.read import read
-from referencing import Registry, Resource
 
 HERE = Path(__file__).parent.parent / "vignettes"
 EXAMPLES = SHARED / "examples" / "vignettes"
@@ -53,7 +54,9 @@ def _causes(expect: dict[str, Any], out: dict[str, Any]) -> Iterator[str]:
         yield f"the first two causes {causes[:2]} hold none of {expect['leading_any_of']}"
     for barred in expect["must_not_lead"]:
         prefix = barred.removesuffix("*")
-        if causes and (causes[0].startswith(prefix) if barred.endswith("*") else causes[0] == barred):
+        if causes and (
+            causes[0].startswith(prefix) if barred.endswith("*") else causes[0] == barred
+        ):
             yield f"{causes[0]} leads"
 
 
@@ -138,7 +141,9 @@ def _cases() -> list[Any]:
     for folder in FOLDERS:
         if folder.is_dir():
             cases = json.loads((folder / "expected.json").read_text(encoding="utf-8"))["cases"]
-            found += [pytest.param(folder, case, id=f"{folder.name}-{case['file']}") for case in cases]
+            found += [
+                pytest.param(folder, case, id=f"{folder.name}-{case['file']}") for case in cases
+            ]
     return found
 
 
@@ -173,7 +178,9 @@ def _schemas() -> tuple[dict[str, Any], dict[str, Any], Registry]:
 @pytest.mark.parametrize(("folder", "case"), _cases())
 def test_the_output_is_valid(folder, case):
     schema, _, registry = _schemas()
-    errors = Draft202012Validator(schema, registry=registry).iter_errors(_output(folder / case["file"]))
+    errors = Draft202012Validator(schema, registry=registry).iter_errors(
+        _output(folder / case["file"])
+    )
     assert [f"{list(e.path)}: {e.message[:200]}" for e in errors] == []
 
 
@@ -190,7 +197,11 @@ def test_the_probabilities_of_the_worked_examples(folder, case):
     """`info` is shown, not judged, by the contract; where it was worked by hand it is a check."""
     worked = case.get("info", {}).get("probabilities", {})
     found = {c["cause"]: c["probability"] for c in _output(folder / case["file"])["causes"]}
-    numbers = {k: v for k, v in worked.items() if isinstance(v, (int, float))} if isinstance(worked, dict) else {}
+    numbers = (
+        {k: v for k, v in worked.items() if isinstance(v, (int, float))}
+        if isinstance(worked, dict)
+        else {}
+    )
     assert {k: found.get(k, 0.0) for k in numbers} == pytest.approx(numbers, abs=0.0002)
 
 
@@ -229,6 +240,8 @@ def test_the_scorer_passes_what_meets_the_expectation():
     assert score(EXPECT | {"chair_hours": [2.15, 2.5]}, OUTPUT) == []  # within a quarter of an hour
 
 
-@pytest.mark.parametrize(("broken", "names"), BREAKS, ids=[f"{b[1]} {n}" for n, b in enumerate(BREAKS)])
+@pytest.mark.parametrize(
+    ("broken", "names"), BREAKS, ids=[f"{b[1]} {n}" for n, b in enumerate(BREAKS)]
+)
 def test_the_scorer_sees_what_does_not(broken, names):
     assert names in " ".join(score(EXPECT | broken, OUTPUT))

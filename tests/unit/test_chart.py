@@ -5,6 +5,8 @@ from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
+
+import redcell
 from builder import (
     AT,
     Said,
@@ -17,8 +19,6 @@ from builder import (
     review,
     taken,
 )
-
-import redcell
 from redcell.outputs.chart import NARROW, WIDE, chart_data, svg, table
 
 BUSY = {
@@ -39,28 +39,30 @@ def okafor():
     return redcell.assess(redcell.read("demo::okafor"), at="2026-11-22T09:00:00Z").steps
 
 
-def cases():
-    return [
-        pytest.param(okafor(), id="okafor"),
-        pytest.param(review(**BUSY), id="busy"),
-        pytest.param(review(hemoglobin=None), id="no-count"),
-        pytest.param(review(hemoglobin=9.5), id="one-count"),
-        pytest.param(review(hemoglobin=[(-1, 12.5), (0, 8.4)]), id="held"),
-    ]
+CASES = {
+    "okafor": okafor,
+    "busy": lambda: review(**BUSY),
+    "no-count": lambda: review(hemoglobin=None),
+    "one-count": lambda: review(hemoglobin=9.5),
+    "held": lambda: review(hemoglobin=[(-1, 12.5), (0, 8.4)]),
+}
+
+
+@pytest.fixture(params=CASES)
+def steps(request):
+    return CASES[request.param]()
 
 
 def drawn(picture):
     return sorted(int(n) for n in re.findall(r'data-row="(\d+)"', picture))
 
 
-@pytest.mark.parametrize("steps", cases())
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_every_row_of_the_table_is_drawn_once(steps, width):
     data = chart_data(steps)
     assert drawn(svg(data, width=width)) == list(range(len(table(data))))
 
 
-@pytest.mark.parametrize("steps", cases())
 def test_table_equals_chart_data_row_by_row(steps):
     data = chart_data(steps)
     rows = table(data)
@@ -70,7 +72,6 @@ def test_table_equals_chart_data_row_by_row(steps):
         assert row.reference == mark.reference
 
 
-@pytest.mark.parametrize("steps", cases())
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_the_picture_is_accessible_and_self_contained(steps, width):
     data = chart_data(steps)
@@ -112,7 +113,7 @@ def test_marks_of_a_busy_record():
 
 def test_lines_are_the_lower_limit_and_the_two_bands():
     data = chart_data(review(hemoglobin=Value(0, 9.5, low=11.7)))
-    assert [(m.lane, m.value, m.note) for m in data.of("limit")][0] == (
+    assert next((m.lane, m.value, m.note) for m in data.of("limit")) == (
         "lower limit",
         11.7,
         "laboratory",

@@ -541,15 +541,21 @@ def test_coded_smear_findings():
 
 
 def test_free_text_about_the_smear_is_kept_and_decides_nothing():
-    record = read(cbc(obx("Many spherocytes", "", "5909-7^Smear^LN", "FT")))
+    smear = "5909-7^Smear^LN"
+    record = read(cbc(obx("Many spherocytes", "", smear, "FT"), obx("few clumps", "", smear, "FT")))
+    assert [c.answer for c in record.coded["smear-text"]] == ["many spherocytes\nfew clumps"]
     assert list(record.coded) == ["smear-text"]
-    record = read(cbc(obx("Many spherocytes seen by Dr X", "", "802-9^Spherocytes^LN", "TX")))
-    assert list(record.coded) == ["smear-text"]
+
+
+def test_a_sentence_in_place_of_a_finding_is_quoted_and_not_used():
+    record = read(cbc(obx("not seen by Dr X", "", "802-9^Spherocytes^LN", "TX")))
+    assert record.coded == {}
+    assert codes(record) == ["value-not-understood"]
 
 
 def test_counts_that_cannot_both_be_right_are_held():
     white = obx("5.8", "10*3/uL", "6690-2^^LN", span="")
-    neutrophils = obx("7000000", "/uL", "751-8^^LN", span="", number=2)
+    neutrophils = obx("7000", "/uL", "751-8^^LN", span="", number=2)
     record = read(cbc(white, neutrophils))
     assert record.results == {}
     assert "conflicting-records" in codes(record)

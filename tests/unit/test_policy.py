@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from builder import AT, assess, output, patient
 from redcell.errors import PolicyError
 from redcell.knowledge.load import knowledge, read_policy
@@ -60,6 +61,7 @@ REFUSED = [
     ("a misspelled key beside the value", entry("transfusion.restrictive_hb", "value = 7.5\nunti = 1"), "unti"),
     ("unknown setting", "[site]\naltitude = 1500\n", "altitude_m"),
     ("setting of the wrong kind", '[site]\naltitude_m = "high"\n', "expected a number"),
+    ("unknown table", "[site]\naltitude_table = 'steps-2012'\n", "steps-2011"),
     ("unknown drug", "[drug.paclitaxl]\ncount_interval_days = 7\nsource = 'x'\n", "did you mean paclitaxel?"),
     ("drug without a source", "[drug.paclitaxel]\ncount_interval_days = 7\n", "source"),
     ("drug with half a day", "[drug.paclitaxel]\ncount_interval_days = 0.5\nsource = 'x'\n", "whole days"),
@@ -110,9 +112,13 @@ WIDEN = [
 
 @pytest.mark.parametrize(("key", "wider", "narrower", "beyond"), WIDEN, ids=[w[0] for w in WIDEN])
 def test_an_emergency_threshold_moves_one_way_only(key, wider, narrower, beyond, policy):
-    assert read_policy(policy(entry(key, f"value = {wider}")), knowledge()).numbers[key].value == wider
+    assert (
+        read_policy(policy(entry(key, f"value = {wider}")), knowledge()).numbers[key].value == wider
+    )
     same = knowledge().value(key)
-    assert read_policy(policy(entry(key, f"value = {same}")), knowledge()).numbers[key].value == same
+    assert (
+        read_policy(policy(entry(key, f"value = {same}")), knowledge()).numbers[key].value == same
+    )
     assert "emergency rule" in refused(policy(entry(key, f"value = {narrower}")))
     if beyond is not None:
         assert key in refused(policy(entry(key, f"value = {beyond}")))
@@ -173,6 +179,34 @@ def test_the_sites_altitude_is_used_when_the_patient_has_none(policy):
     path = policy("[site]\naltitude_m = 2000\n")
     assert steps(path, hemoglobin=12.0).survey.who_adjusted.value == 11.26
     assert steps(path, hemoglobin=12.0, altitude=0).survey.who_adjusted.value == 12.0
+
+
+TABLES = [
+    # the site's choice, words, g/dL taken off (clinical reference 1.2)
+    ("altitude_table = 'steps-2011'", {"altitude": 999}, 0.0),
+    ("altitude_table = 'steps-2011'", {"altitude": 1000}, 0.2),
+    ("altitude_table = 'steps-2011'", {"altitude": 1499}, 0.2),
+    ("altitude_table = 'steps-2011'", {"altitude": 1500}, 0.5),
+    ("altitude_table = 'steps-2011'", {"altitude": 3000}, 1.9),
+    ("altitude_table = 'steps-2011'", {"altitude": 4500}, 4.5),
+    ("altitude_table = 'bands-2024'", {"altitude": 499}, 0.0),
+    ("altitude_table = 'bands-2024'", {"altitude": 500}, 0.4),
+    ("altitude_table = 'bands-2024'", {"altitude": 999}, 0.4),
+    ("altitude_table = 'bands-2024'", {"altitude": 1000}, 0.8),
+    ("altitude_table = 'bands-2024'", {"altitude": 4999}, 3.3),
+    ("smoking_table = 'cigarettes-2024'", {"smoking_status": "present", "packs_per_day": 0.49}, 0.3),
+    ("smoking_table = 'cigarettes-2024'", {"smoking_status": "present", "packs_per_day": 0.5}, 0.5),
+    ("smoking_table = 'cigarettes-2024'", {"smoking_status": "present", "packs_per_day": 0.99}, 0.5),
+    ("smoking_table = 'cigarettes-2024'", {"smoking_status": "present", "packs_per_day": 1.0}, 0.6),
+    ("smoking_table = 'packs-2011'", {"smoking_status": "present", "packs_per_day": 1.0}, 0.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("choice", "words", "less"), TABLES)
+def test_the_site_chooses_the_table_of_the_who_label(choice, words, less, policy):
+    path = policy(f"[site]\n{choice}\n")
+    adjusted = steps(path, hemoglobin=12.0, **words).survey.who_adjusted.value
+    assert adjusted == pytest.approx(12.0 - less, abs=0.005)
 
 
 def test_a_drugs_schedule(policy):

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from redcell.quantity import convert, factor, half_up, plain
 
 
@@ -46,7 +47,15 @@ def test_gram_per_liter_and_deciliter_agree_to_the_last_digit(hundredths):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(8.0, "8"), (7.10, "7.1"), (0.0, "0"), (1200.0, "1200"), (0.004, "0"), (6.995, "7"), (-0.5, "-0.5")],
+    [
+        (8.0, "8"),
+        (7.10, "7.1"),
+        (0.0, "0"),
+        (1200.0, "1200"),
+        (0.004, "0"),
+        (6.995, "7"),
+        (-0.5, "-0.5"),
+    ],
 )
 def test_plain(value, text):
     assert plain(value) == text

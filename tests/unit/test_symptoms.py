@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from builder import AT, when
 from redcell.record.symptoms import SymptomReport, answer, newest
 
@@ -37,7 +38,12 @@ NEW = [
     ("earlier absence only", [said(0), said(-7, 0)], True, False),
     ("higher than 14 d before is worse", [said(0, 2), said(-14, 1)], True, False),
     ("higher than 13 d before, run older", [said(0, 2), said(-13, 1), said(-30, 2)], False, False),
-    ("the report nearest to 14 d before counts", [said(0, 2), said(-15, 2), said(-30, 1)], False, False),
+    (
+        "the report nearest to 14 d before counts",
+        [said(0, 2), said(-15, 2), said(-30, 1)],
+        False,
+        False,
+    ),
     ("the same grade is not worse", [said(0, 2), said(-20, 2)], False, False),
     ("a lower grade is not worse", [said(0, 1), said(-20, 3)], False, False),
     ("an unknown grade is not worse", [said(0, None), said(-20, 1)], False, False),
@@ -55,8 +61,16 @@ def test_new_or_worse(name, reports, fresh, unconfirmed):
 COUNTS = [
     ("the newest", [said(0, 1), said(-1, 3)], 1),
     ("absence counts too", [said(0, 0), said(-1, 3)], 0),
-    ("an Observation beats a questionnaire of the day", [said(-0.1, 1), said(0, 3, "QuestionnaireResponse")], 1),
-    ("a questionnaire beats the problem list", [said(-0.1, 1, "QuestionnaireResponse"), said(0, 3, "Condition")], 1),
+    (
+        "an Observation beats a questionnaire of the day",
+        [said(-0.1, 1), said(0, 3, "QuestionnaireResponse")],
+        1,
+    ),
+    (
+        "a questionnaire beats the problem list",
+        [said(-0.1, 1, "QuestionnaireResponse"), said(0, 3, "Condition")],
+        1,
+    ),
     ("a newer day beats a better source", [said(0, 1, "Condition"), said(-1, 3)], 1),
 ]
 
@@ -66,7 +80,10 @@ def test_which_report_counts(name, reports, grade):
     assert newest(reports).grade == grade
 
 
-@pytest.mark.parametrize(("grade", "present", "moderate"), [(0, False, False), (1, True, False), (2, True, True), (None, True, False)])
+@pytest.mark.parametrize(
+    ("grade", "present", "moderate"),
+    [(0, False, False), (1, True, False), (2, True, True), (None, True, False)],
+)
 def test_grades(grade, present, moderate):
     assert said(0, grade).present is present
     assert said(0, grade).at_least(2) is moderate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from builder import AT, Taken, doses, held, ordered, read_bundle, taken, when
 from redcell.record.therapies import DrugRecord, treatments
 
@@ -57,7 +58,9 @@ ASSEMBLED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "rows", "first", "last", "ongoing", "hold"), ASSEMBLED, ids=[a[0] for a in ASSEMBLED])
+@pytest.mark.parametrize(
+    ("name", "rows", "first", "last", "ongoing", "hold"), ASSEMBLED, ids=[a[0] for a in ASSEMBLED]
+)
 def test_one_treatment_from_its_resources(name, rows, first, last, ongoing, hold):
     found = treatments(records(rows), AT)["docetaxel"]
     assert found.first == (None if first is None else when(first))
@@ -71,7 +74,10 @@ NOTHING = [
     ("not taken", [Taken("statement", -60, None, given=False)]),
     ("a dose after the assessment", doses(0.01)),
     ("not taken beats an order", [Taken("statement", -60, None, given=False), *ordered(-20, 30)]),
-    ("a dose not given beats an order", [Taken("administration", -7, -7, given=False), *ordered(-20, 30)]),
+    (
+        "a dose not given beats an order",
+        [Taken("administration", -7, -7, given=False), *ordered(-20, 30)],
+    ),
 ]
 
 
@@ -87,7 +93,10 @@ def test_plans_reach_into_the_future_and_doses_do_not():
     assert found.doses == (when(-7),)
 
 
-@pytest.mark.parametrize(("start", "end", "exposed"), [(-7, 0, True), (-6.99, 0, False), (-20, -7, True), (-20, -7.01, False)])
+@pytest.mark.parametrize(
+    ("start", "end", "exposed"),
+    [(-7, 0, True), (-6.99, 0, False), (-20, -7, True), (-20, -7.01, False)],
+)
 def test_exposed_between_is_closed(start, end, exposed):
     found = treatments(records(doses(-7)), AT)["docetaxel"]
     assert found.exposed_between(when(start), when(end)) is exposed
@@ -131,7 +140,9 @@ def resource(kind: str, status: str) -> dict:
     if kind == "MedicationAdministration":
         return body | {"effectiveDateTime": start}
     if kind == "MedicationStatement":
-        return body | {"effectivePeriod": {"start": start} | ({} if status == "active" else {"end": end})}
+        return body | {
+            "effectivePeriod": {"start": start} | ({} if status == "active" else {"end": end})
+        }
     if kind == "MedicationRequest":
         bounds = {"start": start} | ({} if status == "active" else {"end": end})
         return body | {"intent": "order", "authoredOn": start,
@@ -141,11 +152,16 @@ def resource(kind: str, status: str) -> dict:
 
 def document(*resources: dict) -> dict:
     who = {"resourceType": "Patient", "id": "p1", "gender": "female"}
-    entries = [{"fullUrl": f"http://x/{r['resourceType']}/{r['id']}", "resource": r} for r in (who, *resources)]
+    entries = [
+        {"fullUrl": f"http://x/{r['resourceType']}/{r['id']}", "resource": r}
+        for r in (who, *resources)
+    ]
     return {"resourceType": "Bundle", "type": "collection", "entry": entries}
 
 
-@pytest.mark.parametrize(("kind", "status", "days", "hold"), STATUSES, ids=[f"{s[0]} {s[1]}" for s in STATUSES])
+@pytest.mark.parametrize(
+    ("kind", "status", "days", "hold"), STATUSES, ids=[f"{s[0]} {s[1]}" for s in STATUSES]
+)
 def test_every_status(kind, status, days, hold, tmp_path):
     record = read_bundle(document(resource(kind, status)), tmp_path)
     found = treatments(record.drugs, AT).get("docetaxel")
@@ -178,9 +194,14 @@ def test_a_dispense_without_days_of_supply_is_30_days(tmp_path):
     assert treatments(record.drugs, AT)["docetaxel"].last == when(0)
 
 
-@pytest.mark.parametrize(("code", "intent"), [("363676003", "palliative"), ("373808002", "curative"), ("0", "")])
+@pytest.mark.parametrize(
+    ("code", "intent"), [("363676003", "palliative"), ("373808002", "curative"), ("0", "")]
+)
 def test_intent(code, intent, tmp_path):
     said = {"url": f"{MCODE}mcode-procedure-intent",
             "valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": code}]}}  # fmt: skip
-    record = read_bundle(document(resource("MedicationAdministration", "completed") | {"extension": [said]}), tmp_path)
+    record = read_bundle(
+        document(resource("MedicationAdministration", "completed") | {"extension": [said]}),
+        tmp_path,
+    )
     assert treatments(record.drugs, AT)["docetaxel"].intent == intent

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from builder import AT, assess, doses, patient, red_cells, review, when
 from msgspec.structs import replace
+
+from builder import AT, assess, doses, patient, red_cells, review, when
 from redcell.record.moment import on_day
 from redcell.record.patient import Patient
 from redcell.record.record import assemble
@@ -26,7 +27,9 @@ TOTALS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "single", "totals", "since", "units"), TOTALS, ids=[t[0] for t in TOTALS])
+@pytest.mark.parametrize(
+    ("name", "single", "totals", "since", "units"), TOTALS, ids=[t[0] for t in TOTALS]
+)
 def test_units_given(name, single, totals, since, units):
     given = tuple(red_cells(day, n) for day, n in single)
     counted = tuple(TransfusionTotal(when(a), when(b), n, "Observation/t") for a, b, n in totals)
@@ -35,7 +38,9 @@ def test_units_given(name, single, totals, since, units):
 
 def dose(start: float, end: float | None = None) -> Transfusion:
     end = start if end is None else end
-    return Transfusion(when(start), when(end), 1, f"MedicationAdministration/{start:g}", administration=True)
+    return Transfusion(
+        when(start), when(end), 1, f"MedicationAdministration/{start:g}", administration=True
+    )
 
 
 def procedure(start: float, end: float) -> Transfusion:
@@ -70,13 +75,20 @@ DATES = [
 @pytest.mark.parametrize(("name", "day", "advice"), DATES, ids=[d[0] for d in DATES])
 def test_a_transfusion_known_by_its_date_counts_in_calendar_days(name, day, advice):
     given = [Transfusion(on_day(day), on_day(day), 1, "Procedure/a"), red_cells(-30)]
-    words = {"therapy": {"docetaxel": doses(-7, intent="palliative")}, "planned": 60, "transfusions": given}
+    words = {
+        "therapy": {"docetaxel": doses(-7, intent="palliative")},
+        "planned": 60,
+        "transfusions": given,
+    }
     assert review(**words).alternatives.advice("esa") == advice
 
 
 def test_red_cells_on_the_day_of_a_count_came_after_it_when_only_the_date_is_known():
     today = Transfusion(on_day(AT.day), on_day(AT.day), 1, "Procedure/a")
-    assert review(hemoglobin=[(-0.1, 6.5)], transfusions=[today]).transfusion.verdict.value.because[0] == "T35"
+    assert (
+        review(hemoglobin=[(-0.1, 6.5)], transfusions=[today]).transfusion.verdict.value.because[0]
+        == "T35"
+    )
 
 
 def test_a_normal_filtration_known_by_its_date_counts_in_calendar_days():

@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cache
 
 import pytest
+
 from builder import bundle, read_bundle
 from redcell.knowledge.load import knowledge
 from redcell.quantity import factor
@@ -19,7 +20,18 @@ PAIRS = [(name, unit) for name, a in ANALYTES.items() for unit in a.units if a.k
 # -- an independent reading of units ---------------------------------------------------------------
 # Written from the contract and clinical reference 1.3, not from the table of the product.
 
-PREFIX = {"k": 3, "d": -1, "c": -2, "m": -3, "mc": -6, "micro": -6, "u": -6, "n": -9, "p": -12, "f": -15}
+PREFIX = {
+    "k": 3,
+    "d": -1,
+    "c": -2,
+    "m": -3,
+    "mc": -6,
+    "micro": -6,
+    "u": -6,
+    "n": -9,
+    "p": -12,
+    "f": -15,
+}
 MOLAR = {
     # mol/L to the mass unit of the analyte: clinical reference 1.3 and the input contract
     "hemoglobin": ("m", 1 / Fraction("0.62058")), "iron": ("u", 1 / Fraction("0.179")),
@@ -68,7 +80,18 @@ OTHER = {
     "hematocrit": (("1", "l/l", "fraction", "{fraction}"), Fraction(100)),
 }
 METERS = ("m", "meter", "meters", "metre", "metres")
-FAHRENHEIT = {"[degf]", "degf", "f", "°f", "ºf", "℉", "degreef", "degreesf", "fahrenheit", "degreesfahrenheit"}
+FAHRENHEIT = {
+    "[degf]",
+    "degf",
+    "f",
+    "°f",
+    "ºf",
+    "℉",
+    "degreef",
+    "degreesf",
+    "fahrenheit",
+    "degreesfahrenheit",
+}
 
 
 def plain(unit: str) -> str:
@@ -95,7 +118,11 @@ def concentration(unit: str, base: str) -> tuple[str, Fraction] | None:
     liters = volume(below) if below else None
     if liters is None:
         return None
-    for kind, names in (("mol", ("mol",)), ("iu", ("[iu]", "iu", "u", "unit", "units")), ("g", ("g", "gm"))):
+    for kind, names in (
+        ("mol", ("mol",)),
+        ("iu", ("[iu]", "iu", "u", "unit", "units")),
+        ("g", ("g", "gm")),
+    ):
         for name in names:
             head = above.removesuffix(name)
             if above.endswith(name) and (head == "" or head in PREFIX):
@@ -189,7 +216,9 @@ ANOTHER_FACTOR = {"mL/min/1.73": "UCUM divides by 1.73; the report means per 1.7
 
 
 def test_ucum_agrees_where_it_understands():
-    ucumvert = pytest.importorskip("ucumvert", reason="ucumvert is a test tool; make setup installs it")
+    ucumvert = pytest.importorskip(
+        "ucumvert", reason="ucumvert is a test tool; make setup installs it"
+    )
     read = ucumvert.PintUcumRegistry().from_ucum
     compared, other, differs = 0, set(), set()
     for analyte, unit in PAIRS:
@@ -197,7 +226,7 @@ def test_ucum_agrees_where_it_understands():
         try:
             there, here = 1 * read(unit), 1 * read(ANALYTES[analyte].unit)
             same = there.dimensionality == here.dimensionality
-        except Exception:  # noqa: BLE001, S112  (not UCUM, or only an annotation such as {INR})
+        except Exception:  # noqa: S112  (not UCUM, or only an annotation such as {INR})
             continue
         if by == "fahrenheit" or ("mol" in unit and not same):
             continue  # molar units: the mass of a mole is not UCUM's business; the oracle above checks them
@@ -263,17 +292,25 @@ D1 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("analyte", "value", "unit", "read"), D1, ids=[f"{a} {v:g} {u}" for a, v, u, _ in D1])
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "read"), D1, ids=[f"{a} {v:g} {u}" for a, v, u, _ in D1]
+)
 def test_d1_converted_exactly_or_set_aside_never_guessed(analyte, value, unit, read):
     found = TERMS.value(analyte, value, unit)
     assert found == (read if isinstance(read, str) else pytest.approx(read, rel=1e-12))
 
 
-@pytest.mark.parametrize(("value", "unit", "code"), [(8.4, "g/mL", BAD_UNIT), (84.0, "g/dL", BAD_VALUE), (8.4, "", BAD_UNIT)])
+@pytest.mark.parametrize(
+    ("value", "unit", "code"),
+    [(8.4, "g/mL", BAD_UNIT), (84.0, "g/dL", BAD_VALUE), (8.4, "", BAD_UNIT)],
+)
 def test_a_value_set_aside_is_not_used_and_is_named(value, unit, code, tmp_path):
     document = bundle(hemoglobin=9.0)
     entry = next(e for e in document["entry"] if e["resource"]["id"] == "hemoglobin-0")
-    entry["resource"]["valueQuantity"] = {"value": value, **({"unit": unit, "code": unit} if unit else {})}
+    entry["resource"]["valueQuantity"] = {
+        "value": value,
+        **({"unit": unit, "code": unit} if unit else {}),
+    }
     record = read_bundle(document, tmp_path)
     assert "hemoglobin" not in record.results
     assert [a.code for a in record.set_aside] == [code]

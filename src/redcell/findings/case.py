@@ -12,7 +12,7 @@ from redcell.record.disease import Diagnosis
 from redcell.record.measured import Coded, Measured
 from redcell.record.moment import Moment, days_between, within
 from redcell.record.record import Record
-from redcell.record.symptoms import Answer, answer, newest
+from redcell.record.symptoms import Answer, SymptomReport, answer, newest
 from redcell.record.therapies import Treatment, treatments
 from redcell.record.transfusions import Transfusion
 
@@ -107,19 +107,59 @@ class Case:
 
     @cached_property
     def earlier_hemoglobin(self) -> tuple[Measured, ...]:
-        """Every hemoglobin before the newest usable one, oldest first."""
+        """Every trusted hemoglobin before the newest usable one, oldest first."""
         now = self.hemoglobin
-        return tuple(m for m in self.series("hemoglobin") if now is None or m.time < now.time)
+        counts = self.series("hemoglobin")
+        earlier = (m for m in counts if now is None or m.time < now.time)
+        return tuple(m for m in earlier if not self._doubtful(m, counts))
+
+    def _doubtful(self, count: Measured, counts: Sequence[Measured]) -> bool:
+        """Did this count jump from an earlier one, with no other count near it that agrees?"""
+        number = self.knowledge.value
+        change, window = number("anemia.delta_change"), number("anemia.delta_days")
+        near = [m for m in counts if m is not count and _apart(m, count) <= window]
+        jumped = any(
+            m.time < count.time
+            and abs(drop(m, count)) > change
+            and not self.explained_between(m, count)
+            for m in near
+        )
+        return jumped and not any(abs(drop(m, count)) <= change for m in near)
+
+    def explained_between(self, earlier: Measured, later: Measured) -> bool:
+        """Do red cells or a recorded bleed between two counts explain a jump?"""
+        if self.transfused_between(earlier, later) is not None:
+            return True
+        return any(
+            earlier.time < moment <= later.time
+            for report in self.bleeds
+            for moment in (report.time, report.onset)
+            if moment is not None
+        )
+
+    @cached_property
+    def bleeds(self) -> tuple[SymptomReport, ...]:
+        """Every report of bleeding that was present."""
+        names = self.named("bleeding_site")
+        rows = (r for name in names for r in self.record.symptoms.get(name, ()))
+        return tuple(r for r in rows if r.present)
 
     def transfused_between(self, earlier: Measured, later: Measured) -> Transfusion | None:
         """A red-cell transfusion that began after one count and before the other.
 
         One that began on or before the earlier count raised that count, and does not lie between.
+        Of one dated by the day of the earlier count alone, that is taken to explain a rise, and
+        not to excuse a fall.
         """
         for transfusion in self.record.transfusions:
             start = transfusion.start
-            after = start.day > earlier.time.day if start.day_only else start > earlier.time
+            after = start > earlier.time
+            if start.day_only:
+                rose = start.day == earlier.time.day and later.value > earlier.value
+                after = start.day > earlier.time.day or rose
             if after and start < later.time:
+                return transfusion
+            if after and start.day_only and start.day <= later.time.day:
                 return transfusion
         return None
 
@@ -188,7 +228,13 @@ class Case:
     @cached_property
     def treatments(self) -> dict[str, Treatment]:
         """Every treatment of the record by drug; contributors as `group/ingredient`."""
-        return treatments(self.record.drugs, self.at)
+        return treatments(self.record.drugs, self.at, self._washout)
+
+    def _washout(self, slug: str) -> float | None:
+        """The longest gap inside one treatment with a drug; none for drugs outside cancer."""
+        if slug not in self.knowledge.drugs:
+            return None
+        return self.knowledge.value(f"washout.{self.drug_class(slug)}")
 
     @cached_property
     def cancer_drugs(self) -> dict[str, Treatment]:
@@ -240,18 +286,25 @@ class Case:
                 return found
         return None
 
-    def recent_diagnosis(self, meaning: str, days: float, *, undated: bool) -> Diagnosis | None:
+    def recent_diagnosis(
+        self, meaning: str, days: float, *, undated: bool, resolved: bool
+    ) -> Diagnosis | None:
         """A diagnosis whose onset, else recorded date, is at most `days` ago.
 
-        `undated` says whether one without any date counts.
+        `undated` says whether one without any date counts, `resolved` whether a past one does.
         """
         for found in self.record.diagnoses:
-            if found.meaning != meaning or found.absent:
+            if found.meaning != meaning or found.absent or not (found.active or resolved):
                 continue
             when = found.onset or found.recorded
             if (undated and found.active) if when is None else within(when, self.at, days):
                 return found
         return None
+
+
+def _apart(one: Measured, other: Measured) -> float:
+    """Days between two samples, whichever came first."""
+    return abs(days_between(one.time, other.time))
 
 
 def drop(earlier: Measured, later: Measured) -> float:

@@ -72,8 +72,7 @@ def transfusion_history_known(case: Case) -> bool:
 def _always(case: Case, survey: Surveillance) -> set[str]:
     answered = [case.reply(name) for name in case.named("bleeding_site")]
     known = {
-        "reticulocytes": case.with_count("reticulocytes-percent")
-        or case.with_count("reticulocytes"),
+        "reticulocytes": case.current("reticulocytes-percent") or case.current("reticulocytes"),
         "ferritin": usable_ferritin(case),
         "tsat": case.current("tsat"),
         "vitamin-b12": case.current("vitamin-b12"),

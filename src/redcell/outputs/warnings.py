@@ -92,7 +92,7 @@ def _from_findings(steps: Steps, speech: Speech) -> list[DataWarning]:
         ("large-hemoglobin-fall", delta.value.large_fall, (delta,)),
         (
             "preliminary-result",
-            hemoglobin is not None and hemoglobin.status == "preliminary",
+            _preliminary(steps),
             (survey.status,),
         ),
         ("stale-hemoglobin", survey.stale.value, (survey.stale,)),
@@ -109,6 +109,16 @@ def _from_findings(steps: Steps, speech: Speech) -> list[DataWarning]:
         for code, holds, findings in wanted
         if holds
     ]
+
+
+def _preliminary(steps: Steps) -> bool:
+    """Is any current result preliminary?"""
+    case = steps.case
+    results = (
+        case.current(name) for name in case.record.results if name in case.knowledge.analytes
+    )
+    coded = (case.coded(name) for name in case.record.coded)
+    return any(r is not None and r.status == "preliminary" for r in (*results, *coded))
 
 
 def _distorted(steps: Steps) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.record.moment import Moment, days_between
 
@@ -16,7 +17,8 @@ class DrugRecord(Struct, frozen=True):
     """One resource about one drug, as it stands in the record.
 
     `start`..`end` is the exposure (a dose has both equal); `end` `None` with `ongoing` is a drug
-    that is still taken. `hold` marks an exposure that ended as a hold.
+    that is still taken. `hold` marks an exposure that ended as a hold, `stopped` an order that
+    was held or stopped, `updated` when that was last written.
     """
 
     drug: str
@@ -27,6 +29,8 @@ class DrugRecord(Struct, frozen=True):
     ongoing: bool = False
     given: bool = True
     hold: bool = False
+    stopped: bool = False
+    updated: Moment | None = None
     planned_until: Moment | None = None
     intent: str = ""
     cycle: int | None = None
@@ -87,42 +91,94 @@ class Treatment(Struct, frozen=True):
         return f"{self.drug}, first {since}, {until}"
 
 
-def treatments(records: Iterable[DrugRecord], at: Moment) -> dict[str, Treatment]:
-    """One treatment per drug with at least one exposure by `at`."""
+def treatments(
+    records: Iterable[DrugRecord], at: Moment, longest_gap: Callable[[str], float | None]
+) -> dict[str, Treatment]:
+    """One treatment per drug with at least one exposure by `at`.
+
+    `longest_gap` gives the days without the drug after which its next dose begins a treatment
+    anew; `None` joins all of them.
+    """
     grouped: dict[str, list[DrugRecord]] = {}
     for record in records:
         grouped.setdefault(record.drug, []).append(record)
-    found = ((drug, _treatment(drug, rows, at)) for drug, rows in sorted(grouped.items()))
+    found = (
+        (drug, _treatment(drug, rows, at, longest_gap(drug)))
+        for drug, rows in sorted(grouped.items())
+    )
     return {drug: treatment for drug, treatment in found if treatment is not None}
 
 
-def _treatment(drug: str, rows: Sequence[DrugRecord], at: Moment) -> Treatment | None:
-    rows = [row for row in rows if row.start is None or row.start <= at]
-    taken = [row for row in rows if row.given and row.basis != "request"]
-    requests = [row for row in rows if row.given and row.basis == "request"]
-    used = list(taken)
-    if not any(row.basis in ("administration", "statement") for row in rows):
-        used += [r for r in requests if r.ongoing]
-    if not any(row.basis != "request" for row in rows):
-        used += [r for r in requests if not r.ongoing]
+def _treatment(
+    drug: str, rows: Sequence[DrugRecord], at: Moment, gap: float | None
+) -> Treatment | None:
+    rows = [_ended(row, rows, at) for row in rows if row.start is None or row.start <= at]
+    used = _used(rows)
     if not used:
         return None
-    intervals = tuple(sorted((_interval(row, at) for row in used), key=lambda i: i.end))
+    intervals = _last_run([_interval(row, at) for row in used], gap)
     ongoing = any(row.ongoing and (row.end is None or row.end >= at) for row in used)
     newest = max(used, key=lambda r: (r.start is not None, r.start, r.reference))
     plans = [r.planned_until for r in rows if r.planned_until is not None]
+    aimed = [r for r in rows if r.intent]
+    requests = [r for r in rows if r.basis == "request" and r.given]
+    latest = max(aimed, key=lambda r: (r.start is not None, r.start, r.reference), default=None)
     return Treatment(
         drug=drug,
         intervals=intervals,
         ongoing=ongoing,
-        held_since=_held_since(taken, requests, intervals, ongoing=ongoing),
+        held_since=_held_since(used, requests, intervals, ongoing=ongoing),
         references=tuple(dict.fromkeys(row.reference for row in used)),
         planned_until=max(plans) if plans else None,
-        intent=next((r.intent for r in rows if r.intent), ""),
+        intent=latest.intent if latest is not None else "",
         cycle=newest.cycle,
         cycle_day=newest.cycle_day,
         amount=newest.amount,
     )
+
+
+def _used(rows: Sequence[DrugRecord]) -> list[DrugRecord]:
+    """The rows that are exposure: what was given, and orders only where nothing else is known."""
+    used = [row for row in rows if row.given and row.basis != "request"]
+    requests = [row for row in rows if row.given and row.basis == "request"]
+    if not any(row.basis in ("administration", "statement") for row in rows):
+        used += [r for r in requests if r.ongoing]
+    if not any(row.basis != "request" for row in rows):
+        used += [r for r in requests if not r.ongoing]
+    return used
+
+
+def _ended(row: DrugRecord, rows: Sequence[DrugRecord], at: Moment) -> DrugRecord:
+    """A row as later orders left it.
+
+    A dispensed supply ends on the day of a later hold or stop; a stopped order whose period runs
+    on ends when it was last written.
+    """
+    if row.stopped and row.end is not None and row.end > at and row.updated is not None:
+        return replace(row, end=min(row.end, row.updated))
+    if row.basis != "dispense" or row.start is None or row.end is None:
+        return row
+    stops = [
+        stop
+        for r in rows
+        if r.basis == "request"
+        and r.stopped
+        and (stop := r.updated or r.end) is not None
+        and row.start <= stop < row.end
+    ]
+    return replace(row, end=min(stops), ongoing=False) if stops else row
+
+
+def _last_run(intervals: Sequence[Interval], gap: float | None) -> tuple[Interval, ...]:
+    """The intervals since the last gap that is longer than the drug's washout."""
+    ordered = sorted(intervals, key=lambda i: (i.end, i.reference))
+    kept: list[Interval] = []
+    for interval in reversed(ordered):
+        begins = min((k.start or k.end for k in kept), default=interval.end)
+        if kept and gap is not None and days_between(interval.end, begins) > gap:
+            break
+        kept.append(interval)
+    return tuple(reversed(kept))
 
 
 def _interval(row: DrugRecord, at: Moment) -> Interval:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec import Struct
 
-from redcell.record.moment import Moment
+from redcell.record.moment import Moment, within
 
 
 class Transfusion(Struct, frozen=True):
@@ -34,17 +36,22 @@ class TransfusionTotal(Struct, frozen=True):
 def units_given(
     transfusions: tuple[Transfusion, ...],
     totals: tuple[TransfusionTotal, ...],
-    since: Moment | None,
     until: Moment,
+    days: float = inf,
 ) -> float:
-    """Red-cell units from `since` (beginning of the record: `None`) to `until`.
+    """Red-cell units of the last `days` before `until`; of the whole record without `days`.
 
     Inside the period of a total the larger of the total and the single records counts.
     """
-    single = [t for t in transfusions if (since is None or t.start >= since) and t.start <= until]
-    counted = [t for t in totals if (since is None or t.start >= since) and t.start <= until]
+    single = [t for t in transfusions if within(t.start, until, days)]
     units = sum(t.units for t in single)
-    for total in counted:
-        inside = sum(t.units for t in single if total.start <= t.start <= total.end)
+    for total in (t for t in totals if within(t.start, until, days)):
+        inside = sum(t.units for t in single if _in_period(t, total))
         units += max(0.0, total.units - inside)
     return units
+
+
+def _in_period(transfusion: Transfusion, total: TransfusionTotal) -> bool:
+    if total.end.day_only or total.start.day_only:
+        return total.start.day <= transfusion.start.day <= total.end.day
+    return total.start <= transfusion.start <= total.end

@@ -77,6 +77,7 @@ from redcell.findings.patterns import (
 )
 from redcell.findings.red_flags import BLOOD_THINNERS
 from redcell.record.measured import Measured
+from redcell.record.moment import within
 
 
 def _drug_evidence(f: Facts, w: Weights) -> None:
@@ -134,7 +135,7 @@ def _marrow_evidence(f: Facts, w: Weights) -> None:
         w.apply(persisting, f.lr("persisting_neoplasm"), NEOPLASM)
         held = [f"{DRUG}{t.drug}" for t in persisting.inputs["held"]]
         w.apply(persisting, f.lr("persisting_drug"), *held)
-    blasts = blasts_circulate(k, case.with_count("blasts"))
+    blasts = blasts_circulate(k, case.current("blasts"))
     if blasts.value:
         w.apply(blasts, f.lr("blasts_neoplasm"), NEOPLASM)
         w.apply(blasts, f.lr("blasts_drug"), ANY_DRUG)
@@ -248,7 +249,7 @@ def _recent_normal_filtration(f: Facts) -> Measured | None:
     days = f.lr("egfr_normal_days")
     normal = f.lr("egfr_normal")
     for row in f.case.series("egfr"):
-        if row.value >= normal and f.case.at.plus(-days) <= row.time:
+        if row.value >= normal and within(row.time, f.case.at, days):
             return row
     return None
 

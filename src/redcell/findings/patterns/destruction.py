@@ -134,6 +134,7 @@ def acute_hemolysis(
     hemolytic: Finding[Hemolysis],
     hemoglobin: Measured | None,
     earlier: tuple[Measured, ...],
+    comparable: tuple[Measured, ...],
     pigment: tuple[Answer, ...],
     deficiency: bool,
     inherited: Diagnosis | None,
@@ -155,7 +156,7 @@ def acute_hemolysis(
     falling = hemoglobin is not None and any(
         (drop(e, hemoglobin) > week_fall.value and days(e, hemoglobin) <= week.value)
         or (drop(e, hemoglobin) > fortnight_fall.value and days(e, hemoglobin) <= fortnight.value)
-        for e in earlier
+        for e in comparable
     )
     if inherited is not None:
         return falling or any(reply.new_or_worse for reply in pigment)

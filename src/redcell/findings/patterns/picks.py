@@ -50,11 +50,13 @@ def growth_factor_unrecorded(case: Case) -> bool:
 
 
 def macrocytosis_drugs(case: Case) -> tuple[Treatment, ...]:
-    """Drugs inside their window that make red cells large."""
+    """Drugs inside their window that make red cells large, hydroxyurea among them."""
     own = tuple(t for s, t in case.cancer_drugs.items() if case.knowledge.drugs[s].macrocytosis)
-    return own + tuple(
-        t for t in case.contributors("marrow-suppressant") if t.drug.endswith("/hydroxyurea")
-    )
+    others = case.contributors("marrow-suppressant")
+    return own + tuple(t for t in others if t.drug.partition("/")[2] in HYDROXYUREA)
+
+
+HYDROXYUREA = ("hydroxyurea", "hydroxycarbamide", "hydrea", "droxia", "siklos", "l01xx05")
 
 
 def usable_ferritin(case: Case) -> Measured | None:

@@ -110,8 +110,9 @@ def leukoerythroblastic(
 
 @rule("M7")
 def several_lines(anemic: bool, others: Finding[Cytopenia]) -> bool:
-    """Is at least one other cell line low beside the red cells?"""
-    return anemic and bool(others.value.leukocytes or others.value.platelets)
+    """Are at least two of red cells, leukocytes and platelets low?"""
+    low = [anemic, bool(others.value.leukocytes), bool(others.value.platelets)]
+    return sum(low) > 1
 
 
 @rule(

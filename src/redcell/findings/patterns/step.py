@@ -126,6 +126,7 @@ class Film:
             self.k,
             found,
             self.case.hemoglobin,
+            self.case.earlier_hemoglobin,
             comparable(self.case),
             self.case.has("dark-urine", "jaundice"),
             proven_deficiency(self.case) and megaloblasts,
@@ -214,6 +215,6 @@ def _persisting(case: Case) -> Finding[bool]:
         case.at,
         case.hemoglobin,
         count_at_hold(case, since) if since else None,
-        case.with_count("platelets"),
-        case.with_count("neutrophils"),
+        case.current("platelets"),
+        case.current("neutrophils"),
     )

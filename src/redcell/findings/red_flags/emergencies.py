@@ -102,8 +102,9 @@ def hemorrhage(
 ) -> Alarm:
     """Vomiting or coughing blood, black stool, a soaking bleed, or a nosebleed that goes on?"""
     long = False
-    if nosebleed is not None and nosebleed.present and nosebleed.report.onset is not None:
-        lasted = (nosebleed.report.time.time - nosebleed.report.onset.time).total_seconds()
+    onset = nosebleed.report.onset if nosebleed is not None and nosebleed.present else None
+    if nosebleed is not None and onset is not None and not onset.day_only:
+        lasted = (nosebleed.report.time.time - onset.time).total_seconds()
         long = lasted > minutes.value * SECONDS_PER_MINUTE
     return alarm(
         EMERGENCY, major=always, soaking=any(at_grade(s, SEVERE) for s in sites), nosebleed=long

@@ -83,7 +83,13 @@ def moderate_with_symptoms(
     )
 
 
-@rule("S-R20", apart="urgency.stable_apart", change="urgency.stable_change")
+@rule(
+    "S-R20",
+    apart="urgency.stable_apart",
+    change="urgency.stable_change",
+    low="urgency.hemoglobin_low",
+    high="urgency.hemoglobin_moderate",
+)
 def settled(
     hemoglobin: Measured | None,
     recent: tuple[Measured, ...],
@@ -92,14 +98,18 @@ def settled(
     *,
     apart: Cited,
     change: Cited,
+    low: Cited,
+    high: Cited,
 ) -> bool:
-    """Only mild old symptoms and a stable hemoglobin?
+    """Hemoglobin 8 to 10, only mild old symptoms, and a stable course?
 
     Another count of the last four weeks is at least a week older, none of them lies clearly above
     the newest, and no red cells were given among them.
     """
     mild = all(reply.grade == 1 and not reply.new_or_worse for reply in article_symptoms)
-    if hemoglobin is None or transfused or not mild:
+    if hemoglobin is None or transfused or not (article_symptoms and mild):
+        return False
+    if not low.value <= hemoglobin.value < high.value:
         return False
     older = any(days_between(m.time, hemoglobin.time) >= apart.value for m in recent)
     level = all(half_up(m.value - hemoglobin.value, 2) <= change.value for m in recent)

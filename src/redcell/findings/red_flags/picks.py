@@ -57,7 +57,7 @@ def reaction_signs(
 def acute_coronary(case: Case) -> Diagnosis | None:
     """A coronary syndrome coded with a date in the last fortnight."""
     days = case.knowledge.value("urgency.coronary_days")
-    return case.recent_diagnosis("acute-coronary-syndrome", days, undated=False)
+    return case.recent_diagnosis("acute-coronary-syndrome", days, undated=False, resolved=False)
 
 
 def heart_disease(case: Case) -> Diagnosis | Measured | None:

@@ -173,7 +173,8 @@ def fever(signs: tuple[Answer | Measured, ...], septic: Finding[Alarm]) -> Alarm
 @rule("S-R24")
 def bleeding(sites: tuple[Answer, ...], major: Finding[Alarm], platelets: Finding[Alarm]) -> Alarm:
     """New or worse bleeding that neither S-R4 nor S-R6 takes?"""
-    taken = major.value.fired or platelets.value.fired
+    covered = {"few_with_bleeding", "bleeding_few_platelets"} & set(platelets.value.clauses)
+    taken = major.value.fired or bool(covered)
     return alarm(SAME_DAY, bleeding=not taken and any(map(is_new, sites)))
 
 

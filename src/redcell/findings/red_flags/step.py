@@ -180,7 +180,7 @@ class Asked:
         return (
             marrow_disease(
                 k,
-                case.with_count("blasts"),
+                case.current("blasts"),
                 blood.persisting_cytopenia,
                 blood.incomplete_microangiopathy,
                 recent_growth_factor(case),

@@ -203,6 +203,8 @@ def delta_check(
 ) -> Suspicion:
     """Did hemoglobin move further than blood does, without a transfusion or a recorded bleed?
 
+    A repeat that agrees with another count of the same days confirms it.
+
     `earlier` holds the counts with nothing between them and the newest one that would explain a
     move; `companions` pairs the leukocytes and the platelets of the two counts.
     """
@@ -213,7 +215,11 @@ def delta_check(
         for e in earlier
         if abs(drop(e, hemoglobin)) > change.value and days(e, hemoglobin) <= hours.value
     ]
-    if jumps:
+    confirmed = any(
+        abs(drop(e, hemoglobin)) <= change.value and days(e, hemoglobin) <= hours.value
+        for e in earlier
+    )
+    if jumps and not confirmed:
         ratio = hemoglobin.value / jumps[-1].value
         moved = [now.value / before.value / ratio for before, now in companions if before.value]
         off = (

@@ -24,7 +24,6 @@ from redcell.findings.surveillance.rules import (
 )
 from redcell.record.measured import Measured
 from redcell.record.moment import days_between, within
-from redcell.record.symptoms import SymptomReport
 from redcell.rule import Finding
 
 
@@ -120,21 +119,11 @@ def _since_transfusion(case: Case) -> tuple[Measured, ...]:
 
 
 def _before(case: Case) -> tuple[Any, Any, Any]:
-    """Earlier counts that nothing explains away, what would, and the companion cell counts."""
+    """Earlier counts that nothing explains away, recorded bleeds, and the companion cell counts."""
     now = case.hemoglobin
     if now is None:
         return (), (), ()
-    bleeds = tuple(
-        report
-        for name in case.named("bleeding_site")
-        for report in case.record.symptoms.get(name, ())
-        if report.present
-    )
-    bare = tuple(
-        e
-        for e in _untransfused(case)
-        if not any(e.time < b.time <= now.time or _began(b, e, now) for b in bleeds)
-    )
+    bare = tuple(e for e in case.earlier_hemoglobin if not case.explained_between(e, now))
     pairs: list[tuple[Measured, Measured]] = []
     before = bare[-1] if bare else None
     for analyte in ("leukocytes", "platelets"):
@@ -143,15 +132,10 @@ def _before(case: Case) -> tuple[Any, Any, Any]:
         today = [m for m in rows if m.time.day == now.time.day]
         if then and today and then[-1] is not today[-1]:
             pairs.append((then[-1], today[-1]))
-    return _lately(case, bare, "anemia.large_fall_days"), bleeds, tuple(pairs)
+    return _lately(case, bare, "anemia.large_fall_days"), case.bleeds, tuple(pairs)
 
 
 def _lately(case: Case, counts: tuple[Measured, ...], window: str) -> tuple[Measured, ...]:
     """The counts that lie in a window before the newest one."""
     now, days = case.hemoglobin, case.knowledge.value(window)
     return tuple(m for m in counts if now is not None and within(m.time, now.time, days))
-
-
-def _began(report: SymptomReport, earlier: Measured, now: Measured) -> bool:
-    onset = report.onset
-    return onset is not None and earlier.time < onset <= now.time and report.time > now.time

@@ -25,7 +25,7 @@ from redcell.plan.bloodwork import GRADE_3
 from redcell.plan.transfusion import TransfusionPlan
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Measured
-from redcell.record.moment import Moment, days_between
+from redcell.record.moment import Moment, days_between, within
 from redcell.record.therapies import Treatment
 from redcell.record.transfusions import units_given
 from redcell.rule import Finding
@@ -58,7 +58,7 @@ def esa_counsel(
     intent = "curative" if "curative" in intents else (intents[0] if intents else "")
     high = _high_pressure(case)
     clot = case.recent_diagnosis(
-        "venous-thromboembolism", k.value("alternatives.clot_days"), undated=True
+        "venous-thromboembolism", k.value("alternatives.clot_days"), undated=True, resolved=True
     )
     return esa(
         k,
@@ -101,16 +101,18 @@ def _planned_until(case: Case, chemotherapy: tuple[Treatment, ...]) -> Moment | 
 
 
 def _grounds(case: Case, transfusion: TransfusionPlan) -> tuple[str, ...]:
-    number = case.knowledge.value
-    since = case.at.plus(-number("alternatives.esa_transfusion_days"))
-    screen = case.record.coded.get("antibody-screen", ())
-    units = units_given(case.record.transfusions, case.record.transfusion_totals, since, case.at)
-    several = len([t for t in case.record.transfusions if t.start >= since])
+    number, record = case.knowledge.value, case.record
+    days, needed = (
+        number("alternatives.esa_transfusion_days"),
+        number("alternatives.esa_transfusions"),
+    )
+    screen = record.coded.get("antibody-screen", ())
+    several = len([t for t in record.transfusions if within(t.start, case.at, days)])
+    counted = units_given((), record.transfusion_totals, case.at, days)
     claims = {
         "esa_refusal": transfusion.refusal.value,
         "esa_antibodies": bool(screen) and screen[-1].positive,
-        "esa_transfusions": max(several, 0) >= number("alternatives.esa_transfusions")
-        or (not several and units >= number("alternatives.esa_transfusions")),
+        "esa_transfusions": max(several, counted) >= needed,
     }
     return tuple(name for name, holds in claims.items() if holds)
 

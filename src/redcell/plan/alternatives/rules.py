@@ -102,12 +102,12 @@ def folate(
 ) -> Counsel:
     """Would folate help, and is it safe beside these drugs and this B12?"""
     reasons = ["folate_with_drug"] if antifolates else []
-    if low.value is True:
-        if b12 is None or b12.value < enough.value:
-            reasons.append("folate_after_b12")
-        return Counsel("recommended", ("folate_low", *reasons))
     if low.value is False:
         return Counsel("not-expected-to-help", ("folate_enough", *reasons))
+    if b12 is None or b12.value < enough.value:
+        reasons.append("folate_after_b12")
+    if low.value is True:
+        return Counsel("recommended", ("folate_low", *reasons))
     return Counsel("insufficient-data", ("folate_untested", *reasons))
 
 

@@ -62,8 +62,9 @@ def weeks_left(case: Case) -> float | None:
     per_week = case.knowledge.value("transfusion.days_per_week")
     weeks = []
     for prognosis in case.record.prognoses:
-        if prognosis.until is not None:
-            weeks.append(days_between(case.at, prognosis.until) / per_week)
+        left = days_between(case.at, prognosis.until) if prognosis.until is not None else None
+        if left is not None and left >= 0:
+            weeks.append(left / per_week)
         elif prognosis.weeks is not None:
             since = (
                 days_between(prognosis.recorded, case.at) / per_week if prognosis.recorded else 0.0

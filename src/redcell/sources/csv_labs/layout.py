@@ -135,6 +135,8 @@ def squeezed(header: str) -> str:
 
 def score(header: Sequence[str], terms: Terms) -> int:
     """How many columns of this header are understood; 0 when it cannot be a header."""
+    if not set(ROLES["date"]).intersection(map(squeezed, header)):
+        return 0
     layout = read_header(header, None, terms)
     known = bool(layout.columns or layout.refused or not layout.wide)
     return len(layout.roles) + len(layout.columns) if "date" in layout.roles and known else 0
@@ -211,15 +213,16 @@ def _column(header: str, below: str, terms: Terms) -> tuple[str, str] | str | No
     if len(header) > LONGEST_HEADER or any(word in header.lower() for word in OTHER_FLUIDS):
         return None
     named: str | None = None
-    for name, unit in _readings(header, below):
+    for name, units in _readings(header, below):
         slug = terms.loinc.get(name.strip())
-        if slug is not None and (unit and terms.unit_factor(slug, unit)):
-            return slug, unit
-        found = terms.analyte_by_name(name, unit)
-        if found is not None and (unit or _needs_no_unit(terms, found)):
-            return found, unit
-        if slug is not None or normal(name) in terms.names:
-            named = named or unit
+        if slug is None and normal(name) not in terms.names:
+            continue
+        for unit in units:
+            found = slug if slug and terms.unit_factor(slug, unit) else None
+            found = found or terms.analyte_by_name(name, unit)
+            if found is not None and (unit or _needs_no_unit(terms, found)):
+                return found, unit
+        named = named or units[0]
     if named is None:
         return None
     if named:
@@ -232,19 +235,18 @@ def _needs_no_unit(terms: Terms, slug: str) -> bool:
     return analyte.kind != "number" or terms.unit_factor(slug, "") is not None
 
 
-def _readings(header: str, below: str) -> Iterator[tuple[str, str]]:
+def _readings(header: str, below: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every way to take a header apart into a name and a unit, the surest first."""
     text = header.strip()
     if below:
-        yield text, below
+        yield text, (below,)
         return
     found = BRACKETS.fullmatch(text)
     if found is not None:
-        yield found[1], found[2].strip()
-    yield text, ""
+        yield found[1], (found[2].strip(),)
+    yield text, ("",)
     for gap in SPLIT.finditer(text):
         name, unit = text[: gap.start()], text[gap.end() :]
         if name and unit:
-            yield name, unit
-            yield name, unit.replace("_", "/")
-            yield name, POWER.sub(r"10^\1/", unit).replace("_", "/")
+            power = POWER.sub(r"10^\1/", unit).replace("_", "/")
+            yield name, (unit, unit.replace("_", "/"), power)

@@ -10,7 +10,9 @@ from redcell.record.disease import CareSetting, Diagnosis, Goal, Prognosis, Refu
 from redcell.record.moment import Moment
 from redcell.record.symptoms import SymptomReport
 from redcell.sources.fhir.datatypes import CodeableConcept
+from redcell.sources.fhir.medications import RED_CELL_NAMES
 from redcell.sources.fhir.observations import Value, symptom_grade
+from redcell.sources.fhir.procedures import names_hospice
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import (
     CareResource,
@@ -28,11 +30,13 @@ from redcell.sources.terms import Code, Concept
 ACTIVE = ("active", "recurrence", "relapse")
 PRESENT = ("confirmed", "provisional", "differential", "")
 DEATH = "419620001"
-HOSPICE = "385763009"
 RED_CELLS = ("116863004", "71493000")
 TREATMENT_SCOPES = ("treatment", "adr")
-NOT_TRANSFUSION = ("sample", "specimen", "donat", "biobank", "draw", "research", "phlebotomy")
-NOT_RED_CELLS = ("platelet", "plasma")
+NOT_TRANSFUSION = re.compile(
+    r"\b(samples?|specimens?|donat\w*|biobank\w*|draws?|research|phlebotomy|venipuncture)\b"
+)
+NOT_RED_CELLS = re.compile(r"\b(blood )?(platelets?|plasma)\b( transfusions?)?")
+BLOOD_PRODUCTS = re.compile(r"\bblood (products?|components?)\b")
 
 
 def read_condition(reading: Reading, where: Located, c: Condition) -> None:
@@ -72,17 +76,26 @@ def _meanings(reading: Reading, c: Condition, *, absent: bool) -> Iterator[str]:
     if secondary or "metasta" in c.code.words or "secondary malignant" in c.code.words:
         for site in c.bodySite:
             yield from _metastasis_site(site.words)
-    if secondary:
+    if secondary and not c.code.concept.in_system(ICD10CM):
         yield from _metastasis_site(c.code.words)
 
 
 def _metastasis_site(words: str) -> Iterator[str]:
-    if "marrow" in words:
+    """The kind of metastasis that a body site names; nodes and soft tissue are no bone."""
+    if re.search(r"\b(nodes?|nodal|soft tissue)\b", words):
+        return
+    if re.search(r"\bmarrow\b", words):
         yield "marrow-metastasis"
-    elif re.search(r"bone|osseous|skelet|vertebra|spine|rib|pelvi|femur|skull|sternum", words):
+    elif BONES.search(words):
         yield "bone-metastasis"
-    if re.search(r"brain|cerebr|cerebell", words):
+    if re.search(r"\b(brain|cerebr\w*|cerebell\w*)", words):
         yield "brain-metastasis"
+
+
+BONES = re.compile(
+    r"\b(bones?|osseous|skelet\w*|vertebra\w*|spine|spinal column|ribs?|femurs?|skull|sternum|"
+    r"humerus|ilium|iliac|sacrum|pelvis)\b"
+)
 
 
 def _symptom(
@@ -90,7 +103,11 @@ def _symptom(
 ) -> None:
     if reading.terms.meanings(c.code.concept):
         return
-    match = reading.terms.symptom(c.code.concept)
+    concept = c.code.concept
+    coded = reading.terms.symptom_by_code(concept)
+    if coded is None and concept.codes:
+        return
+    match = reading.terms.symptom(concept)
     times = [t for t in (onset, recorded) if t is not None]
     if match is None or not times:
         return
@@ -147,24 +164,25 @@ def _names_red_cells(concepts: list[CodeableConcept]) -> str:
     """Does a denial name red cells: yes, no, or perhaps?"""
     verdict = "no"
     for concept in concepts:
-        words = concept.words
         if concept.has(*RED_CELLS):
             return "yes"
-        if any(word in words for word in NOT_TRANSFUSION):
-            continue
-        red = any(w in words for w in ("red cell", "red blood cell", "packed cell", "erythrocyte"))
-        blood = "blood" in words
-        transfused = "transfus" in words or "blood product" in words or "blood component" in words
-        if red or (blood and transfused and not _only_other(words)):
+        found = _one_denial(concept.words.replace("-", " "))
+        if found == "yes":
             return "yes"
-        if ((blood or transfused) and not _only_other(words)) or "jehovah" in words:
-            verdict = "perhaps"
+        verdict = found if found == "perhaps" else verdict
     return verdict
 
 
-def _only_other(words: str) -> bool:
-    """Platelets or plasma alone are not red cells."""
-    return any(w in words for w in NOT_RED_CELLS) and "blood product" not in words
+def _one_denial(words: str) -> str:
+    """Platelets or plasma alone are not red cells; samples and donations are not transfusions."""
+    if NOT_TRANSFUSION.search(words) and "transfus" not in words:
+        return "no"
+    rest = NOT_RED_CELLS.sub(" ", words)
+    blood, given = "blood" in rest, "transfus" in words
+    if RED_CELL_NAMES.search(words) or BLOOD_PRODUCTS.search(rest) or (blood and given):
+        return "yes"
+    unnamed = given and not NOT_RED_CELLS.search(words)
+    return "perhaps" if blood or unnamed or "jehovah" in words else "no"
 
 
 # -- prognosis, goals, care ---------------------------------------------------------------------
@@ -220,8 +238,7 @@ def read_care(reading: Reading, where: Located, r: CareResource) -> None:
         *([r.code] if r.code else []),
         *([r.serviceType] if r.serviceType else []),
     ]
-    named = any(c.has(HOSPICE) or "hospice" in c.words for c in concepts)
-    if named or "hospice" in r.name.lower():
+    if names_hospice(*concepts) or "hospice" in r.name.lower():
         start, _ = reading.span(where, r.period)
         start = start or reading.when(where, r.authoredOn)
         reading.add(CareSetting("hospice", where.reference, start))

@@ -26,7 +26,10 @@ CYCLE = re.compile(r"cycle\s+(\d{1,3})(?:\s*,?\s*day\s+(\d{1,3}))?", re.I)
 PALLIATIVE, CURATIVE = "363676003", "373808002"
 SUPPLY_DAYS = 30
 RED_CELL_CODES = ("P9016", "P9040")
-RED_CELL_WORDS = ("red cell", "red blood cell", "packed cell", "erythrocyte concentrate")
+RED_CELL_NAMES = re.compile(
+    r"\b(red (blood )?cells?|p?rbcs?|packed (red )?(blood )?cells?|erythrocytes?)\b"
+)
+"""Words for red cells, in text with hyphens as blanks."""
 
 
 def read_administration(reading: Reading, where: Located, m: MedicationAdministration) -> None:
@@ -153,6 +156,8 @@ def read_request(reading: Reading, where: Located, m: MedicationRequest) -> None
                 ongoing=active,
                 given=m.status != "cancelled",
                 hold=m.status == "on-hold",
+                stopped=m.status in ("on-hold", "stopped"),
+                updated=reading.when(where, m.meta.lastUpdated),
                 planned_until=end if active else None,
                 intent=_intent(m),
                 cycle=cycle,
@@ -287,7 +292,7 @@ def drugs_of(reading: Reading, where: Located, concepts: list[CodeableConcept]) 
 def is_red_cells(concept: CodeableConcept, site_codes: tuple[str, ...] = ()) -> bool:
     """Does the concept name a red-cell product, by a published code or one of the site's own?"""
     coded = any(c.code in RED_CELL_CODES or c.code in site_codes for c in concept.coding)
-    return coded or any(word in concept.words for word in RED_CELL_WORDS)
+    return coded or RED_CELL_NAMES.search(concept.words.replace("-", " ")) is not None
 
 
 def _intent(m: MedicationUse) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from redcell.record.disease import CareSetting
 from redcell.record.moment import Moment
 from redcell.record.radiation import RadiationCourse, RadiationField
 from redcell.record.transfusions import Transfusion
-from redcell.sources.fhir.datatypes import Extension, Quantity
-from redcell.sources.fhir.medications import RED_CELL_WORDS
+from redcell.sources.fhir.datatypes import CodeableConcept, Extension, Quantity
+from redcell.sources.fhir.medications import RED_CELL_NAMES
 from redcell.sources.fhir.reading import Located, Reading, extension, extensions
 from redcell.sources.fhir.resources import BodyStructure, Procedure
 from redcell.sources.terms import Concept
@@ -31,6 +32,10 @@ def read_procedure(reading: Reading, where: Located, p: Procedure) -> None:
     """Red cells, radiotherapy, or nothing that the rules use."""
     red_cells = is_transfusion(p, reading.terms.products)
     radiation = is_radiotherapy(reading, p)
+    if p.status == "in-progress" and names_hospice(p.code, *([p.category] if p.category else [])):
+        begin, _ = reading.span(where, p.performedPeriod)
+        started = begin or reading.when(where, p.performedDateTime)
+        reading.add(CareSetting("hospice", where.reference, started))
     if not (red_cells or radiation):
         return
     if p.status == "entered-in-error":
@@ -46,12 +51,20 @@ def read_procedure(reading: Reading, where: Located, p: Procedure) -> None:
         _radiotherapy(reading, where, p, start, end)
 
 
+HOSPICE = "385763009"
+
+
+def names_hospice(*concepts: CodeableConcept) -> bool:
+    """Does one of these name hospice care?"""
+    return any(c.has(HOSPICE) or "hospice" in c.words for c in concepts)
+
+
 def is_transfusion(p: Procedure, site_codes: tuple[str, ...] = ()) -> bool:
     """Red cells by code, else by a text that names a red-cell transfusion."""
     if any(c.code in TRANSFUSION_CODES or c.code in site_codes for c in p.code.coding):
         return True
-    words = p.code.words
-    return "transfusion" in words and any(word in words for word in RED_CELL_WORDS)
+    words = p.code.words.replace("-", " ")
+    return "transfus" in words and RED_CELL_NAMES.search(words) is not None
 
 
 def _transfusion(

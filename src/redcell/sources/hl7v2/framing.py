@@ -12,10 +12,8 @@ from redcell.sources.written import shown
 
 BOM = b"\xef\xbb\xbf"
 FRAME = re.compile(rb"\x0b(?=(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS))")
-LINE_END = re.compile(rb"\r\n|\r|\n")
 SEGMENT = re.compile(rb"[A-Z][A-Z0-9]{2}(?:[^A-Za-z0-9]|$)")
 ENVELOPE = (b"FHS", b"BHS", b"BTS", b"FTS")
-MAX_LINES = 50_000
 CHARSET_FIELD = 18
 ISO_8859 = re.compile(r"(?:ISO[ -]?)?8859[/-]([0-9]{1,2})")
 CODECS = {
@@ -49,7 +47,7 @@ def split(name: str, data: bytes, aside: list[SetAside]) -> Iterator[RawMessage]
     """The messages of one file. What was normalized or left over is noted in `aside`.
 
     Raises:
-        RefusedMessageError: the file is UTF-16 or UTF-32.
+        RefusedMessageError: the file is UTF-16 or UTF-32, or there is no message in it.
     """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
         raise RefusedMessageError("the text is UTF-16 or UTF-32; send HL7 v2 as UTF-8 or ISO 8859")
@@ -62,11 +60,13 @@ def split(name: str, data: bytes, aside: list[SetAside]) -> Iterator[RawMessage]
         for lines in _messages(name, text, aside):
             number += 1
             yield RawMessage(f"{name}#message[{number}]", lines)
+    if not number:
+        raise RefusedMessageError("no line begins with MSH, so it holds no HL7 v2 message")
 
 
 def _unframed(name: str, data: bytes, aside: list[SetAside]) -> Iterator[bytes]:
     """The contents of MLLP frames, or the whole file when it has none."""
-    before, *frames = FRAME.split(data)
+    before, *frames = FRAME.split(data) if b"\x0b" in data else [data]
     if not frames:
         yield data.replace(b"\x1c", b"\r")
         return
@@ -92,9 +92,9 @@ def _messages(name: str, text: bytes, aside: list[SetAside]) -> Iterator[list[by
     """
     lines: list[bytes] = []
     stray = 0
-    for line in LINE_END.split(text):
+    for line in text.replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r"):
         bare = line.removeprefix(BOM)
-        if not bare.strip():
+        if not bare or bare.isspace():
             continue
         if bare.startswith(b"MSH"):
             if lines:

@@ -149,8 +149,7 @@ def _one(
     where = Located(message.place, reference, "", Observation(), b"")
     slug = analyte_of(obx[3], obx[6], terms, line.order)
     if slug is None:
-        text = f"{label_of(obx[3])} is not an analyte that redcell knows; it was not used."
-        reading.set_aside("unmapped-code", where, text)
+        _unmapped(reading, where, obx)
         return None
     if letter not in (*USED, *WRONG):
         _pending(reading, where, slug, letter)
@@ -173,6 +172,11 @@ def _one(
         **range_of(obx[7], unit),
     )
     return Observed(letter, line.order.filler, obx[4].raw, sent)
+
+
+def _unmapped(reading: Reading, where: Located, obx: Segment) -> None:
+    text = f"{label_of(obx[3])} is not an analyte that redcell knows; it was not used."
+    reading.set_aside("unmapped-code", where, text)
 
 
 def _pending(reading: Reading, where: Located, slug: str, letter: str) -> None:

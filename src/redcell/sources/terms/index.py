@@ -159,7 +159,7 @@ class Terms:
     @remembered
     def symptom(self, concept: Concept) -> SymptomMatch | None:
         """The symptom by code; the text wins when it names another symptom and not this one."""
-        coded = self._coded_symptom(concept)
+        coded = self.symptom_by_code(concept)
         named = next((n for w in concept.words if (n := self.symptoms_in(w))), ())
         if coded is None:
             return SymptomMatch(named[0]) if named else None
@@ -169,7 +169,8 @@ class Terms:
             return SymptomMatch(coded)
         return SymptomMatch(named[0], mismatch=True)
 
-    def _coded_symptom(self, concept: Concept) -> str | None:
+    def symptom_by_code(self, concept: Concept) -> str | None:
+        """The symptom that a known code means, whatever the text."""
         for code in concept.in_system(SNOMED):
             needed = self._must_say.get(code)
             said = not needed or any(w in t.lower() for w in needed for t in concept.words)
@@ -275,9 +276,7 @@ class Terms:
             by_icd = any(icd_match(c, span) for c in icd for span in entry.icd10)
             if (by_icd and not excluded) or any(code in entry.snomed for code in snomed):
                 found.append(slug)
-        if found or icd:
-            return tuple(found)
-        return self._meanings_by_words(concept)
+        return tuple(found) or self._meanings_by_words(concept)
 
     def _index_words(self) -> None:
         words = self.knowledge.file("conditions")["words"]

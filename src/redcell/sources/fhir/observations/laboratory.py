@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from redcell.codes import LOINC, SNOMED
 from redcell.record.measured import Coded, Measured
 from redcell.sources.fhir.datatypes import Quantity, ReferenceRange
@@ -171,19 +174,28 @@ def _answer(reading: Reading, slug: str, kind: str, value: Value) -> str:
     if slug == "pregnancy-status":
         coded = any(c in answers["pregnant"]["snomed"] for c in concept.in_system(SNOMED))
         return "present" if coded or "pregnant" in words else "absent" if words else ""
-    positive, negative = ("positive", "negative") if kind == "coded" else ("present", "absent")
-    for name, means in (
-        ("absent", negative),
-        ("negative", negative),
-        ("present", positive),
-        ("positive", positive),
-    ):
-        table = answers[name]
-        if any(c.code in table.get("snomed", ()) for c in concept.codes) or any(
-            w in table["text"] for w in words
-        ):
-            return means
-    return words[0] if kind in ("text", "coded") and words else ""
+    if kind == "text":
+        return words[0] if words else ""
+    means = {"absent": 0, "negative": 0, "present": 1, "positive": 1}
+    spoken = ("negative", "positive") if kind == "coded" else ("absent", "present")
+    for name, sign in means.items():
+        if _says(answers[name], concept):
+            return spoken[sign]
+    return words[0] if slug in SHOWN and words else ""
+
+
+SHOWN = ("abo-rh", "crossmatch")
+"""Results that are shown in their own words; no rule reads them."""
+QUALIFIER = re.compile(r"\s*\((qualifier value|finding)\)$")
+
+
+def _says(table: dict[str, Any], concept: Concept) -> bool:
+    """Does the answer carry one of the table's codes, or one of its words at its beginning?"""
+    known = (*table.get("snomed", ()), *table.get("loinc", ()))
+    if any(c.code in known for c in concept.codes):
+        return True
+    said = (QUALIFIER.sub("", w.lower().strip()).removeprefix("weakly ") for w in concept.words)
+    return any(w == word or w.startswith(word + " ") for w in said for word in table["text"])
 
 
 def _ecog(reading: Reading, value: Value, stamp: Stamp) -> None:
