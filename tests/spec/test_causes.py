@@ -32,6 +32,11 @@ IRON_LOW = {"ferritin": 99.9, "tsat": 19.9}
 PELVIS_SPINE = irradiated(("pelvis", 10), ("lumbar-spine", 10))  # 41.9 of 100.1
 
 
+def ids(rows: list) -> list[str]:
+    """What each row is called: its first word, and its number."""
+    return [f"{row[0]} {number}" for number, row in enumerate(rows)]
+
+
 def weights(**words: object) -> dict[str, float]:
     """Every cause's weight: where it started, times every factor that was applied."""
     causes = review(**words).causes
@@ -123,9 +128,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "base", "there", "across", "factors"), ROWS, ids=[r[0] for r in ROWS]
-)
+@pytest.mark.parametrize(("name", "base", "there", "across", "factors"), ROWS, ids=ids(ROWS))
 def test_row_changes_exactly_its_causes(name, base, there, across, factors):
     now, then = weights(**base | there), weights(**base | across)
     for cause in now.keys() & then.keys():
@@ -165,9 +168,7 @@ STARTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("cause", "words", "weight"), STARTS, ids=[f"{s[0]} {n}" for n, s in enumerate(STARTS)]
-)
+@pytest.mark.parametrize(("cause", "words", "weight"), STARTS, ids=ids(STARTS))
 def test_starting_weights(cause, words, weight):
     assert weights(**words).get(cause) == (None if weight is None else pytest.approx(weight))
 
@@ -184,15 +185,9 @@ RATES = {
     "radium-223": 10, "samarium-153": 10, "strontium-89": 10, "lutetium-177": 10,
 }  # fmt: skip
 ENDOCRINE = (
-    "elacestrant",
-    "fulvestrant",
-    "letrozole",
-    "anastrozole",
-    "exemestane",
-    "tamoxifen",
-    "goserelin",
+    "elacestrant", "fulvestrant", "letrozole", "anastrozole", "exemestane", "tamoxifen", "goserelin",
     "leuprolide",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("drug", [*RATES, *ENDOCRINE])
@@ -239,9 +234,7 @@ NORMAL = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("cause", "normal", "not_known"), NORMAL, ids=[f"{n[0]} {i}" for i, n in enumerate(NORMAL)]
-)
+@pytest.mark.parametrize(("cause", "normal", "not_known"), NORMAL, ids=ids(NORMAL))
 def test_a_normal_test_of_its_own_takes_a_cause_to_a_third(cause, normal, not_known):
     assert weights(**normal)[cause] / weights(**not_known)[cause] == pytest.approx(0.3)
 
@@ -262,9 +255,7 @@ SQUARE_ROOTS = [
 
 
 @pytest.mark.parametrize(
-    ("cause", "there", "across", "factor"),
-    SQUARE_ROOTS,
-    ids=[s[0] + f" {n}" for n, s in enumerate(SQUARE_ROOTS)],
+    ("cause", "there", "across", "factor"), SQUARE_ROOTS, ids=ids(SQUARE_ROOTS)
 )
 @pytest.mark.parametrize(("day", "softened"), [(-14.0, True), (-14.01, False)])
 def test_square_root_soon_after_red_cells(cause, there, across, factor, day, softened):
@@ -338,7 +329,7 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "courses", "weight"), FIELDS, ids=[f[0] for f in FIELDS])
+@pytest.mark.parametrize(("name", "courses", "weight"), FIELDS, ids=ids(FIELDS))
 def test_radiotherapy_by_its_share_of_the_marrow(name, courses, weight):
     assert weights(radiation=courses)["radiotherapy"] == pytest.approx(weight)
 
@@ -355,7 +346,7 @@ BASELINES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "earlier", "factor"), BASELINES, ids=[b[0] for b in BASELINES])
+@pytest.mark.parametrize(("name", "earlier", "factor"), BASELINES, ids=ids(BASELINES))
 def test_the_baseline_of_an_inherited_anemia(name, earlier, factor):
     now = weights(**THAL_TREATED | {"hemoglobin": [(-1, 9.0), *earlier]})
     then = weights(**THAL_TREATED | {"hemoglobin": [(-1, 9.0)]})
@@ -379,7 +370,7 @@ NO_CAUSES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "words", "listed"), NO_CAUSES, ids=[n[0] for n in NO_CAUSES])
+@pytest.mark.parametrize(("name", "words", "listed"), NO_CAUSES, ids=ids(NO_CAUSES))
 def test_causes_are_listed_below_the_limit(name, words, listed):
     assert bool(review(**words).causes.ranked) is listed
 

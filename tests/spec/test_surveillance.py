@@ -314,7 +314,7 @@ def test_a_failed_delta_check_is_not_a_fall():
 
 def test_trend_is_least_squares_in_28_days_after_the_last_red_cells():
     trend = review(
-        hemoglobin=[(0, 8.0), (-14, 9.0), (-28, 10.0), (-28.01, 14.0)]
+        hemoglobin=[(0, 8.0), (-14, 9.0), (-28, 10.0), (-28.01, 12.5)]
     ).survey.trend.value
     assert (trend.g_dl_per_week, trend.days, trend.points) == (-0.5, 28.0, 3)
     after = review(

@@ -102,6 +102,12 @@ def test_exposed_between_is_closed(start, end, exposed):
     assert found.exposed_between(when(start), when(end)) is exposed
 
 
+@pytest.mark.parametrize(("earlier", "first"), [(-52, -52), (-52.01, -10)])
+def test_a_gap_longer_than_the_washout_begins_a_new_treatment(earlier, first):
+    found = treatments(records(doses(earlier, -10)), AT, lambda _: 42.0)["docetaxel"]
+    assert found.first == when(first)
+
+
 # -- every status of every resource -----------------------------------------------------------------
 
 STATUSES = [

@@ -33,7 +33,8 @@ TOTALS = [
 def test_units_given(name, single, totals, since, units):
     given = tuple(red_cells(day, n) for day, n in single)
     counted = tuple(TransfusionTotal(when(a), when(b), n, "Observation/t") for a, b, n in totals)
-    assert units_given(given, counted, None if since is None else when(since), AT) == units
+    begin = None if since is None else when(since)
+    assert units_given(given, counted, begin, AT) == units
 
 
 def dose(start: float, end: float | None = None) -> Transfusion:

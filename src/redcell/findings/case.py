@@ -107,11 +107,15 @@ class Case:
 
     @cached_property
     def earlier_hemoglobin(self) -> tuple[Measured, ...]:
-        """Every trusted hemoglobin before the newest usable one, oldest first."""
+        """Every hemoglobin before the newest usable one, oldest first."""
         now = self.hemoglobin
+        return tuple(m for m in self.series("hemoglobin") if now is None or m.time < now.time)
+
+    @cached_property
+    def trusted_hemoglobin(self) -> tuple[Measured, ...]:
+        """The earlier counts without those that failed the delta check and were not confirmed."""
         counts = self.series("hemoglobin")
-        earlier = (m for m in counts if now is None or m.time < now.time)
-        return tuple(m for m in earlier if not self._doubtful(m, counts))
+        return tuple(m for m in self.earlier_hemoglobin if not self._doubtful(m, counts))
 
     def _doubtful(self, count: Measured, counts: Sequence[Measured]) -> bool:
         """Did this count jump from an earlier one, with no other count near it that agrees?"""

@@ -115,7 +115,7 @@ def folate_low(folate: Measured | None, *, deficient: Cited) -> bool | Unassesse
 def take_stock(case: Case) -> Stores:
     """Pick the current stores and read them."""
     k = case.knowledge
-    units = units_given(case.record.transfusions, case.record.transfusion_totals, case.at)
+    units = units_given(case.record.transfusions, case.record.transfusion_totals, None, case.at)
     return Stores(
         iron=iron_class(k, usable_ferritin(case), case.current("tsat"), units),
         b12_low=b12_low(k, case.current("vitamin-b12"), case.current("mma")),

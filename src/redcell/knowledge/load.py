@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -290,7 +291,10 @@ def read_policy(path: Path, base: Knowledge) -> Policy:
     numbers: dict[str, NumberEntry] = {}
     known = set(base.keys())
     for topic, entries in data.items():
-        for name, change in (entries if isinstance(entries, dict) else {}).items():
+        if not isinstance(entries, dict):
+            problems.append(f"{topic} is not a table; expected [topic.name] with value and source")
+            continue
+        for name, change in entries.items():
             key = f"{topic}.{name}"
             if key not in known:
                 problems.append(_unknown(key, known))
@@ -315,26 +319,42 @@ def _unknown(key: str, known: set[str]) -> str:
 def _changed(
     key: str, published: NumberEntry, change: object, problems: list[str]
 ) -> NumberEntry | None:
+    """The entry as the site changes it, or nothing and a line that says what is wrong."""
     if not isinstance(change, dict) or not change.get("source"):
         problems.append(f"[{key}] needs a source: a string that says where your number comes from")
-        return None
-    if published.fixed:
-        problems.append(f"[{key}] defines a published classification and cannot be changed")
-        return None
-    if change.get("unit", published.unit) != published.unit:
-        problems.append(f"[{key}] has unit {change['unit']!r}; expected {published.unit!r}")
         return None
     if published.rows:
         return _changed_rows(key, published, change, problems)
     value = change.get("value")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        problems.append(f"[{key}] has value {value!r}; expected a number in {published.unit}")
-        return None
-    problem = _forbidden(published, float(value))
+    problem = _refused(published, change) or _wrong(published, value)
     if problem:
         problems.append(f"[{key}] {problem}")
         return None
-    return replace(published, value=float(value), source=str(change["source"]))
+    return replace(published, value=float(value), source=str(change["source"]))  # type: ignore[arg-type]
+
+
+CHANGEABLE = frozenset({"value", "rows", "unit", "source", "locator", "means"})
+
+
+def _refused(published: NumberEntry, change: dict[str, Any]) -> str:
+    """Why this entry cannot be changed so, whatever the value."""
+    extra = sorted(set(change) - CHANGEABLE)
+    if extra:
+        near = get_close_matches(extra[0], sorted(CHANGEABLE), n=1)
+        return f"has the key {extra[0]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if published.fixed:
+        return "defines a published classification and cannot be changed"
+    if change.get("unit", published.unit) != published.unit:
+        return f"has unit {change['unit']!r}; expected {published.unit!r}"
+    return ""
+
+
+def _wrong(published: NumberEntry, value: object) -> str:
+    """Why this value cannot be."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not isfinite(value):  # type: ignore[arg-type]
+        return f"has value {value!r}; expected a number in {published.unit}"
+    return _forbidden(published, float(value))  # type: ignore[arg-type]
 
 
 def _changed_rows(
@@ -344,8 +364,14 @@ def _changed_rows(
         rows = msgspec.convert(change.get("rows"), tuple[tuple[float, ...], ...])
     except msgspec.ValidationError:
         rows = ()
-    if not rows or any(len(row) != len(published.rows[0]) for row in rows):
-        problems.append(f"[{key}] needs rows of {len(published.rows[0])} numbers each")
+    columns = len(published.rows[0])
+    problem = _refused(published, change)
+    if not problem and (not rows or any(len(row) != columns for row in rows)):
+        problem = f"needs rows of {columns} numbers each"
+    if not problem and not all(isfinite(cell) for row in rows for cell in row):
+        problem = "has a cell that is not a number"
+    if problem:
+        problems.append(f"[{key}] {problem}")
         return None
     return replace(published, rows=rows, source=str(change["source"]))
 

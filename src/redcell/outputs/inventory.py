@@ -39,7 +39,8 @@ def _lines(record: Record) -> Iterator[str]:
     counted = ", ".join(f"{n} {code}" for code, n in sorted(total.items()))
     yield f"Set aside or noted, {len(record.set_aside)}: {counted}"
     for aside in record.set_aside:
-        yield f"  {aside.code}: {aside.text}"
+        place = "" if not aside.place or aside.place in aside.text else f"{aside.place} "
+        yield f"  {aside.code}: {place}{aside.text}"
 
 
 def _other(record: Record) -> dict[str, int]:

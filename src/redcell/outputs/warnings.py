@@ -43,6 +43,9 @@ CODES = (
 
 GROUPED = 3
 
+SAID_AS = {"value-not-a-number": "implausible-value", "value-not-understood": "implausible-value"}
+"""Problems of reading that the contract's list has no code of its own for."""
+
 
 class DataWarning(Struct, frozen=True):
     """One warning: its code, its text, the findings behind it."""
@@ -62,11 +65,12 @@ def _from_reading(steps: Steps) -> list[DataWarning]:
     """What the reader set aside, the same problem of several resources said once."""
     grouped: dict[str, list[SetAside]] = {}
     for aside in steps.case.record.set_aside:
-        if aside.code in CODES:
-            grouped.setdefault(aside.code, []).append(aside)
+        code = SAID_AS.get(aside.code, aside.code)
+        if code in CODES:
+            grouped.setdefault(code, []).append(aside)
     found: list[DataWarning] = []
     for code, rows in grouped.items():
-        texts = list(dict.fromkeys(row.text for row in rows))
+        texts = sorted({row.text for row in rows})
         if len(texts) <= GROUPED:
             found += [DataWarning(code, text) for text in texts]
             continue

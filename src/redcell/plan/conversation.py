@@ -123,7 +123,8 @@ def _about_decisions(
     counsel = {o.name: o.counsel for o in alternatives.options}
     dose, esa = counsel["dose-change"], counsel["esa"]
     giving = transfusion.component is not None
-    ambiguous = any(aside.code == "ambiguous-drug" for aside in case.record.set_aside)
+    noted = any(aside.code == "ambiguous-drug" for aside in case.record.set_aside)
+    ambiguous = noted or any(slug in k.ambiguous for slug in case.cancer_drugs)
     iron = stores.iron_class in ("definite", "possible", "overload")
     changing = dose.value.advice in ("recommended", "may-be-considered")
     return (

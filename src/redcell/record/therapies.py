@@ -92,7 +92,9 @@ class Treatment(Struct, frozen=True):
 
 
 def treatments(
-    records: Iterable[DrugRecord], at: Moment, longest_gap: Callable[[str], float | None]
+    records: Iterable[DrugRecord],
+    at: Moment,
+    longest_gap: Callable[[str], float | None] = lambda _: None,
 ) -> dict[str, Treatment]:
     """One treatment per drug with at least one exposure by `at`.
 

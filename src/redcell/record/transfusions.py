@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from msgspec import Struct
 
-from redcell.record.moment import Moment, within
+from redcell.record.moment import Moment, days_between
 
 
 class Transfusion(Struct, frozen=True):
@@ -36,22 +34,22 @@ class TransfusionTotal(Struct, frozen=True):
 def units_given(
     transfusions: tuple[Transfusion, ...],
     totals: tuple[TransfusionTotal, ...],
+    since: Moment | None,
     until: Moment,
-    days: float = inf,
 ) -> float:
-    """Red-cell units of the last `days` before `until`; of the whole record without `days`.
+    """Red-cell units from `since` (the beginning of the record: `None`) to `until`, both inside.
 
     Inside the period of a total the larger of the total and the single records counts.
     """
-    single = [t for t in transfusions if within(t.start, until, days)]
+    single = [t for t in transfusions if _between(t.start, since, until)]
     units = sum(t.units for t in single)
-    for total in (t for t in totals if within(t.start, until, days)):
-        inside = sum(t.units for t in single if _in_period(t, total))
+    for total in (t for t in totals if _between(t.start, since, until)):
+        inside = sum(t.units for t in single if _between(t.start, total.start, total.end))
         units += max(0.0, total.units - inside)
     return units
 
 
-def _in_period(transfusion: Transfusion, total: TransfusionTotal) -> bool:
-    if total.end.day_only or total.start.day_only:
-        return total.start.day <= transfusion.start.day <= total.end.day
-    return total.start <= transfusion.start <= total.end
+def _between(start: Moment, since: Moment | None, until: Moment) -> bool:
+    """Is a moment in a closed interval? In calendar days where one of them is a date."""
+    begun = since is None or days_between(since, start) >= 0
+    return begun and days_between(start, until) >= 0

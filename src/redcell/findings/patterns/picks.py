@@ -115,7 +115,7 @@ def comparable(case: Case) -> tuple[Measured, ...]:
     now = case.hemoglobin
     if now is None:
         return ()
-    return tuple(e for e in case.earlier_hemoglobin if case.transfused_between(e, now) is None)
+    return tuple(e for e in case.trusted_hemoglobin if case.transfused_between(e, now) is None)
 
 
 def triples(case: Case) -> tuple[tuple[Measured, Measured], ...]:

@@ -174,7 +174,9 @@ def production_index(
     """Reticulocyte production index: reticulocytes corrected for hematocrit and maturation."""
     if reticulocytes is None or hematocrit is None:
         return None
-    maturation = next(time for least, time in bands.rows if hematocrit.value >= least)
+    maturation = next((time for least, time in bands.rows if hematocrit.value >= least), None)
+    if not maturation:
+        return None
     return half_up(reticulocytes.value * hematocrit.value / normal.value / maturation, 2)
 
 

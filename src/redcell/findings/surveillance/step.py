@@ -38,7 +38,7 @@ def survey(case: Case) -> Surveillance:
     standing = status(k, hemoglobin, limit, delta)
     adjusted = _adjusted(case)
     age = days_since(case, hemoglobin)
-    lately = _lately(case, _untransfused(case), "urgency.fortnight")
+    lately = _lately(case, _untransfused(case, case.trusted_hemoglobin), "urgency.fortnight")
     return Surveillance(
         status=standing,
         lower_limit=limit,
@@ -106,16 +106,17 @@ ALTITUDE_TABLES = {
 }
 
 
-def _untransfused(case: Case) -> tuple[Measured, ...]:
+def _untransfused(case: Case, counts: tuple[Measured, ...]) -> tuple[Measured, ...]:
+    """The counts with no red cells between them and the newest one."""
     now = case.hemoglobin
     if now is None:
         return ()
-    return tuple(e for e in case.earlier_hemoglobin if case.transfused_between(e, now) is None)
+    return tuple(e for e in counts if case.transfused_between(e, now) is None)
 
 
 def _since_transfusion(case: Case) -> tuple[Measured, ...]:
     now = case.hemoglobin
-    return (*_untransfused(case), now) if now is not None else ()
+    return (*_untransfused(case, case.earlier_hemoglobin), now) if now is not None else ()
 
 
 def _before(case: Case) -> tuple[Any, Any, Any]:
@@ -123,7 +124,7 @@ def _before(case: Case) -> tuple[Any, Any, Any]:
     now = case.hemoglobin
     if now is None:
         return (), (), ()
-    bare = tuple(e for e in case.earlier_hemoglobin if not case.explained_between(e, now))
+    bare = tuple(e for e in case.trusted_hemoglobin if not case.explained_between(e, now))
     pairs: list[tuple[Measured, Measured]] = []
     before = bare[-1] if bare else None
     for analyte in ("leukocytes", "platelets"):

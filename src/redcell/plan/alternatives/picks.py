@@ -108,7 +108,7 @@ def _grounds(case: Case, transfusion: TransfusionPlan) -> tuple[str, ...]:
     )
     screen = record.coded.get("antibody-screen", ())
     several = len([t for t in record.transfusions if within(t.start, case.at, days)])
-    counted = units_given((), record.transfusion_totals, case.at, days)
+    counted = units_given((), record.transfusion_totals, case.at.plus(-days), case.at)
     claims = {
         "esa_refusal": transfusion.refusal.value,
         "esa_antibodies": bool(screen) and screen[-1].positive,

@@ -47,7 +47,7 @@ def read_tables(files: Sequence[tuple[str, bytes]], terms: Terms, patient: str |
         UnreadableSourceError: no result could be read, or the patient is not in the tables.
         SeveralPatientsError: the tables hold several patients and none was chosen.
     """
-    reading = Reading(terms)
+    reading = Reading(terms, says_place=True)
     tables = _tables(files, reading)
     wanted = _choose(tables, patient)
     if wanted is not None:

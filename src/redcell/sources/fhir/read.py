@@ -151,7 +151,9 @@ def kind_of(data: bytes) -> str:
         msgspec.MsgspecError: when the bytes are not JSON.
     """
     if data.startswith(FIRST_KEY):
-        return data[len(FIRST_KEY) : data.index(b'"', len(FIRST_KEY))].decode()
+        named, closed, _ = data[len(FIRST_KEY) :][:LONGEST_TYPE].partition(b'"')
+        if closed and named.isalpha():
+            return named.decode()
     if data.count(TYPE_KEY) == 1:
         after = data[data.index(TYPE_KEY) + len(TYPE_KEY) :][:LONGEST_TYPE].lstrip()
         if after.startswith(b":"):

@@ -33,7 +33,15 @@ class Located(Struct):
 class Reading:
     """Collects facts and problems while one patient's resources are read."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, *, says_place: bool = False) -> None:
+        """Start empty.
+
+        Args:
+            terms: the code tables.
+            says_place: name the line in what is said. Not for FHIR, whose resources have names of
+                their own and may come in any order.
+        """
+        self.says_place = says_place
         self.terms = terms
         self.knowledge = terms.knowledge
         self.facts: list[Fact] = []
@@ -47,8 +55,10 @@ class Reading:
 
     def set_aside(self, code: str, where: Located, text: str) -> None:
         """Keep a problem with its place."""
-        shown = f"{where.place} ({where.reference}): {text}" if where.place else text
-        self.aside.append(SetAside(code, where.place, shown, where.reference))
+        name = where.reference
+        if self.says_place and where.place:
+            name = f"{where.place} ({name})"
+        self.aside.append(SetAside(code, where.place, f"{name}: {text}", where.reference))
 
     def when(self, where: Located, *texts: str) -> Moment | None:
         """The first time given, noting one without an offset; a bad one is set aside."""

@@ -57,7 +57,7 @@ def read_messages(
         UnreadableSourceError: no message could be used, or the patient is not in it.
         SeveralPatientsError: the messages are of several patients and none was chosen.
     """
-    reading = Reading(terms)
+    reading = Reading(terms, says_place=True)
     messages = accepted(files, reading.aside, allow_test=allow_test)
     place = files[0][0] if files else "The source"
     if not messages:

@@ -22,6 +22,9 @@ def read_observation(reading: Reading, where: Located, o: Observation) -> None:
     if refused is not None:
         reading.set_aside(refused[0], where, refused[1])
         return
+    if _foreign(reading, o):
+        _unmapped(reading, where, o)
+        return
     time = clinical_time(reading, where, o)
     if time is None:
         reading.set_aside("time-missing", where, "it has no clinical time; it was not used.")
@@ -34,8 +37,21 @@ def read_observation(reading: Reading, where: Located, o: Observation) -> None:
     issued = reading.when(where, o.issued)
     stamp = Stamp(time, where.reference, cast(Status, o.status), issued, version, note)
     if not (_total_units(reading, o, stamp) or _values(reading, where, o, stamp)):
-        text = f"{o.code.concept} is not an analyte or symptom that redcell knows; it was not used."
-        reading.set_aside("unmapped-code", where, text)
+        _unmapped(reading, where, o)
+
+
+def _foreign(reading: Reading, o: Observation) -> bool:
+    """Does it carry LOINC codes alone, none of them known, here or in a component?"""
+    systems = {c.system for c in o.code.coding}
+    if systems != {LOINC} or any(c.code in reading.terms.panels for c in o.code.coding):
+        return False
+    codes = [*o.code.coding, *(c for part in o.component for c in part.code.coding)]
+    return not any(c.code in reading.terms.loinc for c in codes)
+
+
+def _unmapped(reading: Reading, where: Located, o: Observation) -> None:
+    text = f"{o.code.concept} is not an analyte or symptom that redcell knows; it was not used."
+    reading.set_aside("unmapped-code", where, text)
 
 
 def _refused(status: str) -> tuple[str, str] | None:
