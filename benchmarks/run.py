@@ -35,28 +35,21 @@ RUNS = 15
 
 def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {RUNS} runs each\n")
-    print("| what | median | target |\n| --- | --- | --- |")
-    help_cpu, help_wall = process("--help")
-    print(
-        f"| `redcell --help`, CPU (wall) | {help_cpu * 1e3:.0f} ms ({help_wall * 1e3:.0f}) | 150 ms CPU |"
-    )
+    row("what", "median", "wanted")
+    row("---", "---", "---")
+    cpu, wall = process("--help")
+    row("`redcell --help`, CPU (wall)", f"{ms(cpu)} ({ms(wall)})", "150 ms CPU")
     cpu, wall = process("assess", "demo::okafor", "--at", AT)
-    print(
-        f"| one patient from process start, wall (CPU) | {wall * 1e3:.0f} ms ({cpu * 1e3:.0f}) | 400 ms wall |"
-    )
+    row("one patient from process start, wall (CPU)", f"{ms(wall)} ({ms(cpu)})", "400 ms wall")
     base = knowledge()
     record = read("demo::okafor", base=base)
     at = moment_of(AT)
     steps = run(record, at, base)
-    print(
-        f"| assessment alone, warm | {median(lambda: run(record, at, base)) * 1e3:.2f} ms | 3 ms |"
-    )
-    print(f"| contract JSON of it | {median(lambda: to_json(steps)) * 1e3:.2f} ms | |")
+    row("assessment alone, warm", ms(median(lambda: run(record, at, base)), 2), "3 ms")
+    row("contract JSON of it", ms(median(lambda: to_json(steps)), 2), "")
     print("\nReading against parsing alone, in turn:\n")
-    print(
-        "| source | lines | orjson.loads loop | json.loads loop | redcell read | redcell / orjson | redcell / json |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    row("source", "lines", "orjson", "json", "redcell", "redcell / orjson", "redcell / json")
+    row(*["---"] * 7)
     with tempfile.TemporaryDirectory() as folder:
         one = Path(folder) / "okafor.ndjson"
         entries = json.loads(demo("okafor").read_bytes())["entry"]
@@ -95,10 +88,8 @@ def compare(name: str, files: list[Path], source: Path, patient: str | None) -> 
         fast.append(once(lambda: parse(orjson.loads)))
         plain.append(once(lambda: parse(json.loads)))
         ours.append(once(lambda: read(source, patient=patient, base=base)))
-    a, b, c = (statistics.median(x) * 1e3 for x in (fast, plain, ours))
-    print(
-        f"| {name} | {lines} | {a:.2f} ms | {b:.2f} ms | {c:.2f} ms | {c / a:.2f} | {c / b:.2f} |"
-    )
+    a, b, c = (statistics.median(times) for times in (fast, plain, ours))
+    row(name, str(lines), ms(a, 2), ms(b, 2), ms(c, 2), f"{c / a:.2f}", f"{c / b:.2f}")
 
 
 def once(call: Callable[[], object]) -> float:

@@ -4,6 +4,7 @@ A block is `<!-- transcript: redcell ... -->` to `<!-- end -->`. Without an argu
 renewed; with `--check` nothing is written and a stale block is an error.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PLAIN = {**os.environ, "COLUMNS": "96", "NO_COLOR": "1"}
 BLOCK = re.compile(r"(<!-- transcript: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -21,7 +23,7 @@ def renewed(text: str) -> str:
         command = shlex.split(match[2])
         program = str(Path(sys.executable).parent / command[0])
         done = subprocess.run(  # noqa: S603  (our own commands, from our own docs)
-            [program, *command[1:]], capture_output=True, text=True, check=True, cwd=ROOT
+            [program, *command[1:]], capture_output=True, text=True, check=True, cwd=ROOT, env=PLAIN
         )
         body = "".join(f"    {line}".rstrip() + "\n" for line in done.stdout.splitlines())
         return f"{match[1]}\n{body}\n{match[4]}"

@@ -172,8 +172,9 @@ def _answer(reading: Reading, slug: str, kind: str, value: Value) -> str:
                 return "present" if status in ("daily", "some days") else "absent"
         return ""
     if slug == "pregnancy-status":
-        coded = any(c in answers["pregnant"]["snomed"] for c in concept.in_system(SNOMED))
-        return "present" if coded or "pregnant" in words else "absent" if words else ""
+        if _says(answers["not-pregnant"], concept):
+            return "absent"
+        return "present" if _says(answers["pregnant"], concept) else ""
     if kind == "text":
         return words[0] if words else ""
     means = {"absent": 0, "negative": 0, "present": 1, "positive": 1}
