@@ -42,11 +42,7 @@ def read_administration(reading: Reading, where: Located, m: MedicationAdministr
     given = _was_given(m.status, start, end)
     if given and start is None:
         reading.set_aside("time-missing", where, "a dose without a time; it was not used.")
-    elif (
-        given
-        and start is not None
-        and any(is_red_cells(c, reading.terms.products) for c in concepts)
-    ):
+    elif given and start is not None and _red_cells(reading, concepts):
         _product(reading, where, m, start, end)
     else:
         _doses(reading, where, m, concepts, start, given=given)

@@ -14,6 +14,8 @@ from redcell.sources.terms import Concept
 
 SCALES = ("", "1", "{score}", "{grade}")
 """Units of a grade; a quantity in any other unit is a measurement, not a symptom."""
+VERY_SEVERE = 4
+"""The highest grade of the scale."""
 
 
 def read_symptom(
@@ -75,11 +77,7 @@ def symptom_grade(reading: Reading, value: Value) -> tuple[int | None, bool]:
     if number is None and value.quantity is not None and value.quantity.value is not None:
         number = int(value.quantity.value)
     if number is not None:
-        return (
-            (number, True)
-            if 0 <= number <= len(("mild", "moderate", "severe", "very"))
-            else (None, True)
-        )
+        return (number if 0 <= number <= VERY_SEVERE else None), True
     concept = value.codeable.concept if value.codeable else Concept(text=value.text)
     if not concept.words and not concept.codes:
         return None, False
