@@ -119,7 +119,9 @@ def test_pregnancy_is_present_absent_or_unknown(reader, answer, found):
             "code": coded(LOINC, "82810-3"), "valueCodeableConcept": answer,
         }
     )  # fmt: skip
-    assert [c.answer for c in record.coded.get("pregnancy-status", ())] == ([found] if found else [])
+    assert [c.answer for c in record.coded.get("pregnancy-status", ())] == (
+        [found] if found else []
+    )
 
 
 # -- refusal ---------------------------------------------------------------------------------------

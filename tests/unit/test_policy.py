@@ -8,7 +8,8 @@ import pytest
 
 from builder import AT, assess, output, patient
 from redcell.errors import PolicyError
-from redcell.knowledge.load import knowledge, read_policy
+from redcell.knowledge.load import knowledge
+from redcell.knowledge.policy import read_policy
 from redcell.loop import run
 from redcell.outputs.assessment import to_json
 
