@@ -13,20 +13,25 @@ from redcell.rule import Finding, why
 
 
 def explain(steps: Steps, name: str) -> list[str]:
-    """One tree for each finding that `name` names: a rule id, a rule's name, or `f3`."""
+    """One tree for each finding that `name` names: a rule id, a rule's name, or `f3`.
+
+    Those that the assessment lists come first, then those that it only weighed.
+    """
     speech = Speech(steps.case.knowledge)
     wanted = _named(steps, name)
     return ["\n".join([speech.statement(f), *why(f), *_sources(steps, f)]) for f in wanted]
 
 
 def _named(steps: Steps, name: str) -> list[Finding[Any]]:
-    if name.startswith("f") and name[1:].isdigit():
-        from redcell.outputs.assessment import numbered
+    from redcell.outputs.assessment import numbered
 
-        found = numbered(steps)
+    shown = numbered(steps)
+    if name.startswith("f") and name[1:].isdigit():
         index = int(name[1:]) - 1
-        return [found[index]] if 0 <= index < len(found) else []
-    return [f for f in all_findings(steps) if name in (f.rule, f.name, f.name.rpartition(".")[2])]
+        return [shown[index]] if 0 <= index < len(shown) else []
+    listed = {id(f) for f in shown}
+    named = [f for f in all_findings(steps) if name in (f.rule, f.name, f.name.rpartition(".")[2])]
+    return sorted(named, key=lambda f: id(f) not in listed)
 
 
 def _sources(steps: Steps, finding: Finding[Any]) -> Iterator[str]:
