@@ -42,8 +42,7 @@ BLOOD_PRODUCTS = re.compile(r"\bblood (products?|components?)\b")
 def read_condition(reading: Reading, where: Located, c: Condition) -> None:
     """A diagnosis under every meaning that the rules know, or a symptom on the problem list."""
     verification = _code(c.verificationStatus)
-    if verification == "entered-in-error":
-        reading.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
+    if reading.entered_in_error(where, verification):
         return
     absent = verification == "refuted"
     if not absent and verification not in PRESENT:
@@ -128,8 +127,7 @@ def _code(concept: CodeableConcept | None) -> str:
 
 def read_consent(reading: Reading, where: Located, c: Consent) -> None:
     """A refusal of red cells: clear only in a treatment consent or an advance directive."""
-    if c.status == "entered-in-error":
-        reading.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
+    if reading.entered_in_error(where, c.status):
         return
     if c.status != "active" or c.provision is None:
         return
@@ -257,8 +255,7 @@ def read_goal(reading: Reading, where: Located, g: FhirGoal) -> None:
 
 def read_questionnaire(reading: Reading, where: Located, q: QuestionnaireResponse) -> None:
     """Symptom answers of a questionnaire; each item names its symptom."""
-    if q.status == "entered-in-error":
-        reading.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
+    if reading.entered_in_error(where, q.status):
         return
     time = reading.when(where, q.authored)
     if time is None:

@@ -34,7 +34,7 @@ RED_CELL_NAMES = re.compile(
 
 def read_administration(reading: Reading, where: Located, m: MedicationAdministration) -> None:
     """A dose given; `not-done` and a stop before the start are no dose."""
-    if _entered_in_error(reading, where, m.status) or m.status in ("unknown", "on-hold"):
+    if reading.entered_in_error(where, m.status) or m.status in ("unknown", "on-hold"):
         return
     concepts = _concepts(reading, m)
     start, end = reading.span(where, m.effectivePeriod)
@@ -103,7 +103,7 @@ def _product(
 
 def read_statement(reading: Reading, where: Located, m: MedicationStatement) -> None:
     """Exposure as stated; `not-taken` is an explicit no."""
-    if m.status in ("intended", "unknown", "draft") or _entered_in_error(reading, where, m.status):
+    if m.status in ("intended", "unknown", "draft") or reading.entered_in_error(where, m.status):
         return
     start, end = reading.span(where, m.effectivePeriod)
     start = start or reading.when(where, m.effectiveDateTime)
@@ -134,7 +134,7 @@ def read_request(reading: Reading, where: Located, m: MedicationRequest) -> None
     ordered = m.intent.endswith("order") or m.intent in ("plan", "")
     if not ordered or m.status in ("draft", "unknown"):
         return
-    if _entered_in_error(reading, where, m.status):
+    if reading.entered_in_error(where, m.status):
         return
     start, end = _bounds(reading, where, m)
     active = m.status == "active"
@@ -179,7 +179,7 @@ def _bounds(
 
 def read_dispense(reading: Reading, where: Located, m: MedicationDispense) -> None:
     """Tablets handed over: exposure for the days of supply."""
-    if _entered_in_error(reading, where, m.status) or m.status not in ("completed", "in-progress"):
+    if reading.entered_in_error(where, m.status) or m.status not in ("completed", "in-progress"):
         return
     start = reading.when(where, m.whenHandedOver, m.whenPrepared)
     if start is None:
@@ -222,13 +222,6 @@ def read_care_plan(reading: Reading, where: Located, plan: CarePlan) -> None:
 
 
 # -- what the four share -----------------------------------------------------------------------
-
-
-def _entered_in_error(reading: Reading, where: Located, status: str) -> bool:
-    if status != "entered-in-error":
-        return False
-    reading.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
-    return True
 
 
 def _concepts(reading: Reading, m: MedicationUse) -> list[CodeableConcept]:

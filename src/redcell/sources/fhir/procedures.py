@@ -38,8 +38,7 @@ def read_procedure(reading: Reading, where: Located, p: Procedure) -> None:
         reading.add(CareSetting("hospice", where.reference, started))
     if not (red_cells or radiation):
         return
-    if p.status == "entered-in-error":
-        reading.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
+    if reading.entered_in_error(where, p.status):
         return
     if p.status not in DONE:
         return

@@ -60,6 +60,13 @@ class Reading:
             name = f"{where.place} ({name})"
         self.aside.append(SetAside(code, where.place, f"{name}: {text}", where.reference))
 
+    def entered_in_error(self, where: Located, status: str) -> bool:
+        """Was the resource entered in error? If so, that is noted; nothing of it is used."""
+        if status != "entered-in-error":
+            return False
+        self.set_aside("entered-in-error-ignored", where, "entered in error; it was not used.")
+        return True
+
     def when(self, where: Located, *texts: str) -> Moment | None:
         """The first time given, noting one without an offset; a bad one is set aside."""
         for text in texts:
