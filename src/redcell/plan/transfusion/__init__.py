@@ -1,72 +1,7 @@
 """S4 Transfusion: whether, which component, how many units, how long, what to watch."""
 
-from redcell.plan.transfusion.decision import Decision, Precaution, Range, TransfusionPlan, Verdict
-from redcell.plan.transfusion.picks import (
-    TROPONINS,
-    coronary,
-    fluid,
-    hospice,
-    own_rises,
-    refusal_of,
-    unclear_refusal,
-    weeks_left,
-)
-from redcell.plan.transfusion.precautions import (
-    count_first,
-    group_and_screen,
-    heart_history_missing,
-    iron_overload,
-    irradiation_needed,
-    sickle_cell,
-)
-from redcell.plan.transfusion.rules import (
-    CM_PER_M,
-    DL_PER_L,
-    decide,
-    declined,
-    emergency,
-    expected_rise,
-    last_weeks,
-    low_with_risk,
-    moderate_with_symptoms,
-    overload_risk,
-    replace_first,
-    units,
-)
-from redcell.plan.transfusion.step import TIREDNESS, plan_transfusion
+from redcell.plan.transfusion.decision import TransfusionPlan, Verdict
+from redcell.plan.transfusion.picks import unclear_refusal
+from redcell.plan.transfusion.step import plan_transfusion
 
-__all__ = [
-    "CM_PER_M",
-    "DL_PER_L",
-    "TIREDNESS",
-    "TROPONINS",
-    "Decision",
-    "Precaution",
-    "Range",
-    "TransfusionPlan",
-    "Verdict",
-    "coronary",
-    "count_first",
-    "decide",
-    "declined",
-    "emergency",
-    "expected_rise",
-    "fluid",
-    "group_and_screen",
-    "heart_history_missing",
-    "hospice",
-    "iron_overload",
-    "irradiation_needed",
-    "last_weeks",
-    "low_with_risk",
-    "moderate_with_symptoms",
-    "overload_risk",
-    "own_rises",
-    "plan_transfusion",
-    "refusal_of",
-    "replace_first",
-    "sickle_cell",
-    "unclear_refusal",
-    "units",
-    "weeks_left",
-]
+__all__ = ["TransfusionPlan", "Verdict", "plan_transfusion", "unclear_refusal"]
