@@ -57,8 +57,10 @@ def main() -> None:
         compare("one patient, every line used", [one], one, None)
     if SYNTHEA.is_dir():
         files = sorted(SYNTHEA.glob("*.ndjson"))
-        first = orjson.loads((SYNTHEA / "Patient.000.ndjson").read_bytes().splitlines()[0])["id"]
-        compare("Synthea bulk folder, one of 11 patients", files, SYNTHEA, first)
+        patients = (SYNTHEA / "Patient.000.ndjson").read_bytes().splitlines()
+        for number, line in enumerate(patients, 1):
+            name = f"Synthea bulk folder, patient {number} of {len(patients)}"
+            compare(name, files, SYNTHEA, orjson.loads(line)["id"])
 
 
 def row(*cells: str) -> None:

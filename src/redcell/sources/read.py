@@ -58,9 +58,11 @@ def read(
 def _read_fhir(files: list[tuple[str, bytes]], known: Knowledge, patient: str | None) -> Record:
     aside: list[SetAside] = []
     counts: dict[str, int] = {}
-    raws: list[RawResource] = []
-    for name, data in files:
-        raws += _raw_resources(name, data, aside, patient, alone=len(files) == 1)
+    needle = patient.rpartition("/")[2].encode() if patient else b""
+    raws = _gather(files, aside, needle)
+    if needle and (not raws or _refer_to_unowned(raws)):
+        aside.clear()
+        raws = _gather(files, aside, b"")
     located = decode(raws, aside, counts)
     if not located:
         detail = f" First problem: {aside[0].text}" if aside else ""
@@ -71,8 +73,27 @@ def _read_fhir(files: list[tuple[str, bytes]], known: Knowledge, patient: str | 
     )
 
 
+UNOWNED = (b"BodyStructure/", b"BiologicallyDerivedProduct/", b"Medication/")
+"""How a resource refers to one that names no patient."""
+
+
+def _refer_to_unowned(raws: list[RawResource]) -> bool:
+    together = b"\n".join(raw.data for raw in raws)
+    return any(sign in together for sign in UNOWNED)
+
+
+def _gather(
+    files: list[tuple[str, bytes]], aside: list[SetAside], needle: bytes
+) -> list[RawResource]:
+    """The resources of every file; of NDJSON only the lines that may name the patient."""
+    raws: list[RawResource] = []
+    for name, data in files:
+        raws += _raw_resources(name, data, aside, needle, alone=len(files) == 1)
+    return raws
+
+
 def _raw_resources(
-    name: str, data: bytes, aside: list[SetAside], patient: str | None, *, alone: bool
+    name: str, data: bytes, aside: list[SetAside], needle: bytes, *, alone: bool
 ) -> Iterator[RawResource]:
     """Resources of one file: NDJSON line by line, else one JSON document."""
     try:
@@ -83,7 +104,7 @@ def _raw_resources(
         aside.append(SetAside("not-readable", name, f"{name}: {error}; the file was not used."))
         return
     if _is_ndjson(text):
-        for number, line in _lines(text, patient):
+        for number, line in _lines(text, needle):
             yield RawResource(f"{name}:{number}", line)
         return
     try:
@@ -97,29 +118,36 @@ def _raw_resources(
         aside.append(SetAside("not-readable", name, f"{name}: {error}; the file was not used."))
 
 
-UNOWNED = (b"BodyStructure", b"BiologicallyDerivedProduct", b'"Medication"', b"\\")
-"""Types that name no patient, and the sign of an escape that could spell an id."""
+def _lines(text: bytes, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines of NDJSON with their numbers; with a needle those that hold it or an escape.
 
-
-def _lines(text: bytes, patient: str | None) -> Iterator[tuple[int, bytes]]:
-    """Lines of NDJSON with their numbers; without those that cannot concern a chosen patient.
-
-    Exact: where a line could concern the patient without naming it, every line is read.
+    Exact: without a backslash a text is spelled in one way, so a line without the needle does
+    not name the patient.
     """
-    if patient is None or any(sign in text for sign in UNOWNED):
+    if not needle:
         for number, line in enumerate(text.split(b"\n"), 1):
             if line and not line.isspace():
                 yield number, line
         return
-    needle = patient.rpartition("/")[2].encode()
-    number, counted, at = 1, 0, text.find(needle)
-    while at >= 0:
-        start = text.rfind(b"\n", 0, at) + 1
-        end = text.find(b"\n", at)
-        end = len(text) if end < 0 else end
+    number, counted, end = 1, 0, 0
+    named, escaped = (_find(text, sign, 0) for sign in (needle, ESCAPE))
+    while (at := min(named, escaped)) < len(text):
+        start = text.rfind(b"\n", end, at) + 1 or end
+        end = _find(text, b"\n", at)
         number += text.count(b"\n", counted, start)
+        counted = start
         yield number, text[start:end]
-        counted, at = start, text.find(needle, end)
+        named = _find(text, needle, end) if named < end else named
+        escaped = _find(text, ESCAPE, end) if escaped < end else escaped
+
+
+ESCAPE = b"\\"
+
+
+def _find(text: bytes, sign: bytes, start: int) -> int:
+    """Where it stands, else the end."""
+    at = text.find(sign, start)
+    return len(text) if at < 0 else at
 
 
 def _is_ndjson(text: bytes) -> bool:
