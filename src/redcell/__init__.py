@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from redcell.version import __version__
 
 if TYPE_CHECKING:
-    from redcell.api import Review, assess, read
+    from redcell.api import Forecast, Review, assess, forecast, read
 
-__all__ = ["Review", "__version__", "assess", "read"]
+__all__ = ["Forecast", "Review", "__version__", "assess", "forecast", "read"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the public functions on first use, so that `import redcell` stays cheap."""
-    if name in ("Review", "assess", "read"):
+    if name in ("Forecast", "Review", "assess", "forecast", "read"):
         from redcell import api
 
         return getattr(api, name)

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from redcell.errors import RedcellError, UnknownRuleError
 from redcell.knowledge.load import Knowledge, knowledge
-from redcell.loop import Steps, run
+from redcell.loop import Situation, Steps, run
+from redcell.prediction import Prediction, WhatIf
 from redcell.record.moment import Moment, on_day, utc
 from redcell.record.record import Record
 from redcell.sources.read import read as _read
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from redcell.forecasting import Forecaster
 
 
 class Review:
@@ -121,6 +124,64 @@ class Review:
         )
 
 
+class Forecast:
+    """One patient's forecast. Print it, ask it what would happen if, or turn it into data."""
+
+    __slots__ = ("_forecaster", "_situation", "prediction", "steps")
+
+    def __init__(self, steps: Steps, situation: Situation, forecaster: Forecaster) -> None:
+        assert steps.forecast is not None  # noqa: S101  (a forecaster was given)
+        self.steps, self.prediction = steps, steps.forecast
+        self._situation, self._forecaster = situation, forecaster
+
+    @property
+    def status(self) -> str:
+        """`ok`, or `withheld: REASON`."""
+        reason = self.prediction.reason
+        return "ok" if reason is None else f"withheld: {reason}"
+
+    def what_if(self, *questions: str) -> WhatIf | Prediction:
+        """Both courses under a change of plan; the withheld prediction where there is none.
+
+        Args:
+            questions: for example `"delay carboplatin 7d"`; all together make the other plan.
+
+        Raises:
+            WhatIfError: a question is not understood, or names a drug that is not planned.
+        """
+        from redcell.forecasting.what_if import what_if
+
+        return what_if(self._forecaster, self._situation, questions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The forecast as the output contract has it."""
+        from redcell.outputs.forecast import forecast_dict
+
+        return forecast_dict(self.prediction, self.steps)
+
+    def to_text(self) -> str:
+        """A page for a person, without color."""
+        from redcell.outputs.forecast import forecast_page
+
+        return forecast_page(self.prediction, self.steps)
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row per day ahead as a Polars frame; needs the extra `frames`."""
+        from msgspec.structs import asdict
+
+        return _frame([asdict(day) for day in self.prediction.days])
+
+    def _repr_html_(self) -> str:
+        from redcell.outputs.html import fragment
+
+        return fragment(self.steps)
+
+    def __repr__(self) -> str:
+        patient = self.steps.case.record.patient.reference
+        days = len(self.prediction.days)
+        return f"Forecast({patient} at {self.prediction.at}: {self.status}, {days} days)"
+
+
 def read(
     source: str | Path, *, patient: str | None = None, policy: str | Path | None = None
 ) -> Record:
@@ -139,7 +200,13 @@ def read(
 
 
 def assess(
-    record: Record, *, at: str | date | datetime, policy: str | Path | None = None
+    record: Record,
+    *,
+    at: str | date | datetime,
+    policy: str | Path | None = None,
+    forecast: bool = True,
+    calibration: str | Path | None = None,
+    seed: int | None = None,
 ) -> Review:
     """Run the care loop over a record as known at `at`.
 
@@ -147,13 +214,60 @@ def assess(
         record: from `read`.
         at: the moment of the assessment; text as in FHIR, a time without an offset is UTC.
         policy: a site's policy file.
+        forecast: whether the red-cell model looks ahead; it never changes a decision.
+        calibration: a site's calibration file of the model.
+        seed: of the forecast's draws; without one it follows from the data.
 
     Raises:
         DeceasedPatientError: the patient died on or before `at`.
         UnderageError: the patient is under 18 at `at`.
         PolicyError: the policy file is not valid.
+        CalibrationError: the calibration file is not valid.
     """
-    return Review(run(record, moment_of(at), _knowledge(policy)))
+    forecaster = _forecaster(calibration, seed=seed) if forecast else None
+    return Review(run(record, moment_of(at), _knowledge(policy), forecaster))
+
+
+def forecast(
+    record: Record,
+    *,
+    at: str | date | datetime,
+    days: int = 28,
+    seed: int | None = None,
+    policy: str | Path | None = None,
+    calibration: str | Path | None = None,
+) -> Forecast:
+    """Where hemoglobin is going, whether blood will be needed, and where it went.
+
+    Args:
+        record: from `read`.
+        at: the moment of the forecast.
+        days: how far ahead, 28 to 84.
+        seed: of the draws; without one it follows from the data.
+        policy: a site's policy file, for example with its transfusion threshold.
+        calibration: a site's calibration file of the model.
+
+    Raises:
+        RedcellError: as `assess`.
+    """
+    forecaster = _forecaster(calibration, days=days, seed=seed)
+    asked: list[Situation] = []
+
+    def listening(situation: Situation) -> Prediction:
+        asked.append(situation)
+        return forecaster(situation)
+
+    steps = run(record, moment_of(at), _knowledge(policy), listening)
+    return Forecast(steps, asked[0], forecaster)
+
+
+def _forecaster(
+    calibration: str | Path | None, *, days: int = 28, seed: int | None = None
+) -> Forecaster:
+    from redcell.forecasting import Forecaster, read_calibration
+
+    site = read_calibration(Path(calibration)) if calibration is not None else None
+    return Forecaster(days=days, seed=seed, calibration=site)
 
 
 def moment_of(at: str | date | datetime) -> Moment:

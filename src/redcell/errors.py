@@ -9,6 +9,7 @@
 | 5 | the source holds several patients and none was chosen |
 | 6 | `--strict` was given and something was set aside |
 | 7 | `redcell why` was asked for a rule that did not run |
+| 8 | the calibration file is not valid |
 
 A code is never reused for another meaning.
 """
@@ -40,6 +41,16 @@ class PolicyError(RedcellError):
     """The site's policy file names an unknown entry, another unit, or a forbidden value."""
 
     exit_code = 4
+
+
+class CalibrationError(RedcellError):
+    """The calibration file cannot be read, or was not written by `redcell calibrate`."""
+
+    exit_code = 8
+
+
+class WhatIfError(RedcellError):
+    """A what-if question is not understood, or asks about a drug that is not planned."""
 
 
 class SeveralPatientsError(RedcellError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ from redcell.plan.conversation import Topic, topics
 from redcell.plan.education import Page, pages
 from redcell.plan.fatigue import SelfCare, energy_plan
 from redcell.plan.transfusion import TransfusionPlan, plan_transfusion
+from redcell.prediction import Prediction
 from redcell.record.moment import Moment
 from redcell.record.record import Record
 
@@ -48,13 +49,28 @@ class Steps(Struct, frozen=True):
     self_care: tuple[SelfCare, ...]
     conversation: tuple[Topic, ...]
     education: tuple[Page, ...]
-    forecast: Any = None
+    forecast: Prediction | None = None
 
+
+class Situation(Struct, frozen=True):
+    """What is known about a patient when a forecast is asked for."""
+
+    case: Case
+    survey: Surveillance
+    blood: BloodPicture
+    flags: RedFlags
+    monitoring: Monitoring
+
+
+Forecaster = Callable[[Situation], Prediction]
+"""Makes the forecast of one patient. It reaches the loop as an argument: no rule needs one."""
 
 ADULT_YEARS = 18
 
 
-def run(record: Record, at: Moment, knowledge: Knowledge, forecast: Any = None) -> Steps:
+def run(
+    record: Record, at: Moment, knowledge: Knowledge, forecaster: Forecaster | None = None
+) -> Steps:
     """Assess one patient as known at `at`.
 
     Raises:
@@ -71,6 +87,10 @@ def run(record: Record, at: Moment, knowledge: Knowledge, forecast: Any = None) 
     flags = raise_flags(case, counts, blood, calm.value)
     symptoms = review_symptoms(case, stores, flags, calm)
     causes = attribute(case, counts, blood, fields, flags)  # S3
+    monitoring = schedule(case, counts, fields)  # S1
+    forecast = None
+    if forecaster is not None:
+        forecast = forecaster(Situation(case, counts, blood, flags, monitoring))
     transfusion = plan_transfusion(  # S4
         case,
         counts,
@@ -80,9 +100,9 @@ def run(record: Record, at: Moment, knowledge: Knowledge, forecast: Any = None) 
         causes,
         stores,
         heart_history_known=cardiovascular_history_known(case),
+        forecast=forecast,
     )
     options = weigh_options(case, counts, blood, flags, causes, stores, transfusion)  # S5
-    monitoring = schedule(case, counts, fields)  # S1
     return Steps(
         case=case,
         survey=counts,

@@ -97,6 +97,18 @@ def _course_dose(course: RadiationCourse, sites: dict[str, Site]) -> dict[Part, 
     return dose
 
 
+def course_parts(
+    course: RadiationCourse, sites: dict[str, Site], total: float
+) -> tuple[tuple[tuple[float, float], ...], bool]:
+    """Per irradiated part its share of the active marrow (0 to 1) and its dose in Gy.
+
+    The second value says whether every field of the course has a known site and dose.
+    """
+    dose = _course_dose(course, sites)
+    parts = tuple((_share(part, sites) / total, gray) for part, gray in sorted(dose.items()))
+    return parts, bool(course.fields) and all(_known(f, sites) for f in course.fields)
+
+
 def _share(part: Part, sites: dict[str, Site]) -> float:
     """Percent of the active marrow in one part."""
     whole = sites.get(part[0]) or next(s for s in sites.values() if s.group == part[0])

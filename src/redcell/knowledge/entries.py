@@ -216,3 +216,26 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     levels: int | None = None
     paired: bool = False
     group: str = ""
+
+
+class Kinetics(Struct, frozen=True, forbid_unknown_fields=True):
+    """How one class of drugs acts in the red-cell model.
+
+    `k` is the loss of effect per day, `eps` the share of its kill that reaches stem capacity, `s`
+    the log-kill of one reference amount with the spread `w` of its logarithm. A reference amount
+    covers `days` in `doses` doses (0: taken daily). A combination has `parts` instead of `drugs`:
+    the share of one reference amount in each dose, and acts where two of them are given together.
+    """
+
+    means: str
+    k: float
+    eps: float
+    s: float
+    w: float
+    days: float
+    doses: int
+    source: str
+    locator: str
+    mark: str
+    drugs: tuple[str, ...] = ()
+    parts: dict[str, float] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from redcell.knowledge.entries import (
     Condition,
     ContributorGroup,
     Drug,
+    Kinetics,
     NumberEntry,
     RuleEntry,
     Site,
@@ -137,6 +138,11 @@ class Knowledge:
         """Radiation sites by name."""
         return self._entries("radiation", "site", Site)
 
+    @cached_property
+    def kinetics(self) -> dict[str, Kinetics]:
+        """How strongly and how long drugs act on the marrow, by class of the red-cell model."""
+        return self._entries("erythropoiesis", "kinetics", Kinetics)
+
     def wording(self, name: str) -> dict[str, Any]:
         """One file of sentences."""
         return self.file(f"wording/{name}")
@@ -235,6 +241,7 @@ NUMBER_FILES = (
     "alternatives",
     "monitoring",
     "fatigue",
+    "erythropoiesis",
 )
 
 

@@ -2,6 +2,13 @@
 
 from redcell.plan.transfusion.decision import TransfusionPlan, Verdict
 from redcell.plan.transfusion.picks import unclear_refusal
-from redcell.plan.transfusion.step import plan_transfusion
+from redcell.plan.transfusion.step import overload_factors, plan_transfusion, refusal_stands
 
-__all__ = ["TransfusionPlan", "Verdict", "plan_transfusion", "unclear_refusal"]
+__all__ = [
+    "TransfusionPlan",
+    "Verdict",
+    "overload_factors",
+    "plan_transfusion",
+    "refusal_stands",
+    "unclear_refusal",
+]

@@ -13,7 +13,7 @@ from redcell.findings.red_flags import (
 from redcell.findings.stores import Stores
 from redcell.findings.surveillance import Surveillance
 from redcell.knowledge.load import Cited
-from redcell.plan.transfusion.decision import Precaution, TransfusionPlan
+from redcell.plan.transfusion.decision import Precaution, TransfusionPlan, Verdict
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Measured
 from redcell.record.therapies import Treatment
@@ -75,6 +75,16 @@ class _List:
             self.found += [Precaution(code, (evidence,)) for code in codes]
 
 
+@rule("T12a", least="transfusion.escalate_probability")
+def escalate_if_below(verdict: Finding[Verdict], falling: float | None, *, least: Cited) -> bool:
+    """Is it at least as likely as not that hemoglobin falls below the threshold before long?
+
+    Only beside "consider": the forecast says when to look again and never changes the decision.
+    """
+    likely = falling is not None and falling >= least.value
+    return likely and verdict.value.decision == "consider"
+
+
 def precautions(
     case: Case,
     survey: Surveillance,
@@ -84,8 +94,13 @@ def precautions(
     plan: TransfusionPlan,
     *,
     known: bool,
+    falling: float | None = None,
 ) -> tuple[Precaution, ...]:
-    """What goes with the decision; `known` says whether the heart history is."""
+    """What goes with the decision.
+
+    `known` says whether the heart history is; `falling` is the forecast probability that
+    hemoglobin falls below the threshold before the next visit.
+    """
     rows = _List()
     _around_the_unit(case, plan, rows)
     _in_an_emergency(blood, flags, plan, rows)
@@ -98,6 +113,8 @@ def precautions(
     _count_again(case, survey, plan, rows)
     missing = heart_history_missing(k, hemoglobin, known)
     rows.add(missing.value, missing, "cardiovascular-history-unknown")
+    soon = escalate_if_below(k, plan.verdict, falling)
+    rows.add(soon.value, soon, "escalate-if-forecast-below-7")
     overload = iron_overload(k, stores.iron_class)
     rows.add(overload.value, stores.iron, "iron-overload-watch")
     sickle = sickle_cell(k, case.diagnosis("sickle-cell-disease"))

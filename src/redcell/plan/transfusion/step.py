@@ -44,6 +44,7 @@ from redcell.plan.transfusion.rules import (
     settled_before_count,
     units,
 )
+from redcell.prediction import Prediction
 from redcell.rule import Finding
 
 
@@ -57,6 +58,7 @@ def plan_transfusion(
     stores: Stores,
     *,
     heart_history_known: bool,
+    forecast: Prediction | None = None,
 ) -> TransfusionPlan:
     """Pick the facts and decide step S4."""
     k = case.knowledge
@@ -85,8 +87,21 @@ def plan_transfusion(
         irradiation=irradiated,
         precautions=(),
     )
-    around = precautions(case, survey, blood, flags, stores, plan, known=heart_history_known)
+    falling = forecast.p_below_threshold_by_next_visit if forecast is not None else None
+    around = precautions(
+        case, survey, blood, flags, stores, plan, known=heart_history_known, falling=falling
+    )
     return replace(plan, precautions=around)
+
+
+def overload_factors(case: Case, survey: Surveillance) -> tuple[str, ...]:
+    """Why a unit has to run slowly (T24a); empty when nothing asks for it."""
+    return _overload(case, survey).value
+
+
+def refusal_stands(case: Case) -> bool:
+    """Has the patient clearly refused red cells (T16)?"""
+    return declined(case.knowledge, refusal_of(case)).value
 
 
 def _component(irradiated: Finding[bool]) -> str:

@@ -1,0 +1,71 @@
+"""The command line. Results on stdout, messages on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+
+import click
+
+from redcell.cli.model import forecast
+from redcell.cli.options import EXIT_CODES
+from redcell.cli.patient import assess, browse, check, why
+from redcell.cli.population import cohort
+from redcell.errors import RedcellError
+from redcell.version import __version__
+
+
+class Verbs(click.Group):
+    """A group that suggests the nearest verb."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or an error that names the nearest one."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="redcell")
+def cli() -> None:
+    r"""The care loop for anemia in people with metastatic breast cancer.
+
+    One patient's record goes in; out comes whether they are anemic and how badly, why, and what to
+    consider doing, each statement with its evidence and its source. For professionals, who decide.
+    Not cleared as a medical device.
+
+    \b
+    Examples:
+      redcell assess demo::okafor --at 2026-11-22T09:00:00Z
+      redcell why demo::okafor S-R9 --at 2026-11-22T09:00:00Z
+    """
+
+
+for command in (assess, forecast, cohort, why, check, browse):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command; every expected error is one clear message and its own exit code."""
+    try:
+        cli.main(prog_name="redcell", standalone_mode=False)
+    except RedcellError as error:
+        click.echo(f"redcell: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Fits one person's red cells to their counts: maximum a posteriori, then Laplace (NumPy)."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from redcell.erythropoiesis.dynamics import SLOTS, Traits
+from redcell.erythropoiesis.gaussian import (
+    cost,
+    count_covariance,
+    information,
+    newton_step,
+    noise_scale,
+    shock_covariance,
+)
+from redcell.erythropoiesis.history import History
+from redcell.erythropoiesis.priors import (
+    DRIFT,
+    EFFICACY,
+    FIRST,
+    KILL,
+    SIZE,
+    Model,
+    Prior,
+    prior,
+    traits,
+)
+from redcell.erythropoiesis.schedule import WEEK, Schedule, schedule
+from redcell.erythropoiesis.simulate import simulate
+
+NUDGE = 1e-4
+"""Forward difference of a z score or of a log production."""
+
+DAMPING = (0.0, 1.0, 8.0)
+MOST_PASSES = 8
+SMALL_STEP, SMALL_GAIN = 0.03, 2e-3
+
+
+class Linear(Struct, frozen=True):
+    """The model at one z: course `[days]`, change per z `[days, 11]`, per shock `[days, weeks]`."""
+
+    z: np.ndarray
+    hb: np.ndarray
+    jacobian: np.ndarray
+    response: np.ndarray
+
+
+class Fit(Struct, frozen=True):
+    """One person's posterior: `z` `[11]` with covariance `sigma`, linearized courses, counts.
+
+    `precision` is the inverse covariance of the counts, `residual` count minus course in g/dL,
+    `whitened` each count against what the earlier ones let expect, in standard deviations,
+    `scale` the person's factor on the variance with `freedom` degrees of freedom.
+    """
+
+    model: Model
+    history: History
+    prior: Prior
+    plan: Schedule
+    linear: Linear
+    sigma: np.ndarray
+    days: np.ndarray
+    precision: np.ndarray
+    residual: np.ndarray
+    whitened: np.ndarray
+    shocks: np.ndarray
+    scale: float
+    freedom: float
+    passes: int
+    converged: bool
+
+    @property
+    def z(self) -> np.ndarray:
+        """The most probable z scores, `[11]`."""
+        return self.linear.z
+
+
+def lanes_of(p: Prior, z: np.ndarray) -> Traits:
+    """Traits of lanes with z scores `[11, lanes]`."""
+    fixed = (p.decay[:, None], p.reach[:, None], np.asarray(p.blood_volume))
+    return traits(np, z, p.center[:, None], p.spread[:, None], fixed)
+
+
+def active(history: History) -> np.ndarray:
+    """Indices of the z scores that the counts can tell something about."""
+    found = [i for i in range(SIZE) if not KILL <= i < KILL + SLOTS and i != EFFICACY]
+    found += [KILL + slot for slot in range(len(history.slots))]
+    found += [EFFICACY] if history.transfusions else []
+    return np.array(sorted(found))
+
+
+def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = None) -> Fit:
+    """The posterior of one person's red cells.
+
+    Args:
+        m: the model's numbers.
+        history: at least one count.
+        horizon: days after `history.now` that will be forecast.
+        start: z scores of an earlier fit to begin from, `[11]`.
+    """
+    p = prior(m, history)
+    plan = schedule(m, history, history.now + horizon + 1)
+    moving = active(history)
+    counts = np.array([c.value for c in history.counts])
+    days = np.array([c.day for c in history.counts])
+    shocks = shock_covariance(np, _weeks(plan.days), m.noise)
+
+    def precision(at: Linear) -> np.ndarray:
+        seen = (days.astype(float), at.hb[days], at.response[days])
+        k = count_covariance(np, seen, np.ones(len(days), dtype=bool), shocks, m.noise)
+        return np.linalg.inv(k)
+
+    z = first_guess(p, history) if start is None else start
+    at = _linearize(m, p, plan, moving, z[None])[0]
+    inverse = precision(at)
+    passes, converged = 1, False
+    while passes < MOST_PASSES and not converged:
+        residual = counts - at.hb[days]
+        steps = [
+            newton_step(np, at.z, residual, at.jacobian[days], inverse, damping)
+            for damping in DAMPING
+        ]
+        before = cost(np, residual, inverse, at.z)
+        found = _linearize(m, p, plan, moving, at.z + np.array(steps))
+        passes += 1
+        costs = [cost(np, counts - f.hb[days], inverse, f.z) for f in found]
+        best = int(np.argmin(costs))
+        if not costs[best] <= before:
+            break
+        moved = float(np.max(np.abs(found[best].z - at.z)))
+        converged = moved < SMALL_STEP or before - costs[best] < SMALL_GAIN
+        at = found[best]
+        inverse = precision(at)
+    return assembled(m, history, plan, at, passes, converged)
+
+
+def assembled(
+    m: Model, history: History, plan: Schedule, at: Linear, passes: int, converged: bool
+) -> Fit:
+    """The posterior at the most probable z, whichever driver found it."""
+    counts = np.array([c.value for c in history.counts])
+    days = np.array([c.day for c in history.counts])
+    shocks = shock_covariance(np, _weeks(plan.days), m.noise)
+    seen = (days.astype(float), at.hb[days], at.response[days])
+    k = count_covariance(np, seen, np.ones(len(days), dtype=bool), shocks, m.noise)
+    inverse = np.linalg.inv(k)
+    residual = counts - at.hb[days]
+    chi2 = 2.0 * cost(np, residual, inverse, at.z)
+    scale, freedom = noise_scale(chi2, len(counts), m.scale_strength)
+    return Fit(
+        model=m,
+        history=history,
+        prior=prior(m, history),
+        plan=plan,
+        linear=at,
+        sigma=np.linalg.inv(information(np, at.jacobian[days], inverse)),
+        days=days,
+        precision=inverse,
+        residual=residual,
+        whitened=np.linalg.solve(np.linalg.cholesky(k), residual),
+        shocks=shocks,
+        scale=float(scale),
+        freedom=float(freedom),
+        passes=passes,
+        converged=converged,
+    )
+
+
+def _weeks(days: int) -> int:
+    return -(-days // WEEK)
+
+
+def first_guess(p: Prior, history: History) -> np.ndarray:
+    """Where a fit begins: the first count as the first hemoglobin, all else as expected."""
+    z = np.zeros(SIZE)
+    z[FIRST] = (history.counts[0].value - p.center[FIRST]) / p.spread[FIRST]
+    return z
+
+
+def _linearize(
+    m: Model, p: Prior, plan: Schedule, moving: np.ndarray, points: np.ndarray
+) -> list[Linear]:
+    """The model at several z `[points, 11]`, with all their nudges, in one pass."""
+    weeks = _weeks(plan.days)
+    nudged = len(moving)
+    lanes = 1 + nudged + weeks
+    z = np.repeat(points.T[:, :, None], lanes, axis=2)
+    z[moving, :, 1 + np.arange(nudged)] += NUDGE
+    drive = np.ones((plan.days, len(points), lanes))
+    day = np.arange(plan.days)
+    drive[day, :, 1 + nudged + day // WEEK] = np.exp(NUDGE)
+    flat = z.reshape(SIZE, -1)
+    hb = simulate(lanes_of(p, flat), plan, m.constants, drive.reshape(plan.days, -1))
+    hb = hb.reshape(plan.days, len(points), lanes)
+    found = []
+    for i, point in enumerate(points):
+        change = (hb[:, i, 1:] - hb[:, i, :1]) / NUDGE
+        jacobian = np.zeros((plan.days, SIZE))
+        jacobian[:, moving] = change[:, :nudged]
+        found.append(Linear(point, hb[:, i, 0], jacobian, change[:, nudged:]))
+    return found
+
+
+def without_drift(f: Fit) -> tuple[np.ndarray, float]:
+    """The change of z when the capacity does not drift, and the Bayes factor for a drift.
+
+    The factor is the Savage-Dickey ratio: prior over posterior density of no drift.
+    """
+    none = -f.prior.center[DRIFT] / f.prior.spread[DRIFT]
+    variance = f.sigma[DRIFT, DRIFT]
+    away = none - f.z[DRIFT]
+    factor = np.sqrt(variance) * np.exp(0.5 * (away**2 / variance - none**2))
+    return f.sigma[:, DRIFT] / variance * away, float(factor)
+
+
+def under(f: Fit, history: History) -> Fit:
+    """The same fit looking ahead under another plan: a history that differs only after now."""
+    plan = schedule(f.model, history, f.plan.days)
+    at = _linearize(f.model, f.prior, plan, active(history), f.z[None])[0]
+    return replace(f, history=history, plan=plan, linear=at)

@@ -1,0 +1,316 @@
+"""JAX drives the same equations for many people at once, in float32 on a CPU or a GPU.
+
+The only module that imports JAX. Derivatives are exact (forward mode), because finite differences
+need float64; people are laid side by side as lanes and padded to a common number of days, counts
+and weeks. What follows a fit (courses ahead, red cells) is the code that serves one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from redcell.erythropoiesis.dynamics import Array, Constants, Inputs, prepare, start, step
+from redcell.erythropoiesis.fit import (
+    DAMPING,
+    MOST_PASSES,
+    SMALL_GAIN,
+    SMALL_STEP,
+    Fit,
+    Linear,
+    assembled,
+    first_guess,
+)
+from redcell.erythropoiesis.gaussian import cost, count_covariance, newton_step, shock_covariance
+from redcell.erythropoiesis.history import History
+from redcell.erythropoiesis.predict import Lanes
+from redcell.erythropoiesis.priors import SIZE, Model, Noise, prior, traits
+from redcell.erythropoiesis.schedule import WEEK, Schedule, schedule
+
+PEOPLE = 32
+"""People per call: their lanes fit into the cache of one core."""
+
+DAYS, COUNTS, LANES = (140, 252, 392), (12, 24, 60), 64
+"""Days and counts are padded to one of these, lanes cut into as many, so that few shapes are
+compiled."""
+
+
+class Batch(NamedTuple):
+    """People side by side; the last axis is the person but for counts `[people, counts]`."""
+
+    center: Array
+    spread: Array
+    decay: Array
+    reach: Array
+    blood_volume: Array
+    plan: Schedule
+    day: Array
+    value: Array
+    valid: Array
+    guess: Array
+
+
+class Found(NamedTuple):
+    """Courses at the most probable z, and their derivatives."""
+
+    z: Array
+    hb: Array
+    jacobian: Array
+    response: Array
+    passes: Array
+    converged: Array
+
+
+def fit_many(
+    m: Model, histories: Sequence[History], horizon: int, *, people: int = PEOPLE
+) -> Iterator[Fit]:
+    """The posterior of every person, in the order given; the same as `fit` for each.
+
+    Args:
+        m: the model's numbers.
+        histories: each with at least one count.
+        horizon: days ahead that will be forecast.
+        people: how many share one call.
+    """
+    order = sorted(range(len(histories)), key=lambda i: _size(histories[i], horizon))
+    found: dict[int, Fit] = {}
+    for first in range(0, len(order), people):
+        chosen = order[first : first + people]
+        group = [histories[i] for i in chosen]
+        found.update(zip(chosen, _fit_group(m, group, horizon, people), strict=True))
+    for i in range(len(histories)):
+        yield found[i]
+
+
+def _size(h: History, horizon: int) -> tuple[int, int]:
+    return _padded(h.now + horizon + 1, DAYS), _padded(len(h.counts), COUNTS)
+
+
+def _padded(size: int, sizes: Sequence[int]) -> int:
+    """The next of the usual sizes; beyond them the next multiple of the largest."""
+    largest = sizes[-1]
+    return next((s for s in sizes if s >= size), -(-size // largest) * largest)
+
+
+def _fit_group(m: Model, group: Sequence[History], horizon: int, people: int) -> Iterable[Fit]:
+    days = max(_size(h, horizon)[0] for h in group)
+    counts = max(_size(h, horizon)[1] for h in group)
+    filled = [*group, *[group[0]] * (people - len(group))]
+    batch = batch_of(m, filled, days, counts)
+    found = jax.device_get(fit_batch(batch, m.constants, m.noise))
+    for i, h in enumerate(group):
+        length = h.now + horizon + 1
+        weeks = -(-length // WEEK)
+        linear = Linear(
+            z=found.z[:, i].astype(float),
+            hb=found.hb[:length, i].astype(float),
+            jacobian=found.jacobian[:, :length, i].T.astype(float),
+            response=found.response[:weeks, :length, i].T.astype(float),
+        )
+        plan = schedule(m, h, length)
+        yield assembled(m, h, plan, linear, int(found.passes), bool(found.converged[i]))
+
+
+def batch_of(m: Model, group: Sequence[History], days: int, counts: int) -> Batch:
+    """People as arrays of float32, padded to `days` and `counts`."""
+    priors = [prior(m, h) for h in group]
+    plans = [schedule(m, h, days) for h in group]
+
+    def side(rows: Iterable[np.ndarray | float]) -> Array:
+        return jnp.asarray(np.stack([np.asarray(r) for r in rows], axis=-1), dtype=jnp.float32)
+
+    day = np.zeros((len(group), counts), dtype=np.int32)
+    value = np.zeros((len(group), counts), dtype=np.float32)
+    valid = np.zeros((len(group), counts), dtype=bool)
+    for i, h in enumerate(group):
+        n = len(h.counts)
+        day[i, :n] = [c.day for c in h.counts]
+        value[i, :n] = [c.value for c in h.counts]
+        valid[i, :n] = True
+    return Batch(
+        center=side(p.center for p in priors),
+        spread=side(p.spread for p in priors),
+        decay=side(p.decay for p in priors),
+        reach=side(p.reach for p in priors),
+        blood_volume=side(p.blood_volume for p in priors),
+        plan=Schedule(*(side(part) for part in zip(*plans, strict=True))),
+        day=jnp.asarray(day),
+        value=jnp.asarray(value),
+        valid=jnp.asarray(valid),
+        guess=side(first_guess(p, h) for p, h in zip(priors, group, strict=True)),
+    )
+
+
+def course(b: Batch, c: Constants, z: Array, shocks: Array) -> Array:
+    """Hemoglobin `[days, people]` for z `[11, people]` and weekly log shocks `[weeks, people]`."""
+    t = traits(jnp, z, b.center, b.spread, (b.decay, b.reach, b.blood_volume))
+    ready = prepare(jnp, t, c)
+    days = b.plan.radiation.shape[0]
+    drive = jnp.exp(jnp.repeat(shocks, WEEK, axis=0)[:days])
+    inputs = Inputs(
+        day=jnp.arange(days, dtype=jnp.float32),
+        dose=b.plan.dose,
+        radiation=b.plan.radiation,
+        inflammation=b.plan.inflammation,
+        esa=b.plan.esa,
+        bleed=b.plan.bleed,
+        transfused=b.plan.transfused,
+        drive=drive,
+    )
+    _, hb = jax.lax.scan(
+        lambda state, u: step(jnp, state, t, u, c, ready), start(jnp, t, c, ready), inputs
+    )
+    return hb
+
+
+def linearize(b: Batch, c: Constants, z: Array) -> tuple[Array, Array, Array]:
+    """Courses `[days, people]`, their change per z `[11, days, people]` and per weekly shock."""
+    people = z.shape[1]
+    weeks = -(-b.plan.radiation.shape[0] // WEEK)
+    still = jnp.zeros((weeks, people), dtype=z.dtype)
+    basis = jnp.eye(SIZE + weeks, dtype=z.dtype)
+    toward = jnp.broadcast_to(basis[:, :, None], (SIZE + weeks, SIZE + weeks, people))
+
+    def along(direction: Array) -> tuple[Array, Array]:
+        return jax.jvp(partial(course, b, c), (z, still), (direction[:SIZE], direction[SIZE:]))
+
+    hb, change = jax.vmap(along, out_axes=(None, 0))(toward)
+    return hb, change[:SIZE], change[SIZE:]
+
+
+class _State(NamedTuple):
+    z: Array
+    hb: Array
+    jacobian: Array
+    response: Array
+    precision: Array
+    damping: Array
+    done: Array
+    converged: Array
+    passes: Array
+
+
+@partial(jax.jit, static_argnames=("c", "noise"))
+def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
+    """The most probable z of every person; the iteration of `fit`, one damping at a time."""
+    weeks = -(-b.plan.radiation.shape[0] // WEEK)
+    shocks = shock_covariance(jnp, weeks, noise)
+    rows = jnp.arange(b.day.shape[0])
+
+    def seen(values: Array) -> Array:
+        """Values `[..., days, people]` at the counts, `[people, counts, ...]`."""
+        return jnp.moveaxis(values, (-1, -2), (0, 1))[rows[:, None], b.day]
+
+    def precision(hb: Array, response: Array) -> Array:
+        def one(day: Array, at: Array, r: Array, valid: Array) -> Array:
+            k = count_covariance(jnp, (day.astype(hb.dtype), at, r), valid, shocks, noise)
+            return jnp.linalg.inv(k)
+
+        return jax.vmap(one)(b.day, seen(hb), seen(response), b.valid)
+
+    def residual(hb: Array) -> Array:
+        return jnp.where(b.valid, b.value - seen(hb), 0.0)
+
+    def costs(hb: Array, k: Array, z: Array) -> Array:
+        return jax.vmap(partial(cost, jnp))(residual(hb), k, z.T)
+
+    def begin() -> _State:
+        hb, jacobian, response = linearize(b, c, b.guess)
+        people = b.guess.shape[1]
+        no = jnp.zeros(people, dtype=bool)
+        first = jnp.zeros(people, dtype=jnp.int32)
+        k = precision(hb, response)
+        return _State(b.guess, hb, jacobian, response, k, first, no, no, jnp.int32(1))
+
+    def improve(s: _State) -> _State:
+        slopes = jnp.where(b.valid[:, :, None], seen(s.jacobian), 0.0)
+        damping = jnp.asarray(DAMPING, dtype=s.z.dtype)[s.damping]
+        steps = jax.vmap(partial(newton_step, jnp))(
+            s.z.T, residual(s.hb), slopes, s.precision, damping
+        ).T
+        z = s.z + jnp.where(s.done, 0.0, steps)
+        hb, jacobian, response = linearize(b, c, z)
+        before, after = costs(s.hb, s.precision, s.z), costs(hb, s.precision, z)
+        better = (after <= before) & ~s.done
+        small = jnp.max(jnp.abs(z - s.z), axis=0) < SMALL_STEP
+        arrived = better & (small | (before - after < SMALL_GAIN))
+        worse = ~better & ~s.done
+        stuck = worse & (s.damping + 1 >= len(DAMPING))
+        return _State(
+            z=jnp.where(better, z, s.z),
+            hb=jnp.where(better, hb, s.hb),
+            jacobian=jnp.where(better, jacobian, s.jacobian),
+            response=jnp.where(better, response, s.response),
+            precision=jnp.where(better[:, None, None], precision(hb, response), s.precision),
+            damping=jnp.where(better, 0, jnp.minimum(s.damping + 1, len(DAMPING) - 1)),
+            done=s.done | arrived | stuck,
+            converged=s.converged | arrived,
+            passes=s.passes + 1,
+        )
+
+    def going(s: _State) -> Array:
+        return (s.passes < 2 * MOST_PASSES) & ~jnp.all(s.done)
+
+    s = jax.lax.while_loop(going, improve, begin())
+    return Found(s.z, s.hb, s.jacobian, s.response, s.passes, s.converged)
+
+
+@partial(jax.jit, static_argnames=("c",))
+def _courses(b: Batch, c: Constants, z: Array, transfused: Array) -> Array:
+    """Hemoglobin `[days, lanes, people]` of z `[11, lanes, people]`, red cells by lane."""
+    wide = jax.tree.map(lambda x: x[..., None, :], b.plan)
+    plan = wide._replace(transfused=transfused)
+    lanes = b._replace(
+        center=b.center[:, None],
+        spread=b.spread[:, None],
+        decay=b.decay[:, None],
+        reach=b.reach[:, None],
+        blood_volume=b.blood_volume[None],
+        plan=plan,
+    )
+    weeks = -(-plan.radiation.shape[0] // WEEK)
+    return course(lanes, c, z, jnp.zeros((weeks, 1, 1), dtype=z.dtype))
+
+
+def simulate_many(
+    m: Model, fits: Sequence[Fit], lanes: Sequence[Lanes], *, people: int = PEOPLE
+) -> Iterator[np.ndarray]:
+    """Hemoglobin of every person's lanes, `[days, lanes]` each, in the order given.
+
+    Args:
+        m: the model's numbers.
+        fits: the people.
+        lanes: of each person.
+        people: how many share one call.
+    """
+    for first in range(0, len(fits), people):
+        some = slice(first, first + people)
+        yield from _simulate_group(m, fits[some], lanes[some], people)
+
+
+def _simulate_group(
+    m: Model, fits: Sequence[Fit], lanes: Sequence[Lanes], people: int
+) -> Iterator[np.ndarray]:
+    days = _padded(max(len(x.transfused) for x in lanes), DAYS)
+    width = -(-max(x.z.shape[1] for x in lanes) // LANES) * LANES
+    z = np.zeros((SIZE, width, people), dtype=np.float32)
+    given = np.zeros((days, width, people), dtype=np.float32)
+    for i, x in enumerate(lanes):
+        z[:, : x.z.shape[1], i] = x.z
+        given[: len(x.transfused), : x.z.shape[1], i] = x.transfused
+    group = [f.history for f in fits]
+    filled = [*group, *[group[0]] * (people - len(group))]
+    b = batch_of(m, filled, days, max(len(h.counts) for h in group))
+    b = b._replace(day=None, value=None, valid=None, guess=None)
+    parts = [
+        np.asarray(_courses(b, m.constants, z[:, cut], given[:, cut]))
+        for cut in (slice(at, at + LANES) for at in range(0, width, LANES))
+    ]
+    hb = np.concatenate(parts, axis=1).astype(float)
+    for i, x in enumerate(lanes):
+        yield hb[: len(x.transfused), : x.z.shape[1], i]
