@@ -82,6 +82,13 @@ SHAPES = {
     "basedOn*Reference(CarePlan,ServiceRequest,MedicationRequest) reasonCode*CodeableConcept "
     "reasonReference*Reference(Condition,Observation,DiagnosticReport,DocumentReference) "
     "supportingInfo*Reference note*Annotation",
+    "RiskAssessment": f"{DOMAIN} status!code=registered,preliminary,final,amended,corrected,"
+    "cancelled,entered-in-error,unknown method?CodeableConcept code?CodeableConcept "
+    "subject!Reference(Patient,Group) occurrenceDateTime?dateTime "
+    "performer?Reference(Practitioner,PractitionerRole,Device) basis*Reference "
+    "prediction*RiskAssessment.prediction note*Annotation",
+    "RiskAssessment.prediction": "outcome?CodeableConcept probabilityDecimal?decimal "
+    "whenPeriod?Period rationale?string",
     "Provenance": f"{DOMAIN} target+Reference occurredDateTime?dateTime recorded!instant "
     "policy*uri activity?CodeableConcept agent+Provenance.agent entity*Provenance.entity",
     "Provenance.agent": "type?CodeableConcept who!Reference(Practitioner,PractitionerRole,"
@@ -414,7 +421,9 @@ def test_only_proposals(case: tuple[Path, Review]) -> None:
         assert (r["status"], r["intent"]) == ("draft", "proposal")
     assert "doNotPerform" not in json.dumps(bundle)
     kinds = {r["resourceType"] for r in resources(bundle)}
-    assert not kinds & {"RiskAssessment", "Communication", "AuditEvent", "MedicationRequest"}
+    forecast = case[1].steps.forecast
+    assert ("RiskAssessment" in kinds) == (forecast is not None and forecast.status == "ok")
+    assert not kinds & {"Communication", "AuditEvent", "MedicationRequest"}
 
 
 def test_only_verified_codes(case: tuple[Path, Review]) -> None:

@@ -73,4 +73,6 @@ def test_locked_versions_have_hashes_and_name_no_registry():
 
 def test_no_heavy_wheel_in_the_default_install():
     for lock in (ROOT / "requirements").glob("*.txt"):
-        assert not re.search(r"^(torch|jax|jaxlib|nvidia)", lock.read_text(), re.MULTILINE)
+        assert not re.search(r"^(torch|nvidia|jax-cuda)", lock.read_text(), re.MULTILINE)
+    base = (ROOT / "requirements" / "base.txt").read_text()
+    assert not re.search(r"^(jax|scipy|scikit)", base, re.MULTILINE)

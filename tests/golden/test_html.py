@@ -8,16 +8,19 @@ from collections import Counter
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
 
 import redcell
 from builder import assess, irradiated, patient, red_cells, review, taken
+from predictions import attribution, forecast_of, prediction, quiet, withheld
 from redcell.knowledge.load import knowledge
 from redcell.outputs.html import fragment, letter, report
 from redcell.outputs.html.notes import short
 from redcell.outputs.templates import FOLDER
+from redcell.prediction import Flag
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -41,7 +44,8 @@ CASES = cases()
 
 @pytest.fixture(scope="module")
 def okafor():
-    return redcell.assess(redcell.read("demo::okafor"), at="2026-11-22T09:00:00Z").steps
+    steps = redcell.assess(redcell.read("demo::okafor"), at="2026-11-22T09:00:00Z").steps
+    return replace(steps, forecast=None)
 
 
 class Outline(HTMLParser):
@@ -145,7 +149,7 @@ def test_sections_come_in_the_order_of_need(okafor):
     order = [
         "Anemia review: okafor, female, 62 years", "not a cleared medical device",
         "Urgency: same day", "Blood count: anemic", "CTCAE v5.0", "WHO severity",
-        "Hemoglobin 11.9 to 7.6 g/dL in 24 weeks", "No forecast in this version", "Likely causes",
+        "Hemoglobin 11.9 to 7.6 g/dL in 24 weeks", "No forecast was asked for", "Likely causes",
         "Asked and absent", "Options for the team", "Used, not used, not known", "Findings, sources",
     ]  # fmt: skip
     places = [text.index(words) for words in order]
@@ -175,9 +179,77 @@ def test_evidence_stands_for_and_against_with_its_weight(okafor):
     assert "×0." in against[: against.index("</ul>")]
 
 
-def test_a_forecast_takes_the_sentence_away(okafor):
-    assert "No forecast in this version" in report(okafor)
-    assert "No forecast in this version" not in report(replace(okafor, forecast={"seed": 1}))
+# -- the forecast ----------------------------------------------------------------------------------
+
+FORECASTS = {
+    "full": prediction(),
+    "quiet": quiet(),
+    "withheld": withheld(),
+    "bare": prediction(transfusions=None, attribution=None, next_count=None, p_below={}, fitted=()),
+    "flags": prediction(flags=get_args(Flag), attribution=attribution(leading="radiotherapy")),
+}
+
+
+@pytest.fixture(params=FORECASTS)
+def foreseen(request, okafor):
+    return forecast_of(okafor, FORECASTS[request.param])
+
+
+def test_pages_with_a_forecast_are_well_formed(foreseen):
+    page = report(foreseen)
+    outline = Outline(page)
+    structure(outline)
+    self_contained(page, outline)
+    assert "No forecast was asked for" not in outline.text
+    assert "not validated in people with metastatic breast cancer" in outline.text
+    assert "None" not in re.findall(r"\b\w+\b", outline.text)
+    Outline(fragment(foreseen))
+
+
+def test_the_forecast_stands_under_the_picture_with_numbers_and_table(okafor):
+    steps = forecast_of(okafor, prediction())
+    text = Outline(report(steps)).text
+    order = [
+        "Band to the right: a forecast, not data", "The forecast as a table",
+        "in 21 days", "Hemoglobin ahead", "of less than 7 g/dL: 0.56",
+        "Red cells and the next count", "probability 0.61", "between about 25 Nov 2026 and",
+        "A count on 23 Nov 2026 would tell most", "Where the hemoglobin went, by the model",
+        "capecitabine: about 2.3 g/dL (80 % range about 1.6 to 3.1)",
+        "To know about this forecast", "seed 20261122", "Likely causes",
+    ]  # fmt: skip
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_a_disagreement_with_the_rules_is_said(okafor):
+    assert "The two views differ" not in report(forecast_of(okafor, prediction()))
+    assert "The two views differ" in report(forecast_of(okafor, FORECASTS["flags"]))
+
+
+def test_a_quiet_forecast_is_a_sentence_and_a_band(okafor):
+    page = report(forecast_of(okafor, quiet()))
+    assert "<b>Forecast:</b> About 12.9 g/dL in 28 days" in page
+    assert "rc-ahead" in page
+    assert 'id="h-forecast"' not in page
+
+
+def test_a_withheld_forecast_is_a_sentence_without_a_band(okafor):
+    steps = forecast_of(okafor, withheld())
+    for page in (report(steps), fragment(steps)):
+        assert "Tests on record suggest that red cells are destroyed early" in page
+        assert "would bring a forecast" in page
+        assert "rc-ahead" not in page
+
+
+def test_the_fragment_has_the_band_its_table_and_the_note(okafor):
+    page = fragment(forecast_of(okafor, prediction()))
+    assert "rc-ahead" in page
+    assert "The forecast, not data: measured hemoglobin" in page
+    assert "not validated in people" in page
+
+
+def test_no_forecast_reaches_the_letter(foreseen, okafor):
+    assert letter(foreseen) == letter(okafor)
 
 
 def test_the_sites_policy_is_named(tmp_path):
@@ -403,21 +475,36 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not in
 
 @needs_chromium
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
-@pytest.mark.parametrize("make", [report, letter], ids=["report", "letter"])
-def test_print_takes_two_pages_at_most(okafor, make, paper, tmp_path):
-    page = make(okafor).replace("size:auto", f"size:{paper}")
+def test_print_with_a_forecast_takes_two_pages_at_most(okafor, paper, tmp_path):
+    assert 1 <= pages_of(report(forecast_of(okafor, prediction())), paper, tmp_path) <= 2
+    made = redcell.assess(redcell.read("demo::okafor"), at="2026-11-22T09:00:00Z")
+    assert 1 <= pages_of(made.to_html(), paper, tmp_path) <= 2
+
+
+def pages_of(page, paper, folder):
+    """How many sheets a page takes in print."""
+    page = page.replace("size:auto", f"size:{paper}")
     assert f"size:{paper}" in page
-    source, printed = tmp_path / "page.html", tmp_path / "page.pdf"
+    source, printed = folder / "page.html", folder / "page.pdf"
     source.write_text(page, encoding="utf-8")
     chromium("--no-pdf-header-footer", f"--print-to-pdf={printed}", str(source))
-    assert 1 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", printed.read_bytes())) <= 2
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", printed.read_bytes()))
+
+
+@needs_chromium
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+@pytest.mark.parametrize("make", [report, letter], ids=["report", "letter"])
+def test_print_takes_two_pages_at_most(okafor, make, paper, tmp_path):
+    assert 1 <= pages_of(make(okafor), paper, tmp_path) <= 2
 
 
 @needs_chromium
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize("make", [report, letter], ids=["report", "letter"])
 def test_nothing_scrolls_sideways(okafor, make, width, tmp_path):
-    page = make(okafor).replace('<details class="onscreen">', '<details open class="onscreen">')
+    page = make(forecast_of(okafor, prediction())).replace(
+        '<details class="onscreen">', '<details open class="onscreen">'
+    )
     frame = (
         f'<iframe id="f" style="border:0;width:{width}px;height:900px" srcdoc="{escape(page)}">'
         "</iframe><script>f.onload=()=>{document.title='w'+"

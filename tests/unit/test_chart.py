@@ -5,6 +5,7 @@ from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec.structs import replace
 
 import redcell
 from builder import (
@@ -19,6 +20,7 @@ from builder import (
     review,
     taken,
 )
+from predictions import forecast_of, prediction, withheld
 from redcell.outputs.chart import NARROW, WIDE, chart_data, svg, table
 
 BUSY = {
@@ -36,7 +38,8 @@ BUSY = {
 
 
 def okafor():
-    return redcell.assess(redcell.read("demo::okafor"), at="2026-11-22T09:00:00Z").steps
+    steps = redcell.assess(redcell.read("demo::okafor"), at="2026-11-22T09:00:00Z").steps
+    return replace(steps, forecast=None)
 
 
 CASES = {
@@ -178,5 +181,71 @@ def test_two_pictures_on_one_page_share_no_id():
     assert not ids[0] & ids[1]
 
 
-def test_there_is_a_place_for_a_forecast_and_nothing_in_it():
-    assert chart_data(okafor()).ribbon == ()
+# -- the forecast --------------------------------------------------------------------------------
+
+
+def test_without_a_forecast_nothing_is_drawn_ahead():
+    data = chart_data(okafor())
+    assert (data.ribbon, data.fitted, data.ahead) == ((), (), "")
+    held = chart_data(forecast_of(okafor(), withheld()))
+    assert (held.ribbon, held.fitted, held.ahead) == ((), (), "")
+    for none in (data, held):
+        assert "forecast" not in svg(none)
+        assert "rc-ahead" not in svg(none)
+
+
+@pytest.fixture(scope="module")
+def ahead():
+    return chart_data(forecast_of(okafor(), prediction()))
+
+
+def test_the_band_holds_the_forecast_day_by_day(ahead):
+    found = prediction()
+    assert [r.ahead for r in ahead.ribbon] == list(range(1, 29))
+    assert [r.day.date() for r in ahead.ribbon] == [d.date for d in found.days]
+    last, day = ahead.ribbon[-1], found.days[-1]
+    assert (last.q05, last.q25, last.q50, last.q75, last.q95) == (
+        day.q05, day.q25, day.q50, day.q75, day.q95,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_forecast_adds_no_row_and_no_dot(ahead, width):
+    bare = svg(chart_data(okafor()), width=width)
+    picture = svg(ahead, width=width)
+    assert drawn(picture) == drawn(bare)
+    assert picture.count("<circle") == bare.count("<circle")
+    assert picture.count("rc-ahead") == 2
+    assert "stroke-dasharray" in re.search(r'<path class="rc-ahead"[^>]*>', picture)[0]
+    assert "url(#chart-ahead)" in picture
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_band_lies_inside_the_picture_and_after_the_assessment(ahead, width):
+    root = ET.fromstring(svg(ahead, width=width))  # noqa: S314  (our own output)
+    _, _, right, bottom = (float(n) for n in root.get("viewBox").split())
+    band = next(g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.get("class"))
+    places = re.findall(r"([\d.-]+),([\d.-]+)", band[0].get("d"))
+    assert len(places) == 56
+    now = float(re.search(r'<path d="M([\d.]+) 16V', svg(ahead, width=width))[1])
+    assert all(now < float(x) <= right and 0 < float(y) < bottom for x, y in places)
+    heights = [float(y) for _, y in places]
+    assert heights[:28] < heights[:27:-1]
+
+
+def test_the_picture_says_that_the_band_is_no_data(ahead):
+    picture = svg(ahead)
+    assert "The band ahead is a forecast, not data." in picture
+    assert "about 6.8 in 28 days (about 4.8 to 8.7)" in picture
+    assert ">forecast</text>" in picture
+
+
+def test_the_course_through_the_counts_is_faint_and_inside(ahead):
+    assert len(ahead.fitted) > 50
+    assert all(ahead.since <= when <= ahead.at for when, _ in ahead.fitted)
+    line = re.search(r'<path class="rc-fitted"[^>]*>', svg(ahead))[0]
+    assert 'stroke-opacity=".45"' in line
+    wild = replace(prediction(), fitted=tuple((d, 99.0) for d, _ in prediction().fitted))
+    heights = re.findall(r",([\d.-]+)", re.search(
+        r'rc-fitted" d="([^"]+)"', svg(chart_data(forecast_of(okafor(), wild))))[1])  # fmt: skip
+    assert all(float(y) > 0 for y in heights)

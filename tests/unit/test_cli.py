@@ -50,7 +50,12 @@ def test_json_is_the_contract_and_the_same_bytes_twice():
     first = redcell("assess", OKAFOR, "--at", AT, "--format", "json").stdout
     assert first == redcell("assess", OKAFOR, "--at", AT, "--format", "json").stdout
     assert json.loads(first)["schema"] == "redcell.assessment/1"
-    assert json.loads(first)["forecast"] is None
+    assert json.loads(first)["forecast"]["status"] == "ok"
+
+
+def test_without_a_forecast_it_is_null():
+    done = redcell("assess", OKAFOR, "--at", AT, "--format", "json", "--no-forecast")
+    assert json.loads(done.stdout)["forecast"] is None
 
 
 @pytest.mark.parametrize("form", ["text", "json", "html", "fhir"])

@@ -11,6 +11,14 @@ from redcell.findings.causes import Attribution
 from redcell.findings.red_flags import EMERGENCY
 from redcell.findings.symptoms import SymptomFinding
 from redcell.loop import Steps
+from redcell.outputs.forecast import forecast_dict
+from redcell.outputs.sentences import (
+    cause_label,
+    conversation_text,
+    flag_statement,
+    precaution_text,
+    reassess_text,
+)
 from redcell.outputs.speech import Speech
 from redcell.outputs.warnings import warnings_of
 from redcell.plan.alternatives import Option
@@ -92,7 +100,7 @@ def _filled(steps: Steps, number: Numbering) -> Json:
         "self_care": _self_care(steps, speech),
         "education": _education(steps, speech),
         "conversation": _conversation(steps, speech, number),
-        "forecast": steps.forecast,
+        "forecast": _forecast(steps),
         "warnings": [
             {"code": w.code, "text": w.text, "evidence": number(*w.findings)}
             for w in warnings_of(steps, speech)
@@ -113,7 +121,7 @@ def _red_flag(steps: Steps, flag: Finding[Any], speech: Speech, number: Numberin
     return {
         "rule": flag.rule,
         "urgency": flag.value.level,
-        "statement": _flag_statement(steps, flag, speech),
+        "statement": flag_statement(steps, flag, speech),
         "evidence": number(flag),
     }
 
@@ -242,27 +250,6 @@ def grade4_prompt(steps: Steps) -> bool:
     return emergency and steps.survey.grade.value == GRADE_3 and severe
 
 
-def cause_label(steps: Steps, attribution: Attribution, speech: Speech) -> str:
-    """The printed name of a cause, with the drug that acts through it where one does."""
-    case, cause = steps.case, attribution.cause
-    name = speech.cause(cause)
-    through: list[str] = []
-    if cause in ("hemolysis-immune", "hypothyroidism"):
-        through = [t.drug for t in case.of_class("checkpoint-inhibitor")]
-    elif cause == "hemolysis-microangiopathic":
-        through = [s for s in case.cancer_drugs if case.knowledge.drugs[s].microangiopathy]
-    elif cause == "bleeding":
-        found = case.contributors("anticoagulant", "anticoagulant-vka", "antiplatelet", "nsaid")
-        through = [t.drug for t in found]
-    elif cause == "inherited-anemia":
-        coded = case.diagnosis("thalassemia", "sickle-cell-disease", "inherited-hemolytic-anemia")
-        which = coded.label if coded is not None else speech.label("cause", "possible-thalassemia")
-        return f"{name}: {which}"
-    if not through:
-        return name
-    return f"{name} ({', '.join(speech.drug(s) for s in dict.fromkeys(through))})"
-
-
 def _cause(steps: Steps, attribution: Attribution, speech: Speech, number: Numbering) -> Json:
     start = steps.causes.started[attribution.cause]
     return {
@@ -281,15 +268,6 @@ def _symptom(found: SymptomFinding) -> Json:
         "other_causes": list(found.other_causes),
         "evidence": [found.answer.reference],
     }
-
-
-def _flag_statement(steps: Steps, flag: Finding[Any], speech: Speech) -> str:
-    said = speech.statement(flag)
-    if not steps.transfusion.last_weeks.value:
-        return said
-    goals = "; ".join(goal.text for goal in steps.case.record.goals)
-    contact = speech.sentence("red_flag", "hospice_contact")
-    return f"{said} {contact}" + (f" Recorded goals: {goals}." if goals else "")
 
 
 def _transfusion(steps: Steps, speech: Speech, number: Numbering) -> Json:
@@ -316,28 +294,6 @@ def _transfusion(steps: Steps, speech: Speech, number: Numbering) -> Json:
         "reassess": reassess_text(steps, speech),
         "because": list(verdict.because),
     }
-
-
-def precaution_text(steps: Steps, code: str, speech: Speech) -> str:
-    """What one precaution says."""
-    said = speech.sentence("precaution", code)
-    if code == "informed-refusal":
-        refusal = steps.transfusion.refusal.inputs["refusal"]
-        if refusal is not None and refusal.permits:
-            said += f" Recorded exceptions: {'; '.join(refusal.permits)}."
-    return said
-
-
-def reassess_text(steps: Steps, speech: Speech) -> str | None:
-    """What to recheck and when, or nothing."""
-    decision = steps.transfusion.verdict.value.decision
-    day = steps.monitoring.due.value.day
-    because = steps.transfusion.verdict.value.because[0]
-    key = because if because in ("T35", "T36", "T37", "T13a") else decision
-    if decision in ("recommend", "consider") and steps.transfusion.units.value == 2:  # noqa: PLR2004
-        key = "two_units"
-    said = speech.sentence("reassess", key, day=day.isoformat() if day else "today")
-    return said or None
 
 
 def _cite_options(steps: Steps, number: Numbering) -> Iterable[Option]:
@@ -372,27 +328,8 @@ def _monitoring(steps: Steps, number: Numbering) -> Json:
     }
 
 
-def conversation_text(steps: Steps, topic: str, speech: Speech) -> str:
-    """What one topic of conversation says, with what it is about named."""
-    due = steps.monitoring.due.value.day
-    values = {
-        "due": due.isoformat() if due else "not set",
-        "unconfirmed": speech.show(steps.symptoms.unconfirmed),
-        "flags": " ".join(speech.statement(f) for f in steps.flags.flags),
-        "drugs": ", ".join(
-            speech.drug(o)
-            for x in steps.alternatives.options
-            if x.name == "dose-change"
-            for o in x.names
-        ),
-    }
-    said = speech.sentence("conversation", topic, **values)
-    vitals = steps.case.current("heart-rate") or steps.case.current("systolic")
-    if topic == "repeat-specimen" and vitals is None:
-        said += " " + speech.sentence("conversation", "vitals-today")
-    if topic in ("report-red-flags", "goals-of-care") and steps.transfusion.last_weeks.value:
-        said += " " + speech.sentence("red_flag", "hospice_contact")
-    return said
+def _forecast(steps: Steps) -> Json | None:
+    return None if steps.forecast is None else forecast_dict(steps.forecast, steps)
 
 
 def _pair(values: tuple[float, float] | None) -> list[float] | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from redcell.loop import Steps
-from redcell.outputs.assessment import conversation_text, grade4_prompt, reassess_text, to_dict
+from redcell.outputs.assessment import grade4_prompt, to_dict
+from redcell.outputs.forecast.page import block
+from redcell.outputs.lines import LABEL, WIDTH, Lines
+from redcell.outputs.sentences import conversation_text, reassess_text
 from redcell.outputs.speech import Speech
 from redcell.outputs.style import Style
 
-WIDTH = 96
-LABEL = 13
 OTHERS_SHOWN = 4
 CAUSES_SHOWN = 6
 LEAST_SHOWN = 0.03
@@ -45,12 +45,11 @@ def page(steps: Steps, *, color: bool, width: int = WIDTH) -> str:
     return "\n".join(writer.lines()) + "\n"
 
 
-class _Page:
+class _Page(Lines):
     def __init__(self, steps: Steps, style: Style, width: int) -> None:
+        super().__init__(style, width)
         self.steps = steps
         self.speech = Speech(steps.case.knowledge)
-        self.style = style
-        self.width = width
         self.out = to_dict(steps)
 
     def lines(self) -> Iterator[str]:
@@ -60,6 +59,7 @@ class _Page:
         yield from self.anemia()
         yield from self.symptoms()
         yield from self.causes()
+        yield from self.forecast()
         yield from self.transfusion()
         yield from self.alternatives()
         yield from self.next_steps()
@@ -75,21 +75,6 @@ class _Page:
         if policy:
             parts.append(f"site policy: {policy.title}")
         yield self.style.bold("redcell   " + "   ".join(parts))
-
-    def row(self, label: str, *parts: str, tone: str = "") -> Iterator[str]:
-        """A labeled paragraph, wrapped under its label."""
-        text = " ".join(p for p in parts if p)
-        body = textwrap.wrap(text, self.width - LABEL) or [""]
-        for number, line in enumerate(body):
-            shown = self.style.bold(f"{label:<{LABEL}}") if number == 0 else " " * LABEL
-            yield shown + (self.style.tone(line, tone) if tone else line)
-
-    def item(self, text: str, tone: str = "") -> Iterator[str]:
-        """An indented paragraph with a dash."""
-        wrapped = textwrap.wrap(text, self.width - LABEL - 2) or [""]
-        for number, line in enumerate(wrapped):
-            lead = "- " if number == 0 else "  "
-            yield " " * LABEL + lead + (self.style.tone(line, tone) if tone else line)
 
     def urgency(self) -> Iterator[str]:
         urgency = self.out["urgency"]
@@ -170,6 +155,14 @@ class _Page:
             gaps = self.out["not_assessed"]
             names = ", ".join(self.speech.label("not_assessed", n) for n in gaps)
             yield from self.item(f"Not known: {names}", "warn")
+
+    def forecast(self) -> Iterator[str]:
+        """What will probably be so, in one short block; one line when there is nothing to say."""
+        if self.steps.forecast is not None:
+            first, *more = block(self.steps.forecast, self.speech.knowledge)
+            yield from self.row("FORECAST", first)
+            for said in more:
+                yield from self.item(said)
 
     def transfusion(self) -> Iterator[str]:
         plan = self.out["transfusion"]

@@ -9,7 +9,9 @@ from typing import Literal
 from msgspec import Struct
 
 from redcell.loop import Steps
+from redcell.outputs.forecast.words import Words
 from redcell.outputs.speech import Speech
+from redcell.prediction import Prediction
 from redcell.quantity import plain
 from redcell.record.measured import Measured
 from redcell.record.radiation import RadiationCourse
@@ -19,6 +21,7 @@ Kind = Literal[
     "hemoglobin", "limit", "exposure", "dose", "hold", "radiation", "transfusion", "symptom", "due"
 ]
 WEEKS = 24
+NOON = time(12)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -40,12 +43,15 @@ class Mark(Struct, frozen=True):
 
 
 class Ribbon(Struct, frozen=True):
-    """One day of a forecast band in g/dL; nothing draws it in this version."""
+    """One day of a forecast band: 5, 25, 50, 75 and 95 % of a measured hemoglobin, g/dL."""
 
+    ahead: int
     day: datetime
-    low: float
-    middle: float
-    high: float
+    q05: float
+    q25: float
+    q50: float
+    q75: float
+    q95: float
 
 
 class ChartData(Struct, frozen=True):
@@ -55,6 +61,11 @@ class ChartData(Struct, frozen=True):
     at: datetime
     marks: tuple[Mark, ...]
     ribbon: tuple[Ribbon, ...] = ()
+    """A forecast: drawn as a band without dots, never as data."""
+    fitted: tuple[tuple[datetime, float], ...] = ()
+    """The model's course through the counts."""
+    ahead: str = ""
+    """What the band says, in one sentence."""
 
     def of(self, *kinds: Kind) -> tuple[Mark, ...]:
         """The marks of these kinds, in order."""
@@ -149,7 +160,30 @@ def chart_data(steps: Steps, weeks: int = WEEKS) -> ChartData:
         *_symptoms(steps, speech, since),
         *_due(steps),
     ]
-    return ChartData(since, at, tuple(marks))
+    prediction: Prediction | None = steps.forecast
+    if prediction is None or not prediction.days:
+        return ChartData(since, at, tuple(marks))
+    said = Words(steps.case.knowledge, day_text)
+    ahead = f"{said.table['note']['band']} {said.course(prediction)}"
+    return ChartData(
+        since, at, tuple(marks), ribbon(prediction, at), fitted(prediction, since, at), ahead
+    )
+
+
+def ribbon(prediction: Prediction, at: datetime) -> tuple[Ribbon, ...]:
+    """The band of the days ahead."""
+    return tuple(
+        Ribbon(d.ahead, at + timedelta(days=d.ahead), d.q05, d.q25, d.q50, d.q75, d.q95)
+        for d in prediction.days
+    )
+
+
+def fitted(
+    prediction: Prediction, since: datetime, at: datetime
+) -> tuple[tuple[datetime, float], ...]:
+    """The model's course at noon of each day that is drawn."""
+    course = ((datetime.combine(day, NOON, UTC), value) for day, value in prediction.fitted)
+    return tuple((when, value) for when, value in course if since <= when <= at)
 
 
 def _counts(steps: Steps, since: datetime) -> Iterator[Mark]:

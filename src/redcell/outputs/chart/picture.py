@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Any
@@ -55,10 +55,12 @@ class _Picture:
     def __init__(self, data: ChartData, frame: Frame, ident: str) -> None:
         self.data, self.frame, self.ident = data, frame, ident
         dues = [m.start for m in data.of("due")]
-        last = max([data.at, *dues])
+        self.until = max([data.at, *(r.day for r in data.ribbon)])
+        last = max([self.until, *dues])
         self.span = (last - data.since).total_seconds() * 1.02
         self.right = frame.width - frame.right
         values = [m.value for m in data.of("hemoglobin", "limit") if m.value is not None]
+        values += [edge for r in data.ribbon for edge in (r.q05, r.q95)]
         self.low, self.high = int(min(values) - 0.6), int(max(values) + 1.5)
         self.bottom = TOP + frame.plot
         self.rows = {id(m): n for n, m in enumerate(data.marks)}
@@ -87,7 +89,7 @@ class _Picture:
         for n in range(1, 40):
             year, month = divmod(first.year * 12 + first.month - 1 + n, 12)
             when = datetime(year, month + 1, 1, tzinfo=UTC)
-            if when > self.data.at:
+            if when > self.until:
                 return
             yield self.x(when), MONTHS[month]
 
@@ -127,6 +129,21 @@ class _Picture:
         places = " L".join(f"{self.x(m.start)},{self.y(m.value or 0)}" for m in used)
         return f"M{places}" if used else ""
 
+    def band(self, low: str, high: str) -> str:
+        """The outline of a band between two quantiles of the forecast, there and back."""
+        over = [(self.x(r.day), self.y(getattr(r, high))) for r in self.data.ribbon]
+        under = [(self.x(r.day), self.y(getattr(r, low))) for r in reversed(self.data.ribbon)]
+        return _path([*over, *under]) + "Z"
+
+    def middle(self) -> str:
+        """The path of the forecast's median."""
+        return _path((self.x(r.day), self.y(r.q50)) for r in self.data.ribbon)
+
+    def fitted(self) -> str:
+        """The path of the model's course through the counts, held inside the plot."""
+        held = ((w, min(max(v, self.low), self.high)) for w, v in self.data.fitted)
+        return _path((self.x(w), self.y(v)) for w, v in held)
+
     def limits(self) -> Iterator[dict[str, Any]]:
         """Lines across the plot."""
         for m in self.data.of("limit"):
@@ -164,3 +181,8 @@ class _Picture:
             "weight": round(0.12 + 0.2 * (m.value or 0), 2),
             "day": day_text(m.start).rsplit(" ", 1)[0],
         }
+
+
+def _path(places: Iterable[tuple[float, float]]) -> str:
+    joined = " L".join(f"{x},{y}" for x, y in places)
+    return f"M{joined}" if joined else ""

@@ -12,6 +12,7 @@ from redcell.outputs.fhir.parts import SOURCE, Context, Json
 from redcell.outputs.fhir.plan import care_plan
 from redcell.outputs.fhir.provenance import provenance
 from redcell.outputs.fhir.requests import blood, next_count, tests
+from redcell.outputs.fhir.risk import risk
 
 
 def to_bundle(steps: Steps) -> Json:
@@ -25,7 +26,8 @@ def to_bundle(steps: Steps) -> Json:
     review = impression(c)
     plan = care_plan(c)
     drafts = [*next_count(c), *tests(c), *blood(c)]
-    resources = [review, *observations, *found, plan, *drafts, provenance(c)]
+    made = [review, *observations, *found, plan, *drafts, *risk(c)]
+    resources = [*made, provenance(c)]
     return {
         "resourceType": "Bundle",
         "id": c.id("bundle"),

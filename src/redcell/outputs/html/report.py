@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from redcell.findings.causes import Attribution
 from redcell.loop import Steps
-from redcell.outputs.assessment import cause_label, to_dict
+from redcell.outputs.assessment import to_dict
 from redcell.outputs.chart import NARROW, ChartData, chart_data, day_text, svg, table
+from redcell.outputs.html.forecast import Ahead, ahead, forecast_text
 from redcell.outputs.html.notes import Notes
+from redcell.outputs.sentences import cause_label
 from redcell.outputs.speech import Speech
 from redcell.outputs.templates import environment
 from redcell.quantity import plain
@@ -56,6 +58,7 @@ class _Page:
         self.notes = Notes(steps, self.speech)
         self.data: ChartData = chart_data(steps)
         self.label = self.speech.label
+        self.forecast = forecast_text(steps)
 
     @property
     def who(self) -> str:
@@ -89,6 +92,11 @@ class _Page:
         """An id that differs between the assessments of one notebook."""
         named = f"{self.out['patient']['id']} {self.out['at']}"
         return f"chart-{crc32(named.encode()):08x}"
+
+    def ahead(self) -> list[Ahead]:
+        """The table of the forecast."""
+        prediction = self.steps.forecast
+        return [] if prediction is None else list(ahead(prediction))
 
     def rows(self) -> Iterator[tuple[str, list[Any]]]:
         """The table twin in groups."""
