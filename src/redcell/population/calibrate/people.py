@@ -1,0 +1,178 @@
+"""The people whom a site's numbers are learned from, each at the newest moment that can be used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from heapq import nsmallest
+from pathlib import Path
+
+from msgspec import Struct
+
+from redcell.erythropoiesis.history import History
+from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
+from redcell.findings.case import Case
+from redcell.findings.marrow_fields import read_fields
+from redcell.findings.patterns import read_blood
+from redcell.findings.red_flags import raise_flags
+from redcell.findings.surveillance import survey
+from redcell.findings.symptoms import asymptomatic_answer
+from redcell.forecasting.history import see, usable_counts
+from redcell.forecasting.withhold import reason
+from redcell.knowledge.load import Knowledge
+from redcell.loop import Situation, refuse
+from redcell.plan.bloodwork import schedule
+from redcell.population.cohort import refuse_tables, size_of
+from redcell.population.folder import Folder, Lines
+from redcell.population.ledger import Ledger, Tally, rejects
+from redcell.population.progress import Progress
+from redcell.record.measured import Measured
+from redcell.record.moment import Moment
+from redcell.record.record import Record, SetAside
+from redcell.sources.fhir.read import RawResource, decode, read_patient_record
+from redcell.sources.terms import terms
+
+MOST_PEOPLE = 2000
+"""People that numbers are learned from; of more, a sample by the hash of the patient's id."""
+TRIED = 6
+"""Newest counts at which a person is tried before he or she is left out."""
+
+
+class Person(Struct, frozen=True):
+    """One record at the newest moment at which a forecast can be made of it."""
+
+    record: Record
+    at: Moment
+    history: History
+
+    @property
+    def name(self) -> str:
+        """The patient's id."""
+        return self.record.patient.id
+
+
+def situation(record: Record, at: Moment, knowledge: Knowledge) -> Situation:
+    """What the care loop tells a forecaster, without the rest of the loop.
+
+    Raises:
+        DeceasedPatientError: the patient died on or before `at`.
+        UnderageError: the patient is under 18 at `at`.
+    """
+    refuse(record, at)
+    case = Case(record, at, knowledge)
+    counts = survey(case)
+    blood = read_blood(case, counts)
+    flags = raise_flags(case, counts, blood, asymptomatic_answer(case).value)
+    return Situation(case, counts, blood, flags, schedule(case, counts, read_fields(case)))
+
+
+def counts_of(record: Record) -> tuple[Measured, ...]:
+    """Final, exact hemoglobins, oldest first."""
+    rows = record.results.get("hemoglobin", ())
+    return tuple(m for m in rows if m.status != "preliminary" and not m.comparator)
+
+
+def newest(record: Record) -> Moment | None:
+    """The moment of the newest usable hemoglobin."""
+    rows = counts_of(record)
+    return rows[-1].time if rows else None
+
+
+def person(record: Record, at: Moment, knowledge: Knowledge) -> Person | str:
+    """The person at the newest moment up to `at` that can be used, or why there is none."""
+    times = [m.time for m in counts_of(record) if m.time <= at]
+    why = "no-counts"
+    for moment in times[: -TRIED - 1 : -1]:
+        try:
+            s = situation(record, moment, knowledge)
+        except DeceasedPatientError:
+            why = "deceased"
+            continue
+        except UnderageError:
+            return "under-18"
+        counts = usable_counts(s.case)
+        if len(counts) < knowledge.value("erythropoiesis.few_counts"):
+            return "few-counts"
+        withheld = reason(s.case, s.survey, s.blood, s.flags, counts)
+        if withheld is None:
+            return Person(record, moment, see(s.case, counts, 0).history)
+        why = withheld
+    return why
+
+
+def chosen(
+    records: Iterable[tuple[Record, Moment]], knowledge: Knowledge, left_out: Counter[str]
+) -> list[Person]:
+    """The people to learn from, in an order that does not depend on that of the source."""
+
+    def usable() -> Iterator[Person]:
+        for record, at in records:
+            found = person(record, at, knowledge)
+            if isinstance(found, Person):
+                kept[0] += 1
+                yield found
+            else:
+                left_out[found] += 1
+
+    kept = [0]
+    people = nsmallest(MOST_PEOPLE, usable(), key=lambda p: (_key(p.name), p.name))
+    if kept[0] > len(people):
+        left_out["not-in-sample"] += kept[0] - len(people)
+    return sorted(people, key=lambda p: p.name)
+
+
+def _key(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+def records(
+    source: Path, knowledge: Knowledge, tally: Tally, progress: Progress
+) -> Iterator[tuple[Record, Moment]]:
+    """Every record of a folder of FHIR NDJSON that has a hemoglobin, with its newest moment.
+
+    Args:
+        source: the folder.
+        knowledge: the knowledge base, with the site's policy.
+        tally: counts what was found, rejected and left out.
+        progress: what is told how far the reading is.
+
+    Raises:
+        UnreadableSourceError: no patient was found in the source.
+    """
+    refuse_tables(source)
+    book = Ledger(tally)
+    with progress("Reading", size_of(source), "B") as tell:
+        folder = Folder(source, book, tell)
+    with folder, progress("Choosing", len(folder), "patients") as tell:
+        tally.patients = len(folder)
+        for lines in folder.patients():
+            found = _record(lines, knowledge, tally)
+            if found is not None:
+                yield found
+            tell(1)
+
+
+def _record(
+    lines: Lines, knowledge: Knowledge, tally: Tally
+) -> tuple[Record, Moment] | None:
+    aside: list[SetAside] = []
+    counts: dict[str, int] = {}
+    raws = (RawResource(place, line) for place, line in lines.lines)
+    try:
+        located = decode(raws, aside, counts)
+        known = terms(knowledge)
+        record = read_patient_record(located, known, aside, counts, lines.patient, ())
+    except UnreadableSourceError:
+        tally.left_out["patient-not-readable"] += 1
+        return None
+    for one in record.set_aside:
+        (tally.rejected if rejects(one) else tally.noted)[one.code] += 1
+    at = newest(record)
+    if at is None:
+        tally.left_out["no-counts"] += 1
+        return None
+    return record, at
+
+
+Tell = Callable[[int], None]

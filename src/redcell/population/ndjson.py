@@ -1,0 +1,121 @@
+"""NDJSON read line by line: which files, which lines, and what a line refers to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from redcell.errors import UnreadableSourceError
+from redcell.sources.strict_json import BOM, RefusedJsonError, text_of
+
+MAX_LINE = 1 << 26
+"""The longest line that is read, in bytes."""
+GLANCE = 1 << 16
+BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding a line can fail with."""
+
+
+class RefusedFileError(Exception):
+    """The whole file cannot be used. Arguments: reason, text."""
+
+
+def files_of(source: Path) -> list[Path]:
+    """Every file of a folder, in the order of their names; hidden ones are passed over.
+
+    Raises:
+        UnreadableSourceError: there is no such folder or file, or it is empty.
+    """
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise UnreadableSourceError(f"{source}: no such folder.")
+    found = sorted(
+        p
+        for p in source.rglob("*")
+        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(source).parts)
+    )
+    if not found:
+        raise UnreadableSourceError(f"{source}: the folder is empty.")
+    return found
+
+
+def glance(stream: Any) -> None:
+    """Refuse a file that is plainly no NDJSON, at once rather than line by line."""
+    head = stream.read(GLANCE)
+    try:
+        text = text_of(head)
+    except RefusedJsonError as error:
+        raise RefusedFileError("not-ndjson", f"{error}.") from error
+    lines = [line.strip() for line in text.splitlines()]
+    shown = [line for line in lines if line]
+    if shown and not any(line.startswith(b"{") and line != b"{" for line in shown):
+        raise RefusedFileError("not-ndjson", "no line of it begins a JSON object.")
+    stream.seek(0)
+
+
+class Bounded:
+    """A stream that ends with an error where only a bomb goes on."""
+
+    def __init__(self, stream: Any, most: int) -> None:
+        self._stream, self._left = stream, most
+
+    def readline(self, size: int) -> bytes:
+        """The next line, or `size` bytes of it.
+
+        Raises:
+            RefusedFileError: more came than the bound allows.
+        """
+        line: bytes = self._stream.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise RefusedFileError("file-not-readable", "it unpacks to too many times its size.")
+        return line
+
+
+def numbered(stream: Any) -> Iterator[tuple[int, int, bytes | None]]:
+    """Lines with their number and offset; `None` for one that is too long to be read."""
+    number = offset = 0
+    while line := stream.readline(MAX_LINE):
+        number += 1
+        start, offset = offset, offset + len(line)
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                offset += len(rest)
+            offset += len(rest)
+            yield number, start, None
+        elif number == 1 and line.startswith(BOM):
+            yield number, start + len(BOM), line[len(BOM) :]
+        else:
+            yield number, start, line
+
+
+PLAIN_REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"]*)"')
+
+
+def references(line: bytes) -> Iterator[str]:
+    """Every reference that a resource holds.
+
+    Without a backslash a text is spelled in one way; a line with one is decoded.
+    """
+    if b"\\" not in line:
+        yield from (found.decode(errors="replace") for found in PLAIN_REFERENCE.findall(line))
+        return
+    try:
+        yield from _references(msgspec.json.decode(line))
+    except BROKEN:
+        return
+
+
+def _references(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key == "reference" and isinstance(value, str):
+                yield value
+            yield from _references(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _references(value)
