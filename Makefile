@@ -8,10 +8,10 @@ OWN := $(UV) --no-deps --no-build-isolation --editable . && $(BIN)/python -m com
 CODE := src tests benchmarks tools
 AT := 2026-11-22T09:00:00Z
 
-.PHONY: help demo setup test check format bench lock clean
+.PHONY: help demo setup test check format bench bench-model validation lock clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: $(VENV)/.demo  ## install, print one assessed patient, write the report and the letter
 	@mkdir -p out
@@ -40,6 +40,12 @@ format: $(VENV)/.dev  ## format and mend what can be mended
 
 bench: $(VENV)/.dev  ## speed, as medians and ratios in one run
 	$(BIN)/python benchmarks/run.py
+
+bench-model: $(VENV)/.dev  ## the red-cell model against other ways to fit it
+	$(BIN)/python benchmarks/model.py
+
+validation: $(VENV)/.dev  ## how good forecasts are: the acceptance table and docs/validation.md
+	$(BIN)/python tests/model/validation.py
 
 lock: $(VENV)/.uv  ## renew the locked versions and their hashes
 	sh tools/lock.sh

@@ -62,6 +62,11 @@ class Situation(Struct, frozen=True):
     monitoring: Monitoring
 
 
+def situation_of(steps: Steps) -> Situation:
+    """What an assessment knew when its forecast could have been made."""
+    return Situation(steps.case, steps.survey, steps.blood, steps.flags, steps.monitoring)
+
+
 Forecaster = Callable[[Situation], Prediction]
 """Makes the forecast of one patient. It reaches the loop as an argument: no rule needs one."""
 

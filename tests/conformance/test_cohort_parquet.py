@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from builder import SHARED
 from redcell.api import moment_of
@@ -197,13 +198,17 @@ def test_the_synthea_folder(at):
 # -- forecasts -------------------------------------------------------------------------------------
 
 
+G_DL, A_FEW_DRAWS = 0.02, 0.01
+"""How far batches in single precision may lie from one patient alone."""
+
+
 def test_the_forecast_is_that_of_the_patient_alone(tmp_path, monkeypatch):
     at = json.loads((VIGNETTES[0] / "expected.json").read_text(encoding="utf-8"))["at"]
     source = folder_of(bundles_in(VIGNETTES[0])[:3], tmp_path / "bulk")
     one, _ = cohort(source, moment_of(at), knowledge(), workers=1)
-    monkeypatch.setattr("redcell.population.cohort.BATCH", 1)
+    monkeypatch.setattr("redcell.population.cohort.BATCH", 1)  # so that two have work
     two, _ = cohort(source, moment_of(at), knowledge(), workers=2)
-    assert one.equals(two)
+    assert_frame_equal(one, two, abs_tol=G_DL, rel_tol=0.0)
     for row in one.iter_rows(named=True):
         record = read(source, patient=row["patient_id"])
         made = forecast(record, moment_of(at), knowledge())
@@ -211,8 +216,9 @@ def test_the_forecast_is_that_of_the_patient_alone(tmp_path, monkeypatch):
         ahead = {day.ahead: day for day in made.days}
         for day in (7, 14, 28):
             for name in ("mean", "sd", "q05", "q25", "q50", "q75", "q95"):
-                assert row[f"hb_{day}d_{name}"] == getattr(ahead[day], name)
-        assert row["p_hb_below_7_28d"] == made.p_below["7"]
+                mine = row[f"hb_{day}d_{name}"]
+                assert mine == pytest.approx(getattr(ahead[day], name), abs=G_DL)
+        assert row["p_hb_below_7_28d"] == pytest.approx(made.p_below["7"], abs=A_FEW_DRAWS)
         assert row["p_transfusion_28d"] == made.transfusions.probability
         assert row["units_28d_mean"] == made.transfusions.units_mean
         assert row["chair_hours_28d_mean"] == made.transfusions.chair_hours_mean

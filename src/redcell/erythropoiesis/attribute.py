@@ -134,7 +134,7 @@ def _removed(value: dict[tuple[bool, ...], np.ndarray], size: int) -> np.ndarray
 
 def _shock_effect(f: Fit, whole: np.ndarray) -> np.ndarray:
     """What unexplained shocks of production did to today's hemoglobin, per draw, g/dL."""
-    response = f.linear.response
+    response = f.expected.response
     counts = np.array([c.value for c in f.history.counts])
     shared = response[f.history.now] @ f.shocks @ response[f.days].T
     return np.asarray(shared @ f.precision @ (counts[:, None] - whole[f.days]))

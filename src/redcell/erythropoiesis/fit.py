@@ -38,13 +38,24 @@ MOST_PASSES = 8
 SMALL_STEP, SMALL_GAIN = 0.03, 2e-3
 
 
+class Shocked(Struct, frozen=True):
+    """The course `[days]` as expected before the fit, and its change per weekly shock.
+
+    The covariance of counts is reckoned here, once: it does not move with the search, so that
+    every way to begin leads to the same fit.
+    """
+
+    hb: np.ndarray
+    response: np.ndarray
+    """`[days, weeks]`"""
+
+
 class Linear(Struct, frozen=True):
-    """The model at one z: course `[days]`, change per z `[days, 11]`, per shock `[days, weeks]`."""
+    """The model at one z: the course `[days]` and its change per z `[days, 11]`."""
 
     z: np.ndarray
     hb: np.ndarray
     jacobian: np.ndarray
-    response: np.ndarray
 
 
 class Fit(Struct, frozen=True):
@@ -59,6 +70,7 @@ class Fit(Struct, frozen=True):
     history: History
     prior: Prior
     plan: Schedule
+    expected: Shocked
     linear: Linear
     sigma: np.ndarray
     days: np.ndarray
@@ -105,16 +117,10 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
     moving = active(history)
     counts = np.array([c.value for c in history.counts])
     days = np.array([c.day for c in history.counts])
-    shocks = shock_covariance(np, _weeks(plan.days), m.noise)
-
-    def precision(at: Linear) -> np.ndarray:
-        seen = (days.astype(float), at.hb[days], at.response[days])
-        k = count_covariance(np, seen, np.ones(len(days), dtype=bool), shocks, m.noise)
-        return np.linalg.inv(k)
-
-    z = first_guess(p, history) if start is None else start
-    at = _linearize(m, p, plan, moving, z[None])[0]
-    inverse = precision(at)
+    guess = first_guess(p, history)
+    z = guess if start is None else start
+    (at,), expected = _linearize(m, p, plan, moving, z[None], guess)
+    inverse = np.linalg.inv(_covariance(m, days, expected))
     passes, converged = 1, False
     while passes < MOST_PASSES and not converged:
         residual = counts - at.hb[days]
@@ -123,7 +129,7 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
             for damping in DAMPING
         ]
         before = cost(np, residual, inverse, at.z)
-        found = _linearize(m, p, plan, moving, at.z + np.array(steps))
+        found, _ = _linearize(m, p, plan, moving, at.z + np.array(steps))
         passes += 1
         costs = [cost(np, counts - f.hb[days], inverse, f.z) for f in found]
         best = int(np.argmin(costs))
@@ -132,19 +138,29 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
         moved = float(np.max(np.abs(found[best].z - at.z)))
         converged = moved < SMALL_STEP or before - costs[best] < SMALL_GAIN
         at = found[best]
-        inverse = precision(at)
-    return assembled(m, history, plan, at, passes, converged)
+    return assembled(m, history, plan, expected, at, passes, converged)
+
+
+def _covariance(m: Model, days: np.ndarray, expected: Shocked) -> np.ndarray:
+    shocks = shock_covariance(np, expected.response.shape[1], m.noise)
+    seen = (days.astype(float), expected.hb[days], expected.response[days])
+    every = np.ones(len(days), dtype=bool)
+    return np.asarray(count_covariance(np, seen, every, shocks, m.noise))
 
 
 def assembled(
-    m: Model, history: History, plan: Schedule, at: Linear, passes: int, converged: bool
+    m: Model,
+    history: History,
+    plan: Schedule,
+    expected: Shocked,
+    at: Linear,
+    passes: int,
+    converged: bool,
 ) -> Fit:
     """The posterior at the most probable z, whichever driver found it."""
     counts = np.array([c.value for c in history.counts])
     days = np.array([c.day for c in history.counts])
-    shocks = shock_covariance(np, _weeks(plan.days), m.noise)
-    seen = (days.astype(float), at.hb[days], at.response[days])
-    k = count_covariance(np, seen, np.ones(len(days), dtype=bool), shocks, m.noise)
+    k = _covariance(m, days, expected)
     inverse = np.linalg.inv(k)
     residual = counts - at.hb[days]
     chi2 = 2.0 * cost(np, residual, inverse, at.z)
@@ -154,13 +170,14 @@ def assembled(
         history=history,
         prior=prior(m, history),
         plan=plan,
+        expected=expected,
         linear=at,
         sigma=np.linalg.inv(information(np, at.jacobian[days], inverse)),
         days=days,
         precision=inverse,
         residual=residual,
         whitened=np.linalg.solve(np.linalg.cholesky(k), residual),
-        shocks=shocks,
+        shocks=shock_covariance(np, expected.response.shape[1], m.noise),
         scale=float(scale),
         freedom=float(freedom),
         passes=passes,
@@ -180,27 +197,35 @@ def first_guess(p: Prior, history: History) -> np.ndarray:
 
 
 def _linearize(
-    m: Model, p: Prior, plan: Schedule, moving: np.ndarray, points: np.ndarray
-) -> list[Linear]:
-    """The model at several z `[points, 11]`, with all their nudges, in one pass."""
-    weeks = _weeks(plan.days)
-    nudged = len(moving)
-    lanes = 1 + nudged + weeks
-    z = np.repeat(points.T[:, :, None], lanes, axis=2)
-    z[moving, :, 1 + np.arange(nudged)] += NUDGE
-    drive = np.ones((plan.days, len(points), lanes))
-    day = np.arange(plan.days)
-    drive[day, :, 1 + nudged + day // WEEK] = np.exp(NUDGE)
-    flat = z.reshape(SIZE, -1)
-    hb = simulate(lanes_of(p, flat), plan, m.constants, drive.reshape(plan.days, -1))
-    hb = hb.reshape(plan.days, len(points), lanes)
+    m: Model,
+    p: Prior,
+    plan: Schedule,
+    moving: np.ndarray,
+    points: np.ndarray,
+    guess: np.ndarray | None = None,
+) -> tuple[list[Linear], Shocked]:
+    """The model at several z `[points, 11]` with their nudges, and shocked at a guess; one pass."""
+    weeks = 0 if guess is None else _weeks(plan.days)
+    lanes = 1 + len(moving)
+    z = np.repeat(points, lanes, axis=0)
+    for i in range(len(points)):
+        z[i * lanes + 1 + np.arange(len(moving)), moving] += NUDGE
+    drive = None
+    if guess is not None:
+        z = np.concatenate([z, np.repeat(guess[None], 1 + weeks, axis=0)])
+        drive = np.ones((plan.days, len(z)))
+        day = np.arange(plan.days)
+        drive[day, len(z) - weeks + day // WEEK] = np.exp(NUDGE)
+    hb = simulate(lanes_of(p, z.T), plan, m.constants, drive)
     found = []
     for i, point in enumerate(points):
-        change = (hb[:, i, 1:] - hb[:, i, :1]) / NUDGE
+        own = hb[:, i * lanes : (i + 1) * lanes]
         jacobian = np.zeros((plan.days, SIZE))
-        jacobian[:, moving] = change[:, :nudged]
-        found.append(Linear(point, hb[:, i, 0], jacobian, change[:, nudged:]))
-    return found
+        jacobian[:, moving] = (own[:, 1:] - own[:, :1]) / NUDGE
+        found.append(Linear(point, own[:, 0], jacobian))
+    shocked = hb[:, len(points) * lanes :]
+    response = (shocked[:, 1:] - shocked[:, :1]) / NUDGE
+    return found, Shocked(shocked[:, 0] if weeks else found[0].hb, response)
 
 
 def without_drift(f: Fit) -> tuple[np.ndarray, float]:
@@ -218,5 +243,6 @@ def without_drift(f: Fit) -> tuple[np.ndarray, float]:
 def under(f: Fit, history: History) -> Fit:
     """The same fit looking ahead under another plan: a history that differs only after now."""
     plan = schedule(f.model, history, f.plan.days)
-    at = _linearize(f.model, f.prior, plan, active(history), f.z[None])[0]
-    return replace(f, history=history, plan=plan, linear=at)
+    guess = first_guess(f.prior, history)
+    (at,), expected = _linearize(f.model, f.prior, plan, active(history), f.z[None], guess)
+    return replace(f, history=history, plan=plan, expected=expected, linear=at)

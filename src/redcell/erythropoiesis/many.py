@@ -23,6 +23,7 @@ from redcell.erythropoiesis.fit import (
     SMALL_STEP,
     Fit,
     Linear,
+    Shocked,
     assembled,
     first_guess,
 )
@@ -56,11 +57,12 @@ class Batch(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Courses at the most probable z, and their derivatives."""
+    """Courses at the most probable z with their derivatives, and as expected before the fit."""
 
     z: Array
     hb: Array
     jacobian: Array
+    expected: Array
     response: Array
     passes: Array
     converged: Array
@@ -106,14 +108,17 @@ def _fit_group(m: Model, group: Sequence[History], horizon: int, people: int) ->
     for i, h in enumerate(group):
         length = h.now + horizon + 1
         weeks = -(-length // WEEK)
+        expected = Shocked(
+            hb=found.expected[:length, i].astype(float),
+            response=found.response[:weeks, :length, i].T.astype(float),
+        )
         linear = Linear(
             z=found.z[:, i].astype(float),
             hb=found.hb[:length, i].astype(float),
             jacobian=found.jacobian[:, :length, i].T.astype(float),
-            response=found.response[:weeks, :length, i].T.astype(float),
         )
-        plan = schedule(m, h, length)
-        yield assembled(m, h, plan, linear, int(found.passes), bool(found.converged[i]))
+        passes, converged = int(found.passes), bool(found.converged[i])
+        yield assembled(m, h, schedule(m, h, length), expected, linear, passes, converged)
 
 
 def batch_of(m: Model, group: Sequence[History], days: int, counts: int) -> Batch:
@@ -168,27 +173,30 @@ def course(b: Batch, c: Constants, z: Array, shocks: Array) -> Array:
     return hb
 
 
-def linearize(b: Batch, c: Constants, z: Array) -> tuple[Array, Array, Array]:
-    """Courses `[days, people]`, their change per z `[11, days, people]` and per weekly shock."""
+def linearize(b: Batch, c: Constants, z: Array, *, shocks: bool) -> tuple[Array, Array]:
+    """Courses `[days, people]` and their change along each direction `[directions, days, people]`.
+
+    Directions are the z scores, then with `shocks` the weekly log shocks of production.
+    """
     people = z.shape[1]
     weeks = -(-b.plan.radiation.shape[0] // WEEK)
     still = jnp.zeros((weeks, people), dtype=z.dtype)
-    basis = jnp.eye(SIZE + weeks, dtype=z.dtype)
-    toward = jnp.broadcast_to(basis[:, :, None], (SIZE + weeks, SIZE + weeks, people))
+    size = SIZE + weeks if shocks else SIZE
+    basis = jnp.eye(size, SIZE + weeks, dtype=z.dtype)
+    toward = jnp.broadcast_to(basis[:, :, None], (size, SIZE + weeks, people))
 
     def along(direction: Array) -> tuple[Array, Array]:
+        if not shocks:
+            return jax.jvp(lambda at: course(b, c, at, still), (z,), (direction[:SIZE],))
         return jax.jvp(partial(course, b, c), (z, still), (direction[:SIZE], direction[SIZE:]))
 
-    hb, change = jax.vmap(along, out_axes=(None, 0))(toward)
-    return hb, change[:SIZE], change[SIZE:]
+    return jax.vmap(along, out_axes=(None, 0))(toward)
 
 
 class _State(NamedTuple):
     z: Array
     hb: Array
     jacobian: Array
-    response: Array
-    precision: Array
     damping: Array
     done: Array
     converged: Array
@@ -197,7 +205,10 @@ class _State(NamedTuple):
 
 @partial(jax.jit, static_argnames=("c", "noise"))
 def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
-    """The most probable z of every person; the iteration of `fit`, one damping at a time."""
+    """The most probable z of every person.
+
+    The search of `fit`, one damping at a time.
+    """
     weeks = -(-b.plan.radiation.shape[0] // WEEK)
     shocks = shock_covariance(jnp, weeks, noise)
     rows = jnp.arange(b.day.shape[0])
@@ -206,47 +217,36 @@ def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
         """Values `[..., days, people]` at the counts, `[people, counts, ...]`."""
         return jnp.moveaxis(values, (-1, -2), (0, 1))[rows[:, None], b.day]
 
-    def precision(hb: Array, response: Array) -> Array:
-        def one(day: Array, at: Array, r: Array, valid: Array) -> Array:
-            k = count_covariance(jnp, (day.astype(hb.dtype), at, r), valid, shocks, noise)
-            return jnp.linalg.inv(k)
+    expected, change = linearize(b, c, b.guess, shocks=True)
+    response = change[SIZE:]
 
-        return jax.vmap(one)(b.day, seen(hb), seen(response), b.valid)
+    def precision(day: Array, at: Array, r: Array, valid: Array) -> Array:
+        k = count_covariance(jnp, (day.astype(at.dtype), at, r), valid, shocks, noise)
+        return jnp.linalg.inv(k)
+
+    k = jax.vmap(precision)(b.day, seen(expected), seen(response), b.valid)
 
     def residual(hb: Array) -> Array:
         return jnp.where(b.valid, b.value - seen(hb), 0.0)
 
-    def costs(hb: Array, k: Array, z: Array) -> Array:
+    def costs(hb: Array, z: Array) -> Array:
         return jax.vmap(partial(cost, jnp))(residual(hb), k, z.T)
-
-    def begin() -> _State:
-        hb, jacobian, response = linearize(b, c, b.guess)
-        people = b.guess.shape[1]
-        no = jnp.zeros(people, dtype=bool)
-        first = jnp.zeros(people, dtype=jnp.int32)
-        k = precision(hb, response)
-        return _State(b.guess, hb, jacobian, response, k, first, no, no, jnp.int32(1))
 
     def improve(s: _State) -> _State:
         slopes = jnp.where(b.valid[:, :, None], seen(s.jacobian), 0.0)
         damping = jnp.asarray(DAMPING, dtype=s.z.dtype)[s.damping]
-        steps = jax.vmap(partial(newton_step, jnp))(
-            s.z.T, residual(s.hb), slopes, s.precision, damping
-        ).T
+        steps = jax.vmap(partial(newton_step, jnp))(s.z.T, residual(s.hb), slopes, k, damping).T
         z = s.z + jnp.where(s.done, 0.0, steps)
-        hb, jacobian, response = linearize(b, c, z)
-        before, after = costs(s.hb, s.precision, s.z), costs(hb, s.precision, z)
+        hb, jacobian = linearize(b, c, z, shocks=False)
+        before, after = costs(s.hb, s.z), costs(hb, z)
         better = (after <= before) & ~s.done
         small = jnp.max(jnp.abs(z - s.z), axis=0) < SMALL_STEP
         arrived = better & (small | (before - after < SMALL_GAIN))
-        worse = ~better & ~s.done
-        stuck = worse & (s.damping + 1 >= len(DAMPING))
+        stuck = ~better & ~s.done & (s.damping + 1 >= len(DAMPING))
         return _State(
             z=jnp.where(better, z, s.z),
             hb=jnp.where(better, hb, s.hb),
             jacobian=jnp.where(better, jacobian, s.jacobian),
-            response=jnp.where(better, response, s.response),
-            precision=jnp.where(better[:, None, None], precision(hb, response), s.precision),
             damping=jnp.where(better, 0, jnp.minimum(s.damping + 1, len(DAMPING) - 1)),
             done=s.done | arrived | stuck,
             converged=s.converged | arrived,
@@ -254,10 +254,16 @@ def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
         )
 
     def going(s: _State) -> Array:
-        return (s.passes < 2 * MOST_PASSES) & ~jnp.all(s.done)
+        return (s.passes < MOST_TRIES) & ~jnp.all(s.done)
 
-    s = jax.lax.while_loop(going, improve, begin())
-    return Found(s.z, s.hb, s.jacobian, s.response, s.passes, s.converged)
+    people = b.guess.shape[1]
+    no, none = jnp.zeros(people, dtype=bool), jnp.zeros(people, dtype=jnp.int32)
+    begun = _State(b.guess, expected, change[:SIZE], none, no, no, jnp.int32(1))
+    s = jax.lax.while_loop(going, improve, begun)
+    return Found(s.z, s.hb, s.jacobian, expected, response, s.passes, s.converged)
+
+
+MOST_TRIES = 2 * MOST_PASSES
 
 
 @partial(jax.jit, static_argnames=("c",))
@@ -278,24 +284,24 @@ def _courses(b: Batch, c: Constants, z: Array, transfused: Array) -> Array:
 
 
 def simulate_many(
-    m: Model, fits: Sequence[Fit], lanes: Sequence[Lanes], *, people: int = PEOPLE
+    fits: Sequence[Fit], lanes: Sequence[Lanes], *, people: int = PEOPLE
 ) -> Iterator[np.ndarray]:
     """Hemoglobin of every person's lanes, `[days, lanes]` each, in the order given.
 
     Args:
-        m: the model's numbers.
         fits: the people.
         lanes: of each person.
         people: how many share one call.
     """
     for first in range(0, len(fits), people):
         some = slice(first, first + people)
-        yield from _simulate_group(m, fits[some], lanes[some], people)
+        yield from _simulate_group(fits[some], lanes[some], people)
 
 
 def _simulate_group(
-    m: Model, fits: Sequence[Fit], lanes: Sequence[Lanes], people: int
+    fits: Sequence[Fit], lanes: Sequence[Lanes], people: int
 ) -> Iterator[np.ndarray]:
+    m = fits[0].model
     days = _padded(max(len(x.transfused) for x in lanes), DAYS)
     width = -(-max(x.z.shape[1] for x in lanes) // LANES) * LANES
     z = np.zeros((SIZE, width, people), dtype=np.float32)

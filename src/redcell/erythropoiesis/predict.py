@@ -12,7 +12,12 @@ from redcell.erythropoiesis.gaussian import covariance
 from redcell.erythropoiesis.priors import EFFICACY
 from redcell.erythropoiesis.simulate import simulate
 
-CHECKS = 300
+FIRST_CHECKS, CHECKS = 48, 300
+"""Draws of z that check the Laplace approximation; all of them only where the first raise doubt."""
+
+DOUBT = 0.5
+"""Relative effective sample size of the first draws below which all are made."""
+
 DRAWS = 400
 JITTER = 1e-9
 """Added to the variance before a Cholesky factor, (g/dL)^2."""
@@ -58,27 +63,29 @@ class Ahead(Struct, frozen=True):
 class Lanes(Struct, frozen=True):
     """What has to be simulated to look ahead: draws of z, and one unit on each visit day."""
 
+    checks: int
     z: np.ndarray
     """`[11, checks + visits]`"""
     transfused: np.ndarray
     """g of hemoglobin `[days, checks + visits]`"""
 
 
-def lanes_ahead(f: Fit, seed: int, visits: Sequence[int] = ()) -> Lanes:
+def lanes_ahead(f: Fit, seed: int, visits: Sequence[int] = (), checks: int = FIRST_CHECKS) -> Lanes:
     """The lanes of `look_ahead`, for any driver to simulate.
 
     Args:
         f: the fit; its plan reaches to the horizon.
         seed: of the draws.
         visits: days after now on which red cells could be given.
+        checks: how many draws of z check the approximation.
     """
     rng = np.random.default_rng([seed, 0])
-    drawn = f.z[:, None] + np.linalg.cholesky(f.sigma) @ rng.standard_normal((len(f.z), CHECKS))
+    drawn = f.z[:, None] + np.linalg.cholesky(f.sigma) @ rng.standard_normal((len(f.z), checks))
     z = np.concatenate([drawn, np.repeat(f.z[:, None], len(visits), axis=1)], axis=1)
     given = np.repeat(f.plan.transfused[:, None], z.shape[1], axis=1)
     for i, day in enumerate(visits):
-        given[min(f.history.now + day, f.plan.days - 1), CHECKS + i] += f.model.unit_hemoglobin
-    return Lanes(z, given)
+        given[min(f.history.now + day, f.plan.days - 1), checks + i] += f.model.unit_hemoglobin
+    return Lanes(checks, z, given)
 
 
 def look_ahead(f: Fit, seed: int, visits: Sequence[int] = (), draws: int = DRAWS) -> Ahead:
@@ -90,10 +97,18 @@ def look_ahead(f: Fit, seed: int, visits: Sequence[int] = (), draws: int = DRAWS
         visits: days after now on which red cells could be given.
         draws: how many joint courses.
     """
-    lanes = lanes_ahead(f, seed, visits)
-    plan = f.plan._replace(transfused=lanes.transfused)
-    hb = simulate(lanes_of(f.prior, lanes.z), plan, f.model.constants)
+    for checks in (FIRST_CHECKS, CHECKS):
+        lanes = lanes_ahead(f, seed, visits, checks)
+        plan = f.plan._replace(transfused=lanes.transfused)
+        hb = simulate(lanes_of(f.prior, lanes.z), plan, f.model.constants)
+        if not doubtful(f, lanes, hb):
+            break
     return ahead_of(f, seed, lanes, hb, draws)
+
+
+def doubtful(f: Fit, lanes: Lanes, hb: np.ndarray) -> bool:
+    """Do the first draws let doubt that the Laplace approximation holds?"""
+    return _weigh(f, lanes, hb)[1] < DOUBT
 
 
 def ahead_of(f: Fit, seed: int, lanes: Lanes, hb: np.ndarray, draws: int = DRAWS) -> Ahead:
@@ -101,8 +116,8 @@ def ahead_of(f: Fit, seed: int, lanes: Lanes, hb: np.ndarray, draws: int = DRAWS
     now, last = f.history.now, f.plan.days - 1
     ahead = np.arange(now + 1, last + 1)
     at = f.linear
-    future = (ahead.astype(float), at.hb[ahead], at.response[ahead])
-    seen = (f.days.astype(float), at.hb[f.days], at.response[f.days])
+    future = (ahead.astype(float), f.expected.hb[ahead], f.expected.response[ahead])
+    seen = (f.days.astype(float), f.expected.hb[f.days], f.expected.response[f.days])
     noise = f.model.noise
     shared = covariance(np, future, seen, f.shocks, noise)
     gain = shared @ f.precision
@@ -110,9 +125,10 @@ def ahead_of(f: Fit, seed: int, lanes: Lanes, hb: np.ndarray, draws: int = DRAWS
     slope = at.jacobian[ahead] - gain @ at.jacobian[f.days]
     mean = at.hb[ahead] + gain @ f.residual
 
-    weights, share = _weigh(f, lanes.z[:, :CHECKS], hb[:, :CHECKS])
+    n = lanes.checks
+    weights, share = _weigh(f, lanes, hb)
     counts = np.array([c.value for c in f.history.counts])
-    exact = hb[ahead, :CHECKS].T + (counts - hb[f.days, :CHECKS].T) @ gain.T
+    exact = hb[ahead, :n].T + (counts - hb[f.days, :n].T) @ gain.T
     resampled = share < f.model.least_sample_share
     spread_z = slope @ f.sigma @ slope.T
     if resampled:
@@ -120,7 +136,7 @@ def ahead_of(f: Fit, seed: int, lanes: Lanes, hb: np.ndarray, draws: int = DRAWS
         away = exact - mean
         spread_z = (away * weights[:, None]).T @ away
     rng = np.random.default_rng([seed, 1])
-    chosen = exact[rng.choice(CHECKS, draws, p=weights)] - mean if resampled else None
+    chosen = exact[rng.choice(n, draws, p=weights)] - mean if resampled else None
     paths, efficacy = _paths(f, rng, draws, apart, slope, chosen)
     mix = np.sqrt(f.scale * f.freedom / rng.chisquare(f.freedom, draws))[:, None]
     courses = mean + mix * paths
@@ -134,7 +150,7 @@ def ahead_of(f: Fit, seed: int, lanes: Lanes, hb: np.ndarray, draws: int = DRAWS
         draws=courses,
         measured=courses + mix * noise.assay * rng.standard_normal(courses.shape),
         efficacy=efficacy,
-        responses=(hb[ahead, CHECKS:] - at.hb[ahead, None]).T,
+        responses=(hb[ahead, n:] - at.hb[ahead, None]).T,
         slope=slope,
         sample_share=share,
         resampled=resampled,
@@ -157,8 +173,9 @@ def _paths(
     return noise + (dz @ slope.T if chosen is None else chosen), efficacy
 
 
-def _weigh(f: Fit, z: np.ndarray, hb: np.ndarray) -> tuple[np.ndarray, float]:
+def _weigh(f: Fit, lanes: Lanes, hb: np.ndarray) -> tuple[np.ndarray, float]:
     """Importance weights of the draws, and their relative effective sample size."""
+    z, hb = lanes.z[:, : lanes.checks], hb[:, : lanes.checks]
     counts = np.array([c.value for c in f.history.counts])
     residual = counts[:, None] - hb[f.days]
     posterior = -0.5 * (np.sum(residual * (f.precision @ residual), 0) + np.sum(z * z, 0))

@@ -393,7 +393,8 @@ def _course(f: Fitted) -> tuple[tuple[date, float], ...]:
     """The course through the past counts, shocks included, every third day."""
     at, found = f.fit.linear, f.fit
     past = np.arange(f.fit.history.now + 1)
-    shared = at.response[past] @ found.shocks @ at.response[found.days].T
+    response = found.expected.response
+    shared = response[past] @ found.shocks @ response[found.days].T
     hb = at.hb[past] + shared @ found.precision @ found.residual
     today = f.situation.case.at.day
     days = [*past[found.days[0] :: EVERY], past[-1]]

@@ -101,8 +101,12 @@ def _on_grid(case: Case, first: Moment, now: int, counts: tuple[Measured, ...]) 
     """Counts by grid day; one taken after red cells that followed a count of the same day is
     moved to the next day, or left out when there is none.
     """
+    given = {t.start.day for t in case.record.transfusions}
     for m in counts:
         day = _day(first, m.time)
+        if m.time.day not in given:
+            yield Count(day, m.value)
+            continue
         same = [t for t in case.record.transfusions if t.start.day == m.time.day]
         earlier = [o for o in counts if o.time.day == m.time.day and o.time < m.time]
         after = any(_before(t, m) and not all(_before(t, o) for o in earlier) for t in same)

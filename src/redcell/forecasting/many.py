@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from redcell.erythropoiesis.predict import ahead_of, lanes_ahead, transfuse
+from redcell.erythropoiesis.predict import (
+    CHECKS,
+    FIRST_CHECKS,
+    ahead_of,
+    doubtful,
+    lanes_ahead,
+    transfuse,
+)
 from redcell.forecasting.forecast import Asked, Fitted, Forecaster
 from redcell.loop import Situation
 from redcell.prediction import Prediction
@@ -38,12 +45,14 @@ def forecast_many(forecaster: Forecaster, situations: Sequence[Situation]) -> li
                 answers[i] = found
             else:
                 fitted[i] = found
-    if fitted:
+    for checks in (FIRST_CHECKS, CHECKS):
         people = list(fitted.values())
-        lanes = [lanes_ahead(f.fit, f.seed, f.visits.days) for f in people]
-        courses = simulate_many(people[0].fit.model, [f.fit for f in people], lanes)
-        for (i, f), lane, hb in zip(fitted.items(), lanes, courses, strict=True):
-            ahead = ahead_of(f.fit, f.seed, lane, hb)
-            given = transfuse(ahead, f.visits.days, f.visits.threshold, f.visits.rise)
-            answers[i] = forecaster.told(f, ahead, given)
+        lanes = [lanes_ahead(f.fit, f.seed, f.visits.days, checks) for f in people]
+        courses = simulate_many([f.fit for f in people], lanes)
+        for (i, f), lane, hb in zip(list(fitted.items()), lanes, courses, strict=True):
+            if checks == CHECKS or not doubtful(f.fit, lane, hb):
+                ahead = ahead_of(f.fit, f.seed, lane, hb)
+                given = transfuse(ahead, f.visits.days, f.visits.threshold, f.visits.rise)
+                answers[i] = forecaster.told(f, ahead, given)
+                del fitted[i]
     return [answers[i] for i in range(len(situations))]

@@ -12,6 +12,10 @@ from redcell.record.moment import days_between
 
 HEMOLYSIS = ("M8", "M9", "W-a")
 BLEEDING = ("S-R4", "S-R24")
+SPECIFIC = frozenset({"haptoglobin", "smear", "dat"})
+"""Findings of hemolysis that a liver metastasis does not give."""
+
+FRAGILE = ("g6pd-deficiency", "inherited-hemolytic-anemia", "sickle-cell-disease")
 
 
 def reason(
@@ -35,13 +39,24 @@ def reason(
         return "no-counts"
     if days_between(counts[-1].time, case.at) > number("erythropoiesis.stale_days"):
         return "counts-too-old"
-    if _destroyed(blood, flags):
+    if _destroyed(case, blood, flags):
         return "hemolysis-suspected"
     if flags.fired(*BLEEDING):
         return "bleeding-suspected"
     return None
 
 
-def _destroyed(blood: BloodPicture, flags: RedFlags) -> bool:
-    laboratory = blood.hemolysis.value.met or blood.microangiopathy.value
-    return laboratory or bool(set(HEMOLYSIS) & set(blood.rules)) or bool(flags.fired("W-a"))
+def _destroyed(case: Case, blood: BloodPicture, flags: RedFlags) -> bool:
+    """Is hemolysis suspected? Sooner than it is diagnosed: a wrong forecast costs more than none.
+
+    The patterns of hemolysis; one specific finding, or two of any kind; and in someone whose red
+    cells are known to be fragile any finding, a raised total bilirubin among them.
+    """
+    found = blood.hemolysis.value
+    if found.met or blood.microangiopathy.value or flags.fired("W-a"):
+        return True
+    if set(HEMOLYSIS) & set(blood.rules) or SPECIFIC & set(found.findings):
+        return True
+    fragile = case.diagnosis(*FRAGILE) is not None
+    any_sign = bool(found.findings) or case.above("bilirubin-total") is not None
+    return len(found.findings) > 1 or (fragile and any_sign)

@@ -19,7 +19,7 @@ from redcell.knowledge.load import Knowledge
 from redcell.population.folder import Folder, Lines
 from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.parquet import frame, schema
-from redcell.population.patient import Outcome, Task, outcome
+from redcell.population.patient import Outcome, Task, outcomes
 from redcell.population.progress import Progress, silent
 from redcell.population.rows import Row
 from redcell.record.moment import Moment
@@ -29,13 +29,18 @@ if TYPE_CHECKING:
 
     from redcell.forecasting import Calibration
 
-BATCH = 16
-"""Patients that a process is handed at once."""
-AHEAD = 4
+BATCH = 128
+"""Patients that a process is handed at once, and whose forecasts are made together."""
+AHEAD = 2
 """Batches that wait for each process."""
 CHUNK_ROWS = 4096
 """Rows that are kept as Python objects before they become columns."""
-MATH_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}
 
 
 def cohort(
@@ -163,16 +168,17 @@ def _start(plan: _Plan) -> None:
 
 
 def _work(batch: list[Lines]) -> list[Outcome]:
-    return [outcome(patient, _ready[0]) for patient in batch]
+    return outcomes(batch, _ready[0])
 
 
 def _outcomes(patients: Iterator[Lines], plan: _Plan, processes: int) -> Iterator[Outcome]:
     """What came of each patient, in their order, however many processes work."""
+    batches = iter(lambda: list(islice(patients, BATCH)), [])
     if processes == 1:
         task = plan.task()
-        yield from (outcome(patient, task) for patient in patients)
+        for batch in batches:
+            yield from outcomes(batch, task)
         return
-    batches = iter(lambda: list(islice(patients, BATCH)), [])
     waiting: deque[Future[list[Outcome]]] = deque()
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), _pool(processes, context, plan) as pool:
@@ -202,8 +208,8 @@ def _pool(processes: int, context: Any, plan: _Plan) -> Iterator[ProcessPoolExec
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Numerical libraries of the workers use one thread: the processes share the cores already."""
-    unset = [name for name in MATH_THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(unset, "1"))
+    unset = [name for name in ONE_THREAD if name not in os.environ]
+    os.environ.update({name: ONE_THREAD[name] for name in unset})
     try:
         yield
     finally:

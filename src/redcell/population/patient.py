@@ -6,10 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.loop import Forecaster, run
+from redcell.loop import Steps, run, situation_of
 from redcell.population.folder import Lines
 from redcell.population.ledger import Refused, rejects
 from redcell.population.rows import Row, row
@@ -19,8 +20,11 @@ from redcell.sources.fhir.read import RawResource, decode, read_patient_record
 from redcell.sources.terms import terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from redcell.forecasting import Forecaster
+    from redcell.loop import Situation
+    from redcell.prediction import Prediction
     from redcell.record.record import Record
 
 
@@ -30,7 +34,7 @@ class Task(Struct):
     at: Moment
     knowledge: Knowledge
     forecaster: Forecaster | None = None
-    """Given to the care loop; without one the forecast columns are empty."""
+    """Makes the forecasts of a batch; without one the forecast columns are empty."""
     keeps: bool = False
     """Is rejected input itself wanted, or only its count?"""
 
@@ -39,21 +43,65 @@ class Outcome(Struct):
     """What came of one patient: a row, or why not; and what was set aside on the way."""
 
     row: Row | None = None
+    steps: Steps | None = None
+    """The assessment, until its row is written."""
     left_out: str = ""
     refused: list[Refused] = []
     noted: Counter[str] = field(default_factory=Counter)
 
 
-def outcome(patient: Lines, task: Task) -> Outcome:
+def outcomes(patients: Iterable[Lines], task: Task) -> list[Outcome]:
+    """Read and assess patients, and make their forecasts together."""
+    found = [_outcome(patient, task) for patient in patients]
+    assessed = [(one, one.steps) for one in found if one.steps is not None]
+    foreseen = _foresee([steps for _, steps in assessed], task)
+    for (one, steps), forecast in zip(assessed, foreseen, strict=True):
+        one.steps = None
+        if isinstance(forecast, Exception):
+            one.left_out = FAILED
+            one.refused.append(_failed(steps.case.record.patient.id, forecast))
+        else:
+            one.row = row(replace(steps, forecast=forecast))
+    return found
+
+
+FAILED = "assessment-failed"
+
+
+def _failed(patient: str, error: Exception) -> Refused:
+    text = f"the assessment failed with {type(error).__name__}; please report it."
+    return Refused(FAILED, "", f"Patient/{patient}: {text}", b"")
+
+
+def _foresee(assessed: Sequence[Steps], task: Task) -> Sequence[Prediction | None | Exception]:
+    """The forecasts of a batch; where it fails as a whole, each alone or what stopped it."""
+    if task.forecaster is None:
+        return [None] * len(assessed)
+    from redcell.forecasting.many import forecast_many
+
+    situations = [situation_of(steps) for steps in assessed]
+    try:
+        return forecast_many(task.forecaster, situations)
+    except Exception:  # one patient's failure must not end a run over thousands
+        return [_alone(task.forecaster, situation) for situation in situations]
+
+
+def _alone(forecaster: Forecaster, situation: Situation) -> Prediction | Exception:
+    try:
+        return forecaster(situation)
+    except Exception as error:  # counted and named by the caller
+        return error
+
+
+def _outcome(patient: Lines, task: Task) -> Outcome:
     """Read and assess one patient."""
     aside: list[SetAside] = []
     found = Outcome()
     try:
         record = _record(patient, task.knowledge, aside)
         aside = list(record.set_aside)
-        steps = run(record, task.at, task.knowledge, task.forecaster)
-        found.row = row(steps)
-        aside = list(steps.case.record.set_aside)
+        found.steps = run(record, task.at, task.knowledge)
+        aside = list(found.steps.case.record.set_aside)
     except DeceasedPatientError:
         found.left_out = "deceased"
     except UnderageError:
@@ -61,9 +109,9 @@ def outcome(patient: Lines, task: Task) -> Outcome:
     except UnreadableSourceError:
         found.left_out = "patient-not-readable"
     except Exception as error:  # one patient's failure must not end a run over thousands
-        found.left_out = "assessment-failed"
-        text = f"the assessment failed with {type(error).__name__}; please report it."
-        aside.append(SetAside("assessment-failed", "", f"Patient/{patient.patient}: {text}"))
+        found.left_out = FAILED
+        failed = _failed(patient.patient, error)
+        aside.append(SetAside(failed.reason, failed.place, failed.text))
     _sort(found, aside, patient, keeps=task.keeps)
     return found
 

@@ -198,7 +198,6 @@ def test_redcell_withholds_when_haptoglobin_is_gone():
 
 
 @forecasts
-@pytest.mark.xfail(reason="total bilirubin or LDH alone makes no pattern of hemolysis (W-a)")
 def test_redcell_withholds_while_hemolysis_tests_are_abnormal():
     redcell = Redcell()
     for series, panel in primaquine.while_abnormal(hemolysis(), "analyzer"):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import erf, exp, pi, sqrt
 
 from msgspec import Struct
 
 from redcell.forecasting import Calibration, Forecaster
 from redcell.knowledge.load import Knowledge
-from redcell.population.calibrate.people import Person, counts_of, situation
+from redcell.loop import run, situation_of
+from redcell.population.calibrate.people import Person, counts_of
 from redcell.prediction import Day, Prediction
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment, days_between
@@ -37,9 +38,11 @@ class Outcome(Struct, frozen=True):
     """What a forecast said at an origin, and what happened."""
 
     origin: Origin
+    said: bool
+    """was there a forecast?"""
     day: Day | None
-    probability: float | None
-    """of a transfusion within 28 days, not recalibrated"""
+    probability: float
+    """of a transfusion within 28 days, not recalibrated; 0 without a forecast"""
 
 
 class Score(Struct, frozen=True):
@@ -55,14 +58,12 @@ def origins(record: Record, until: Moment) -> list[Origin]:
     """At most six counts of a record, spread out, each with 28 days of record after it.
 
     Args:
-        record: the whole record.
+        record: the record as known at `until`.
         until: the last moment of which something is known.
     """
-    counts = [m for m in counts_of(record) if m.time <= until]
-    end = max([until, *(t.start for t in record.transfusions if t.start <= until)])
-    usable = [
-        i for i in range(EARLIER, len(counts)) if days_between(counts[i].time, end) >= MONTH
-    ]
+    counts = counts_of(record)
+    last = len(counts)
+    usable = [i for i in range(EARLIER, last) if days_between(counts[i].time, until) >= MONTH]
     return [_origin(record, counts, i) for i in spread(usable, MOST_ORIGINS)]
 
 
@@ -75,68 +76,52 @@ def spread(items: Sequence[int], most: int) -> list[int]:
 
 def _origin(record: Record, counts: Sequence[Measured], i: int) -> Origin:
     at = counts[i].time
+    given = [t.start for t in record.transfusions if days_between(at, t.start) > 0]
+    month = any(days_between(at, start) <= MONTH for start in given)
     later = next((m for m in counts[i + 1 :] if m.time.day > at.day), None)
-    given = [days for t in record.transfusions if (days := _after(at, t.start)) is not None]
-    ahead = None if later is None else (later.time.day - at.day).days
-    if ahead is not None and (ahead > FARTHEST or any(days <= ahead for days in given)):
-        ahead = None
-    value = later.value if later is not None and ahead is not None else 0.0
-    return Origin(at, ahead, value, any(days <= MONTH for days in given))
-
-
-def _after(at: Moment, start: Moment) -> float | None:
-    """Days from a count to red cells given after it."""
-    days = days_between(at, start)
-    return days if days > 0 else None
+    if later is None or any(start.day <= later.time.day for start in given):
+        return Origin(at, None, 0.0, month)
+    ahead = (later.time.day - at.day).days
+    return (
+        Origin(at, ahead, later.value, month) if ahead <= FARTHEST else Origin(at, None, 0.0, month)
+    )
 
 
 def outcomes(
     people: Sequence[Person],
     knowledge: Knowledge,
-    calibration: Callable[[Person], Calibration | None],
+    calibration: Calibration | None,
     tell: Callable[[int], None],
-) -> list[list[Outcome]]:
-    """What the forecasts would have said, by person.
+) -> list[Outcome]:
+    """What forecasts would have said at the origins of all people.
 
     Args:
         people: whose earlier counts are taken as origins.
         knowledge: the knowledge base.
-        calibration: the numbers to use for a person; none for the published ones.
+        calibration: a site's numbers, not recalibrated; none for the published ones.
         tell: called with 1 for each person.
     """
-    makers: dict[tuple[str, int], Forecaster] = {}
+    makers = {
+        days: Forecaster(days=days, calibration=calibration, attributed=False)
+        for days in (MONTH, FARTHEST)
+    }
     found = []
     for one in people:
-        given = calibration(one)
-        found.append(list(_of(one, knowledge, given, makers)))
+        for origin in origins(one.record, one.until):
+            near = origin.ahead is None or origin.ahead <= MONTH
+            maker = makers[MONTH if near else FARTHEST]
+            steps = run(one.record, origin.at, knowledge)
+            found.append(_outcome(origin, maker(situation_of(steps))))
         tell(1)
     return found
 
 
-def _of(
-    one: Person,
-    knowledge: Knowledge,
-    calibration: Calibration | None,
-    makers: dict[tuple[str, int], Forecaster],
-) -> Iterator[Outcome]:
-    raw = None if calibration is None else _without_recalibration(calibration)
-    for origin in origins(one.record, one.at):
-        days = MONTH if origin.ahead is None or origin.ahead <= MONTH else FARTHEST
-        key = (raw.name if raw else "", days)
-        if key not in makers:
-            makers[key] = Forecaster(days=days, calibration=raw, attributed=False)
-        said = makers[key](situation(one.record, origin.at, knowledge))
-        yield _outcome(origin, said)
-
-
-def _without_recalibration(c: Calibration) -> Calibration:
-    return Calibration(c.name, c.made, c.people, c.counts, c.noise, c.centers)
-
-
 def _outcome(origin: Origin, said: Prediction) -> Outcome:
-    day = said.days[origin.ahead - 1] if origin.ahead is not None and said.days else None
     red_cells = said.transfusions
-    return Outcome(origin, day, red_cells.probability if red_cells is not None else None)
+    if red_cells is None:
+        return Outcome(origin, said=False, day=None, probability=0.0)
+    day = said.days[origin.ahead - 1] if origin.ahead is not None else None
+    return Outcome(origin, said=True, day=day, probability=red_cells.probability)
 
 
 def score(rows: Sequence[Outcome]) -> Score | None:

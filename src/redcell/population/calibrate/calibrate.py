@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
-from itertools import chain
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from redcell.erythropoiesis.priors import Model, model
 from redcell.errors import RedcellError
+from redcell.erythropoiesis.priors import model
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
-from redcell.population.calibrate.backtest import Outcome, outcomes, score
+from redcell.population.calibrate.backtest import outcomes
+from redcell.population.calibrate.check import Judged, judged
 from redcell.population.calibrate.learn import ROUNDS, Learned, learn, minimizer
 from redcell.population.calibrate.people import Person, chosen
-from redcell.population.calibrate.recalibrate import FEWEST_EVENTS, platt
-from redcell.population.calibrate.report import ALWAYS_ALONE, Check, Red, Report, numbers
-from redcell.population.files import replacing
+from redcell.population.calibrate.report import Report, left_alone, numbers
 from redcell.population.progress import Progress, silent
 from redcell.record.moment import Moment
 from redcell.record.record import Record
 
 FOLDS = 2
-RECALIBRATION = "P(transfusion)"
 
 
 def calibrate(
@@ -57,29 +52,61 @@ def calibrate(
     left = Counter[str]() if left_out is None else left_out
     people = chosen(records, knowledge, left)
     if not people:
-        why = ", ".join(f"{name} {n}" for name, n in sorted(left.items())) or "the source is empty"
+        why = ", ".join(f"{name} {n}" for name, n in sorted(left.items())) or "nobody was found"
         raise RedcellError(f"Nobody has a series of counts that can be used ({why}).")
-    m = model(knowledge)
-    halves = [people[i::FOLDS] for i in range(FOLDS)]
-    fits = ROUNDS * len(people) * (2 if checked else 1)
-    with progress("Fitting", fits, "fits") as tell:
-        learned = learn(m, [p.history for p in people], tell)
-        others = [_others(m, halves, i, tell) for i in range(FOLDS)] if checked else []
-    check, red, line, why = None, None, None, "earlier forecasts were not made again"
-    if checked:
-        check, red, line, why = _check(people, halves, knowledge, others, progress)
-    made = _calibration(people, learned, line)
-    alone = ALWAYS_ALONE | learned.left | ({RECALIBRATION: why} if why else {})
-    report = Report(
+    with progress("Fitting", ROUNDS * len(people), "fits") as tell:
+        learned = _learned(people, knowledge, tell)
+    made = _calibration(people, learned)
+    result = _held_out(people, knowledge, progress) if checked else Judged(why="not asked for")
+    made = _named(replace(made, recalibration=result.recalibration))
+    return made, Report(
         name=made.name,
         newest=made.made,
         people=made.people,
         counts=made.counts,
-        left_out=dict(left),
-        numbers=numbers(m, learned, made.people),
-        left_alone=alone,
-        check=check,
-        red_cells=red,
-        recalibration=line,
+        left_out=dict(sorted(left.items())),
+        numbers=numbers(model(knowledge), learned, made.people),
+        left_alone=left_alone(learned, result.why),
+        next_counts=result.next_counts,
+        transfusions=result.transfusions,
+        recalibration=result.recalibration,
     )
-    return made, report
+
+
+def _learned(
+    people: Sequence[Person], knowledge: Knowledge, tell: Callable[[int], None]
+) -> Learned:
+    return learn(model(knowledge), [p.history for p in people], tell)
+
+
+def _calibration(people: Sequence[Person], learned: Learned) -> Calibration:
+    newest = max(p.until for p in people)
+    return Calibration(
+        name="",
+        made=newest.day.isoformat(),
+        people=len(people),
+        counts=sum(len(p.history.counts) for p in people),
+        noise=learned.noise,
+        centers=learned.centers,
+    )
+
+
+def _named(c: Calibration) -> Calibration:
+    """The calibration under a name that changes with its content."""
+    digest = hashlib.sha256(msgspec.json.encode(replace(c, name=""))).hexdigest()
+    return replace(c, name=f"site-{digest[:12]}")
+
+
+def _held_out(people: Sequence[Person], knowledge: Knowledge, progress: Progress) -> Judged:
+    """Each half's earlier forecasts, with the published numbers and with the other half's."""
+    halves = [people[i::FOLDS] for i in range(FOLDS)]
+    strangers = [[p for j, half in enumerate(halves) if j != i for p in half] for i in range(FOLDS)]
+    with progress("Fitting", ROUNDS * sum(map(len, strangers)), "fits") as tell:
+        others = [
+            _named(_calibration(s, _learned(s, knowledge, tell))) if s else None for s in strangers
+        ]
+    with progress("Checking", FOLDS * len(people), "people") as tell:
+        before = [outcomes(half, knowledge, None, tell) for half in halves]
+        pairs = zip(halves, others, strict=True)
+        after = [outcomes(half, knowledge, other, tell) for half, other in pairs]
+    return judged(before, after)

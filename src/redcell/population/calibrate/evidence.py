@@ -34,10 +34,10 @@ class Evidence(Struct, frozen=True):
 
     day: np.ndarray
     """`[counts]`"""
-    course: np.ndarray
-    """g/dL, `[counts]`"""
+    expected: np.ndarray
+    """course before the fit, where the covariance is reckoned, g/dL, `[counts]`"""
     residual: np.ndarray
-    """count minus course, g/dL, `[counts]`"""
+    """count minus fitted course, g/dL, `[counts]`"""
     response: np.ndarray
     """g/dL per weekly shock of log production, `[counts, weeks]`"""
     slope: np.ndarray
@@ -59,9 +59,9 @@ def evidence(f: Fit) -> Evidence:
     slope[:, usable] = f.linear.jacobian[days][:, usable] / p.spread[usable]
     return Evidence(
         day=days.astype(float),
-        course=f.linear.hb[days],
+        expected=f.expected.hb[days],
         residual=f.residual,
-        response=f.linear.response[days][:, : int(days[-1]) // 7 + 1],
+        response=f.expected.response[days][:, : int(days[-1]) // 7 + 1],
         slope=slope,
         traits=p.center + p.spread * f.z,
         center=p.center,
@@ -86,7 +86,7 @@ class Chunk(Struct, frozen=True):
     """People of similar length as padded arrays; the first axis is the person."""
 
     day: np.ndarray
-    course: np.ndarray
+    expected: np.ndarray
     response: np.ndarray
     valid: np.ndarray
     observed: np.ndarray
@@ -114,7 +114,7 @@ def _chunk(people: Sequence[Evidence]) -> Chunk:
             members.setdefault(name, (trait, []))[1].append(i)
     return Chunk(
         day=_padded((e.day for e in people), (most,)),
-        course=_padded((e.course for e in people), (most,)),
+        expected=_padded((e.expected for e in people), (most,)),
         response=_padded((e.response for e in people), (most, weeks)),
         valid=_padded((np.ones(len(e.day)) for e in people), (most,)) > 0,
         observed=_padded((e.residual + e.slope @ e.traits for e in people), (most,)),
@@ -184,9 +184,9 @@ def _noise_covariance(c: Chunk, noise: Noise) -> np.ndarray:
     shocks = shock_covariance(np, c.response.shape[2], noise)
     return np.stack(
         [
-            count_covariance(np, (day, course, response), valid, shocks, noise)
-            for day, course, response, valid in zip(
-                c.day, c.course, c.response, c.valid, strict=True
+            count_covariance(np, (day, expected, response), valid, shocks, noise)
+            for day, expected, response, valid in zip(
+                c.day, c.expected, c.response, c.valid, strict=True
             )
         ]
     )

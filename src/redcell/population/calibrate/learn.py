@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import exp, log
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -19,7 +20,7 @@ from redcell.population.calibrate.evidence import Chunk, Evidence, chunks, evide
 FARTHEST = 8.0
 """Factor by which a number of the noise may differ from the published one."""
 DOUBT = log(2.0)
-"""Spread of the logarithm of a site's numbers around the published ones: the prior of the search."""
+"""Prior spread of the logarithm of a site's numbers around that of the published ones."""
 SHRINK = 50.0
 """People whose weight the published priors have."""
 FEWEST_PEOPLE, FEWEST_TRANSFUSED = 10, 10
@@ -163,7 +164,7 @@ def _lowest(
     cost: Callable[[np.ndarray], float], start: np.ndarray, bounds: list[tuple[float, float]]
 ) -> np.ndarray:
     """Where a function of few numbers is lowest, by Nelder and Mead; the same on every run."""
-    minimize = _minimize()
+    minimize = minimizer()
     simplex = np.vstack([start, start + FIRST_STEP * np.eye(len(start))])
     low, high = np.array(bounds).T
     simplex = np.clip(simplex, low, high)
@@ -172,11 +173,17 @@ def _lowest(
     return np.asarray(found.x)
 
 
-def _minimize() -> Callable[..., object]:
+def minimizer() -> Callable[..., Any]:
+    """SciPy's search for a minimum.
+
+    Raises:
+        RedcellError: SciPy is missing.
+    """
     try:
         from scipy.optimize import minimize
     except ImportError as error:
         raise RedcellError(
             "Calibration needs the extra `cohort`: pip install 'redcell[cohort]'."
         ) from error
-    return minimize
+    found: Callable[..., Any] = minimize
+    return found

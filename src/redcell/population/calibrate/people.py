@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from heapq import nsmallest
 from pathlib import Path
 
 from msgspec import Struct
 
-from redcell.erythropoiesis.history import History
 from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
-from redcell.findings.case import Case
-from redcell.findings.marrow_fields import read_fields
-from redcell.findings.patterns import read_blood
-from redcell.findings.red_flags import raise_flags
-from redcell.findings.surveillance import survey
-from redcell.findings.symptoms import asymptomatic_answer
+from redcell.erythropoiesis.history import History
 from redcell.forecasting.history import see, usable_counts
 from redcell.forecasting.withhold import reason
 from redcell.knowledge.load import Knowledge
-from redcell.loop import Situation, refuse
-from redcell.plan.bloodwork import schedule
+from redcell.loop import run, situation_of
 from redcell.population.cohort import refuse_tables, size_of
 from redcell.population.folder import Folder, Lines
 from redcell.population.ledger import Ledger, Tally, rejects
@@ -33,7 +26,7 @@ from redcell.record.record import Record, SetAside
 from redcell.sources.fhir.read import RawResource, decode, read_patient_record
 from redcell.sources.terms import terms
 
-MOST_PEOPLE = 2000
+MOST_PEOPLE = 1000
 """People that numbers are learned from; of more, a sample by the hash of the patient's id."""
 TRIED = 6
 """Newest counts at which a person is tried before he or she is left out."""
@@ -43,6 +36,9 @@ class Person(Struct, frozen=True):
     """One record at the newest moment at which a forecast can be made of it."""
 
     record: Record
+    """as known at `until`"""
+    until: Moment
+    """the last moment of which something is known"""
     at: Moment
     history: History
 
@@ -52,21 +48,6 @@ class Person(Struct, frozen=True):
         return self.record.patient.id
 
 
-def situation(record: Record, at: Moment, knowledge: Knowledge) -> Situation:
-    """What the care loop tells a forecaster, without the rest of the loop.
-
-    Raises:
-        DeceasedPatientError: the patient died on or before `at`.
-        UnderageError: the patient is under 18 at `at`.
-    """
-    refuse(record, at)
-    case = Case(record, at, knowledge)
-    counts = survey(case)
-    blood = read_blood(case, counts)
-    flags = raise_flags(case, counts, blood, asymptomatic_answer(case).value)
-    return Situation(case, counts, blood, flags, schedule(case, counts, read_fields(case)))
-
-
 def counts_of(record: Record) -> tuple[Measured, ...]:
     """Final, exact hemoglobins, oldest first."""
     rows = record.results.get("hemoglobin", ())
@@ -74,18 +55,19 @@ def counts_of(record: Record) -> tuple[Measured, ...]:
 
 
 def newest(record: Record) -> Moment | None:
-    """The moment of the newest usable hemoglobin."""
+    """The moment of the newest usable hemoglobin or red cells; none without a hemoglobin."""
     rows = counts_of(record)
-    return rows[-1].time if rows else None
+    return max([rows[-1].time, *(t.start for t in record.transfusions)]) if rows else None
 
 
-def person(record: Record, at: Moment, knowledge: Knowledge) -> Person | str:
-    """The person at the newest moment up to `at` that can be used, or why there is none."""
-    times = [m.time for m in counts_of(record) if m.time <= at]
+def person(whole: Record, until: Moment, knowledge: Knowledge) -> Person | str:
+    """The person at the newest count up to `until` that can be used, or why there is none."""
+    record = whole.known_at(until)
+    times = [m.time for m in counts_of(record)]
     why = "no-counts"
     for moment in times[: -TRIED - 1 : -1]:
         try:
-            s = situation(record, moment, knowledge)
+            s = situation_of(run(record, moment, knowledge))
         except DeceasedPatientError:
             why = "deceased"
             continue
@@ -96,7 +78,7 @@ def person(record: Record, at: Moment, knowledge: Knowledge) -> Person | str:
             return "few-counts"
         withheld = reason(s.case, s.survey, s.blood, s.flags, counts)
         if withheld is None:
-            return Person(record, moment, see(s.case, counts, 0).history)
+            return Person(record, until, moment, see(s.case, counts, 0).history)
         why = withheld
     return why
 
@@ -129,7 +111,7 @@ def _key(name: str) -> bytes:
 def records(
     source: Path, knowledge: Knowledge, tally: Tally, progress: Progress
 ) -> Iterator[tuple[Record, Moment]]:
-    """Every record of a folder of FHIR NDJSON that has a hemoglobin, with its newest moment.
+    """Every record of a folder of FHIR NDJSON that has a hemoglobin, with its last moment.
 
     Args:
         source: the folder.
@@ -153,9 +135,7 @@ def records(
             tell(1)
 
 
-def _record(
-    lines: Lines, knowledge: Knowledge, tally: Tally
-) -> tuple[Record, Moment] | None:
+def _record(lines: Lines, knowledge: Knowledge, tally: Tally) -> tuple[Record, Moment] | None:
     aside: list[SetAside] = []
     counts: dict[str, int] = {}
     raws = (RawResource(place, line) for place, line in lines.lines)
@@ -173,6 +153,3 @@ def _record(
         tally.left_out["no-counts"] += 1
         return None
     return record, at
-
-
-Tell = Callable[[int], None]

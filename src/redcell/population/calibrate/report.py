@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from redcell.erythropoiesis.priors import Model, Noise
-from redcell.population.calibrate.backtest import Score
+from redcell.population.calibrate.check import Expected, NextCounts
 from redcell.population.calibrate.learn import LEARNED, Learned
 
 NOISE = (
@@ -17,7 +17,7 @@ NOISE = (
     ("production", "1"),
     ("production_days", "d"),
 )
-UNITS = {"women": "g/dL", "men": "g/dL", "first": "g/dL", "efficacy": "1, log"}
+UNITS = {"women": "g/dL", "men": "g/dL", "first": "g/dL"}
 TITLES = {
     "noise.assay": "sampling and assay",
     "noise.plasma": "plasma volume, relative",
@@ -30,13 +30,10 @@ TITLES = {
     "prior.drift": "drift of capacity in 100 d, log",
     "prior.infiltrated": "the same with bone or marrow disease",
     "prior.first": "first hemoglobin",
-    "prior.efficacy": "efficacy of transfusion",
+    "prior.efficacy": "efficacy of transfusion (spread: log)",
 }
-ALWAYS_ALONE = {
-    "lifespan": "counts tell too little about it",
-    "feedback": "counts tell too little about it",
-    "most": "counts tell too little about it",
-}
+ALWAYS_ALONE = ("lifespan", "feedback", "most")
+TOO_LITTLE = "counts tell too little about it"
 
 
 class Number(Struct, frozen=True):
@@ -52,22 +49,6 @@ class Number(Struct, frozen=True):
     people: int
 
 
-class Red(Struct, frozen=True):
-    """Transfusions within 28 days of the origins: seen, and expected before and after."""
-
-    origins: int
-    seen: int
-    expected_before: float
-    expected_after: float
-
-
-class Check(Struct, frozen=True):
-    """Next counts of people whom the numbers were not learned from."""
-
-    before: Score
-    after: Score
-
-
 class Report(Struct, frozen=True):
     """A calibration and how it fares: all about people, counts and numbers, never about one."""
 
@@ -78,8 +59,8 @@ class Report(Struct, frozen=True):
     left_out: dict[str, int]
     numbers: tuple[Number, ...]
     left_alone: dict[str, str]
-    check: Check | None
-    red_cells: Red | None
+    next_counts: NextCounts | None
+    transfusions: Expected | None
     recalibration: tuple[float, float] | None
 
     def lines(self) -> Iterator[str]:
@@ -87,11 +68,11 @@ class Report(Struct, frozen=True):
         yield f"Calibration {self.name}, data up to {self.newest}"
         yield f"{self.people:,} people, {self.counts:,} counts" + _left_out(self.left_out)
         yield ""
-        yield f"{'number':42}{'published':>16}{'site':>16}{'people':>8}"
+        yield f"{'number':42}{'published':>18}{'site':>18}{'people':>8}"
         yield from (_number(n) for n in self.numbers)
         yield ""
-        yield from _checked(self.check)
-        yield from _transfused(self.red_cells, self.recalibration)
+        yield from _checked(self.next_counts)
+        yield from _transfused(self.transfusions, self.recalibration)
         yield ""
         yield "Left alone:"
         yield from (f"  {name}: {why}" for name, why in self.left_alone.items())
@@ -104,35 +85,35 @@ def _left_out(left: dict[str, int]) -> str:
 
 def _number(n: Number) -> str:
     title = f"{TITLES[n.name]}, {n.unit}" if n.unit != "1" else TITLES[n.name]
-    return f"{title:42}{_values(n.published):>16}{_values(n.site):>16}{n.people:8,}"
+    return f"{title:42}{_values(n.published):>18}{_values(n.site):>18}{n.people:8,}"
 
 
 def _values(values: tuple[float, ...]) -> str:
-    return " +- ".join(f"{v:.3g}" for v in values)
+    return " ± ".join(f"{v:.3g}" for v in values)
 
 
-def _checked(check: Check | None) -> Iterator[str]:
+def _checked(check: NextCounts | None) -> Iterator[str]:
     if check is None:
-        yield "Held-out check: not made; too few people with later counts."
+        yield "Held-out check: not made."
         return
     yield f"Held-out check (split by person): {check.after.counts:,} next counts"
-    yield f"{'':42}{'published':>16}{'site':>16}"
+    yield f"{'':42}{'published':>18}{'site':>18}"
     pairs = (
         ("CRPS, g/dL", check.before.crps, check.after.crps),
         ("in the 50 % interval", check.before.cover50, check.after.cover50),
         ("in the 90 % interval", check.before.cover90, check.after.cover90),
     )
-    yield from (f"{title:42}{one:16.3f}{other:16.3f}" for title, one, other in pairs)
+    yield from (f"{title:42}{one:18.3f}{other:18.3f}" for title, one, other in pairs)
 
 
-def _transfused(red: Red | None, line: tuple[float, float] | None) -> Iterator[str]:
+def _transfused(red: Expected | None, line: tuple[float, float] | None) -> Iterator[str]:
     if red is None:
         return
     yield f"Transfused within 28 days: {red.seen:,} of {red.origins:,}"
-    yield f"{'expected':42}{red.expected_before:16.1f}{red.expected_after:16.1f}"
+    yield f"{'expected':42}{red.expected_before:18.1f}{red.expected_after:18.1f}"
     if red.seen:
         ratios = (red.expected_before / red.seen, red.expected_after / red.seen)
-        yield f"{'expected / seen':42}{ratios[0]:16.2f}{ratios[1]:16.2f}"
+        yield f"{'expected / seen':42}{ratios[0]:18.2f}{ratios[1]:18.2f}"
     if line is not None:
         yield f"Recalibrated: logit p' = {line[0]:.3f} + {line[1]:.3f} logit p"
 
@@ -148,6 +129,14 @@ def numbers(m: Model, learned: Learned, people: int) -> tuple[Number, ...]:
             row = m.centers[name], learned.centers[name]
             found.append(Number(f"prior.{name}", unit, *row, learned.people[name]))
     return tuple(found)
+
+
+def left_alone(learned: Learned, recalibration: str) -> dict[str, str]:
+    """What kept its published number, and why."""
+    found = dict.fromkeys((f"prior.{name}" for name in ALWAYS_ALONE), TOO_LITTLE)
+    for name, why in learned.left.items():
+        found[f"prior.{name}" if name in LEARNED else name] = why
+    return found | ({"P(transfusion)": recalibration} if recalibration else {})
 
 
 def _noise(published: Noise, site: Noise, key: str, unit: str, people: int) -> Number:
