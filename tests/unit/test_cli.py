@@ -187,3 +187,12 @@ def test_assessing_a_file_loads_neither_templates_nor_hl7():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]"
+
+
+@pytest.mark.parametrize(
+    "verb", ["", "assess", "forecast", "cohort", "calibrate", "why", "check", "knowledge"]
+)
+def test_help_keeps_the_lines_of_its_examples(verb):
+    said = redcell(*([verb] if verb else []), "--help").stdout.decode()
+    assert "\\b" not in said
+    assert "Examples:\n    redcell " in said

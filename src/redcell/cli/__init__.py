@@ -8,8 +8,9 @@ from difflib import get_close_matches
 
 import click
 
+from redcell.cli.calibrate import calibrate
 from redcell.cli.model import forecast
-from redcell.cli.options import EXIT_CODES
+from redcell.cli.options import EXIT_CODES, kept_lines
 from redcell.cli.patient import assess, browse, check, why
 from redcell.cli.population import cohort
 from redcell.errors import RedcellError
@@ -46,7 +47,8 @@ def cli() -> None:
     """
 
 
-for command in (assess, forecast, cohort, why, check, browse):
+cli.help = kept_lines(cli.help)
+for command in (assess, forecast, cohort, calibrate, why, check, browse):
     cli.add_command(command)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from redcell.cli.options import EXIT_CODES, options
+from redcell.cli.options import EXIT_CODES, Command, options
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source", type=click.Path(path_type=Path))
 @options("policy")
 @click.option(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from redcell.cli.options import EXIT_CODES, color, now, options, width
+from redcell.cli.options import EXIT_CODES, Command, color, now, options, width
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source")
 @options("at", "patient", "policy", "calibration", "seed")
 @click.option(

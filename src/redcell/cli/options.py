@@ -18,6 +18,19 @@ Exit codes: 0 done; 2 unreadable source, bad use, or a deceased patient; 3 patie
 """
 
 
+class Command(click.Command):
+    r"""A command whose docstring may say `\b` before lines that keep their breaks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = kept_lines(self.help)
+
+
+def kept_lines(text: str | None) -> str | None:
+    r"""A raw docstring with its `\b` (lines below are not wrapped) as click wants it."""
+    return text.replace(r"\b", "\b") if text else text
+
+
 def options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The named options, in this order in the help."""
     known = {

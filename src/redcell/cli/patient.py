@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from redcell.cli.options import EXIT_CODES, color, now, options, width
+from redcell.cli.options import EXIT_CODES, Command, color, now, options, width
 from redcell.errors import RedcellError, SetAsideError
 
 FORMATS = ("text", "json", "html", "fhir")
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source")
 @options("at", "patient", "policy", "calibration", "seed", "strict")
 @click.option(
@@ -81,7 +81,7 @@ def assess(
         click.echo(page(review.steps, color=color(), width=width()), color=True, nl=False)
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source")
 @click.argument("name", metavar="RULE-or-FINDING")
 @options("at", "patient", "policy")
@@ -103,7 +103,7 @@ def why(source: str, name: str, at: str | None, patient: str | None, policy: Pat
     click.echo(run(record, at=at or now(), policy=policy).why(name))
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source")
 @options("patient", "strict")
 @click.option(
@@ -129,7 +129,7 @@ def check(source: str, patient: str | None, strict: bool, form: str) -> None:
         raise SetAsideError(f"{len(record.set_aside)} problem(s) in the source.")
 
 
-@click.command("knowledge", epilog=EXIT_CODES)
+@click.command("knowledge", cls=Command, epilog=EXIT_CODES)
 @click.argument("query", required=False, default="")
 @options("policy")
 @click.option(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from redcell.cli.options import EXIT_CODES, now, options
+from redcell.cli.options import EXIT_CODES, Command, now, options
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source", type=click.Path(path_type=Path))
 @options("at", "policy", "calibration")
 @click.option(
