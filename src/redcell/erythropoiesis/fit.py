@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from redcell.erythropoiesis.dynamics import SLOTS, Traits
 from redcell.erythropoiesis.gaussian import (
+    between,
     cost,
     count_covariance,
     information,
+    log_evidence,
     newton_step,
     noise_scale,
     shock_covariance,
@@ -118,8 +120,10 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
     counts = np.array([c.value for c in history.counts])
     days = np.array([c.day for c in history.counts])
     guess = first_guess(p, history)
-    z = guess if start is None else start
-    (at,), expected = _linearize(m, p, plan, moving, z[None], guess)
+    points = np.stack([guess] if start is None else [guess, start])
+    found, expected = _linearize(m, p, plan, moving, points, guess)
+    m = with_share(m, usual_share(m, history, expected, found[0]))
+    at = found[-1]
     inverse = np.linalg.inv(_covariance(m, days, expected))
     passes, converged = 1, False
     while passes < MOST_PASSES and not converged:
@@ -139,6 +143,32 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
         converged = moved < SMALL_STEP or before - costs[best] < SMALL_GAIN
         at = found[best]
     return assembled(m, history, plan, expected, at, passes, converged)
+
+
+def with_share(m: Model, share: float) -> Model:
+    """The model with one person's own noise, between the quiet and the usual one."""
+    if m.quiet is None:
+        return m
+    return replace(m, noise=between(np, m.quiet, m.noise, share), quiet=None)
+
+
+def usual_share(m: Model, history: History, expected: Shocked, at: Linear) -> float:
+    """How much of the usual noise one person's counts have, as far as they can tell."""
+    if m.quiet is None:
+        return 1.0
+    days = np.array([c.day for c in history.counts])
+    counts = np.array([c.value for c in history.counts])
+    away = counts - at.hb[days] + at.jacobian[days] @ at.z
+    found = []
+    for share, *_ in m.noise_shares:
+        noise = between(np, m.quiet, m.noise, share)
+        k = _covariance(replace(m, noise=noise), days, expected)
+        jacobian = at.jacobian[days]
+        found.append(log_evidence(np, away, jacobian, k, len(counts), m.scale_strength))
+    shares, likely, likely_calm = np.array(m.noise_shares).T
+    prior_weights = likely if history.disturbed else likely_calm
+    weights = np.exp(np.array(found) - max(found)) * prior_weights
+    return float(weights @ shares / weights.sum())
 
 
 def _covariance(m: Model, days: np.ndarray, expected: Shocked) -> np.ndarray:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import astuple
+
 from redcell.erythropoiesis.dynamics import Array
 from redcell.erythropoiesis.priors import Noise
 
@@ -55,6 +57,39 @@ def count_covariance(
     unit = xp.eye(len(valid))
     both = valid[:, None] & valid[None, :]
     return xp.where(both, among + noise.assay**2 * unit, unit)
+
+
+def log_evidence(
+    xp: Any, away: Array, jacobian: Array, k: Array, counts: Array, strength: float
+) -> Array:
+    """Log probability of a person's counts under one noise, but for what all noises share.
+
+    The scale of the noise is integrated out (Student-t with `2 strength` degrees of freedom).
+
+    Args:
+        xp: `numpy` or `jax.numpy`.
+        away: count minus what the prior mean of z lets expect `[n]`, 0 where not valid.
+        jacobian: change of the course per z at the counts `[n, 11]`, 0 where not valid.
+        k: covariance of the counts under this noise `[n, n]`.
+        counts: how many are valid.
+        strength: prior weight a0 of the scale.
+    """
+    s = k + jacobian @ jacobian.T
+    root = xp.linalg.cholesky(s)
+    chi2 = away @ xp.linalg.solve(s, away[:, None])[:, 0]
+    freedom = 2.0 * strength
+    tail = (freedom + counts) / 2.0 * xp.log1p(chi2 / freedom)
+    return -xp.sum(xp.log(xp.diagonal(root))) - tail
+
+
+def between(xp: Any, quiet: Noise, usual: Noise, share: Array) -> Noise:
+    """A noise between two, `share` 0 (quiet) to 1 (usual), geometrically in each number."""
+    return Noise(
+        *(
+            xp.exp((1.0 - share) * xp.log(one) + share * xp.log(other))
+            for one, other in zip(astuple(quiet), astuple(usual), strict=True)
+        )
+    )
 
 
 def cost(xp: Any, residual: Array, precision: Array, z: Array) -> Array:

@@ -65,3 +65,9 @@ class History(Struct, frozen=True):
     infiltration: bool = False
     kidney: bool = False
     site_unknown: bool = False
+
+    @property
+    def disturbed(self) -> bool:
+        """Is something on record that acts on red cells?"""
+        events = (self.doses, self.courses, self.transfusions, self.bleeds)
+        return self.infiltration or any(events)

@@ -26,8 +26,16 @@ from redcell.erythropoiesis.fit import (
     Shocked,
     assembled,
     first_guess,
+    with_share,
 )
-from redcell.erythropoiesis.gaussian import cost, count_covariance, newton_step, shock_covariance
+from redcell.erythropoiesis.gaussian import (
+    between,
+    cost,
+    count_covariance,
+    log_evidence,
+    newton_step,
+    shock_covariance,
+)
 from redcell.erythropoiesis.history import History
 from redcell.erythropoiesis.predict import Lanes
 from redcell.erythropoiesis.priors import SIZE, Model, Noise, prior, traits
@@ -54,6 +62,7 @@ class Batch(NamedTuple):
     value: Array
     valid: Array
     guess: Array
+    disturbed: Array
 
 
 class Found(NamedTuple):
@@ -64,6 +73,7 @@ class Found(NamedTuple):
     jacobian: Array
     expected: Array
     response: Array
+    share: Array
     passes: Array
     converged: Array
 
@@ -104,7 +114,9 @@ def _fit_group(m: Model, group: Sequence[History], horizon: int, people: int) ->
     counts = max(_size(h, horizon)[1] for h in group)
     filled = [*group, *[group[0]] * (people - len(group))]
     batch = batch_of(m, filled, days, counts)
-    found = jax.device_get(fit_batch(batch, m.constants, m.noise))
+    found = jax.device_get(
+        fit_batch(batch, m.constants, m.noise, m.quiet, m.noise_shares, m.scale_strength)
+    )
     for i, h in enumerate(group):
         length = h.now + horizon + 1
         weeks = -(-length // WEEK)
@@ -118,7 +130,8 @@ def _fit_group(m: Model, group: Sequence[History], horizon: int, people: int) ->
             jacobian=found.jacobian[:, :length, i].T.astype(float),
         )
         passes, converged = int(found.passes), bool(found.converged[i])
-        yield assembled(m, h, schedule(m, h, length), expected, linear, passes, converged)
+        own = with_share(m, float(found.share[i]))
+        yield assembled(own, h, schedule(m, h, length), expected, linear, passes, converged)
 
 
 def batch_of(m: Model, group: Sequence[History], days: int, counts: int) -> Batch:
@@ -148,6 +161,7 @@ def batch_of(m: Model, group: Sequence[History], days: int, counts: int) -> Batc
         value=jnp.asarray(value),
         valid=jnp.asarray(valid),
         guess=side(first_guess(p, h) for p, h in zip(priors, group, strict=True)),
+        disturbed=jnp.asarray([h.disturbed for h in group]),
     )
 
 
@@ -203,14 +217,19 @@ class _State(NamedTuple):
     passes: Array
 
 
-@partial(jax.jit, static_argnames=("c", "noise"))
-def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
+@partial(jax.jit, static_argnames=("c", "noise", "quiet", "shares", "strength"))
+def fit_batch(
+    b: Batch,
+    c: Constants,
+    noise: Noise,
+    quiet: Noise | None,
+    shares: tuple[tuple[float, ...], ...],
+    strength: float,
+) -> Found:
     """The most probable z of every person.
 
     The search of `fit`, one damping at a time.
     """
-    weeks = -(-b.plan.radiation.shape[0] // WEEK)
-    shocks = shock_covariance(jnp, weeks, noise)
     rows = jnp.arange(b.day.shape[0])
 
     def seen(values: Array) -> Array:
@@ -220,11 +239,42 @@ def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
     expected, change = linearize(b, c, b.guess, shocks=True)
     response = change[SIZE:]
 
-    def precision(day: Array, at: Array, r: Array, valid: Array) -> Array:
-        k = count_covariance(jnp, (day.astype(at.dtype), at, r), valid, shocks, noise)
-        return jnp.linalg.inv(k)
+    def precision(
+        day: Array,
+        value: Array,
+        valid: Array,
+        at: Array,
+        slope: Array,
+        r: Array,
+        z: Array,
+        disturbed: Array,
+    ) -> tuple[Array, Array]:
+        def under(own: Noise) -> Array:
+            shocks = shock_covariance(jnp, r.shape[1], own)
+            return count_covariance(jnp, (day.astype(at.dtype), at, r), valid, shocks, own)
 
-    k = jax.vmap(precision)(b.day, seen(expected), seen(response), b.valid)
+        share = jnp.ones(())
+        if quiet is not None:
+            slope = jnp.where(valid[:, None], slope, 0.0)
+            away = jnp.where(valid, value - at + slope @ z, 0.0)
+            ks = [under(between(jnp, quiet, noise, one)) for one, *_ in shares]
+            told = [log_evidence(jnp, away, slope, k, valid.sum(), strength) for k in ks]
+            values, treated, calm = jnp.asarray(shares, dtype=at.dtype).T
+            weights = jnp.log(jnp.where(disturbed, treated, calm))
+            share = jax.nn.softmax(jnp.stack(told) + weights) @ values
+            return jnp.linalg.inv(under(between(jnp, quiet, noise, share))), share
+        return jnp.linalg.inv(under(noise)), share
+
+    k, share = jax.vmap(precision)(
+        b.day,
+        b.value,
+        b.valid,
+        seen(expected),
+        seen(change[:SIZE]),
+        seen(response),
+        b.guess.T,
+        b.disturbed,
+    )
 
     def residual(hb: Array) -> Array:
         return jnp.where(b.valid, b.value - seen(hb), 0.0)
@@ -260,7 +310,7 @@ def fit_batch(b: Batch, c: Constants, noise: Noise) -> Found:
     no, none = jnp.zeros(people, dtype=bool), jnp.zeros(people, dtype=jnp.int32)
     begun = _State(b.guess, expected, change[:SIZE], none, no, no, jnp.int32(1))
     s = jax.lax.while_loop(going, improve, begun)
-    return Found(s.z, s.hb, s.jacobian, expected, response, s.passes, s.converged)
+    return Found(s.z, s.hb, s.jacobian, expected, response, share, s.passes, s.converged)
 
 
 MOST_TRIES = 2 * MOST_PASSES
@@ -312,7 +362,7 @@ def _simulate_group(
     group = [f.history for f in fits]
     filled = [*group, *[group[0]] * (people - len(group))]
     b = batch_of(m, filled, days, max(len(h.counts) for h in group))
-    b = b._replace(day=None, value=None, valid=None, guess=None)
+    b = b._replace(day=None, value=None, valid=None, guess=None, disturbed=None)
     parts = [
         np.asarray(_courses(b, m.constants, z[:, cut], given[:, cut]))
         for cut in (slice(at, at + LANES) for at in range(0, width, LANES))

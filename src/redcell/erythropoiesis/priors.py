@@ -48,6 +48,10 @@ class Model(Struct, frozen=True):
 
     constants: Constants
     noise: Noise
+    quiet: Noise | None
+    """noise of people whose counts are steady; between the two each person has their own"""
+    noise_shares: tuple[tuple[float, ...], ...]
+    """(share of the usual noise, its prior weight with and without a recorded cause)"""
     scale_strength: float
     least_sample_share: float
     centers: dict[str, tuple[float, float]]
@@ -67,12 +71,13 @@ class Model(Struct, frozen=True):
 
 def model(k: Knowledge) -> Model:
     """The model's numbers from the knowledge base; a site's policy may have changed them."""
-    noise = (*k.number("erythropoiesis.noise_plasma").rows[0],)
-    drive = k.number("erythropoiesis.noise_production").rows[0]
+    rows = k.number("erythropoiesis.noise").rows
     half, spread = k.number("erythropoiesis.radiation_permanent").rows[0]
     return Model(
         constants=_constants(k),
-        noise=Noise(k.value("erythropoiesis.noise_assay"), *noise, *drive),
+        noise=Noise(*rows[0]),
+        quiet=Noise(*rows[1]),
+        noise_shares=k.number("erythropoiesis.noise_shares").rows,
         scale_strength=k.value("erythropoiesis.scale_strength"),
         least_sample_share=k.value("erythropoiesis.least_sample_share"),
         centers=_centers(k),

@@ -30,7 +30,8 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
 
     def applied(self, m: Model) -> Model:
         """The model with this site's numbers."""
-        return replace(m, noise=self.noise or m.noise, centers=m.centers | self.centers)
+        found = replace(m, centers=m.centers | self.centers)
+        return replace(found, noise=self.noise, quiet=None) if self.noise else found
 
     def transfusion(self, probability: float) -> tuple[float, float]:
         """The recalibrated probability, and the factor on expected units."""

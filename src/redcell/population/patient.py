@@ -73,7 +73,7 @@ def _failed(patient: str, error: Exception) -> Refused:
     return Refused(FAILED, "", f"Patient/{patient}: {text}", b"")
 
 
-def _foresee(assessed: Sequence[Steps], task: Task) -> Sequence[Prediction | None | Exception]:
+def _foresee(assessed: Sequence[Steps], task: Task) -> Sequence[Prediction | Exception | None]:
     """The forecasts of a batch; where it fails as a whole, each alone or what stopped it."""
     if task.forecaster is None:
         return [None] * len(assessed)

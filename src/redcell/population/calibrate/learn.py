@@ -61,6 +61,7 @@ def learn(m: Model, histories: Sequence[History], tell: Callable[[int], None]) -
     Raises:
         RedcellError: SciPy is missing.
     """
+    m = replace(m, quiet=None)
     found = Learned(None, {}, {}, {})
     for _ in range(ROUNDS):
         current = found.applied(m)
