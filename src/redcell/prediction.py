@@ -137,6 +137,8 @@ class Prediction(Struct, frozen=True):
     p_below: dict[str, float] = {}
     """P(hemoglobin below "7" or "8" g/dL within 28 days, without transfusion)."""
     p_below_threshold_by_next_visit: float | None = None
+    without_drift_28d: float | None = None
+    """Mean hemoglobin in 28 days of the same fit without a drift of the marrow's capacity, g/dL."""
     transfusions: Transfusions | None = None
     attribution: Attribution | None = None
     next_count: NextCount | None = None

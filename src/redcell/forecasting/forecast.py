@@ -181,6 +181,7 @@ class Forecaster:
             days=_days(f, ahead),
             p_below=below,
             p_below_threshold_by_next_visit=_by_next_visit(f, ahead),
+            without_drift_28d=float(ahead.mean[MONTH - 1]) + _less_drift(f, ahead),
             transfusions=red_cells,
             attribution=_attribution(f) if self.attributed else None,
             next_count=_next_count(f, ahead),
@@ -255,7 +256,7 @@ def _middle(row: tuple[float, ...]) -> float:
 
 
 def _version(m: Model, calibration: Calibration | None, inputs: str) -> dict[str, str]:
-    priors = hashlib.sha256(repr((m.constants, m.noise, m.centers, m.kinetics)).encode())
+    priors = hashlib.sha256(repr(m).encode())
     return {
         "model": MODEL,
         "code": __version__,
@@ -367,6 +368,12 @@ def _next_count(f: Fitted, ahead: Ahead) -> NextCount:
     )
 
 
+def _less_drift(f: Fitted, ahead: Ahead) -> float:
+    """What the mean in 28 days would change if the capacity did not drift, g/dL."""
+    change, _ = without_drift(f.fit)
+    return float(ahead.slope[MONTH - 1] @ change)
+
+
 def _flags(f: Fitted, ahead: Ahead) -> tuple[Flag, ...]:
     number = f.situation.case.knowledge.value
     found: list[Flag] = list(f.seen.flags)
@@ -378,8 +385,7 @@ def _flags(f: Fitted, ahead: Ahead) -> tuple[Flag, ...]:
         found.append("noisy-patient")
     if ahead.resampled:
         found.append("poor-approximation")
-    change, _ = without_drift(f.fit)
-    if abs(float(ahead.slope[MONTH - 1] @ change)) > number("erythropoiesis.disagreement"):
+    if abs(_less_drift(f, ahead)) > number("erythropoiesis.disagreement"):
         found.append("model-disagreement")
     return tuple(found)
 

@@ -42,11 +42,12 @@ def forecast_dict(prediction: Prediction, steps: Steps | None = None) -> Json:
         "days": [_day(d) for d in prediction.days],
         "p_hb_below": {g: _share(prediction.p_below.get(g)) for g in ("7", "8")},
         "p_below_threshold_by_next_visit": _share(prediction.p_below_threshold_by_next_visit),
+        "without_drift_28d": _optional(prediction.without_drift_28d),
         f"p_transfusion_{RISK_DAYS}d": _within(cells),
         "transfusions": None if cells is None else _transfusions(cells),
         "attribution": _attribution(prediction.attribution, words, steps),
         "next_count": None if prediction.next_count is None else _next(prediction.next_count),
-        "flags": [{"code": f, "text": words.table["flag"][f]} for f in prediction.flags],
+        "flags": [{"code": f, "text": words.flag(f, prediction)} for f in prediction.flags],
         "alert": prediction.alert,
         "note": words.note,
     }
@@ -65,6 +66,10 @@ def as_json(data: Json) -> bytes:
 def hundredths(value: float) -> float:
     """A figure to 0.01."""
     return half_up(value, 2)
+
+
+def _optional(value: float | None) -> float | None:
+    return None if value is None else hundredths(value)
 
 
 def _share(probability: float | None) -> float | None:

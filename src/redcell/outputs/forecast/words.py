@@ -184,7 +184,14 @@ class Words:
 
     def flags(self, prediction: Prediction) -> list[str]:
         """What a reader must know."""
-        return [self.table["flag"][flag] for flag in prediction.flags]
+        return [self.flag(flag, prediction) for flag in prediction.flags]
+
+    def flag(self, flag: str, prediction: Prediction) -> str:
+        """One thing that a reader must know."""
+        other = prediction.without_drift_28d
+        shown = "unknown" if other is None else tenths(other)
+        text: str = self.table["flag"][flag]
+        return text.replace("{without_drift}", shown)
 
     def flag_labels(self, prediction: Prediction) -> str:
         """The same in a few words each."""
