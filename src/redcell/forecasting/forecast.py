@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -104,7 +105,7 @@ class Forecaster:
         self.seed = seed
         self.calibration = calibration
         self.attributed = attributed
-        self._models: dict[int, Model] = {}
+        self._models: WeakKeyDictionary[Knowledge, Model] = WeakKeyDictionary()
 
     def __call__(self, situation: Situation) -> Prediction:
         """The forecast of one patient, or why there is none."""
@@ -113,12 +114,12 @@ class Forecaster:
 
     def model(self, knowledge: Knowledge) -> Model:
         """The model's numbers under this site's policy and calibration."""
-        if id(knowledge) not in self._models:
+        found = self._models.get(knowledge)
+        if found is None:
             made = model(knowledge)
-            self._models[id(knowledge)] = (
-                self.calibration.applied(made) if self.calibration else made
-            )
-        return self._models[id(knowledge)]
+            found = self.calibration.applied(made) if self.calibration else made
+            self._models[knowledge] = found
+        return found
 
     def fit(self, s: Situation) -> Fitted | Prediction:
         """The fitted red cells of one patient, or the reason why there is no forecast."""
