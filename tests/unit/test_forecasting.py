@@ -28,7 +28,7 @@ from redcell.errors import CalibrationError, RedcellError, WhatIfError
 from redcell.erythropoiesis.schedule import schedule
 from redcell.erythropoiesis.student import quantiles
 from redcell.forecasting import Calibration, Forecaster, forecast, read_calibration
-from redcell.forecasting.forecast import Fitted
+from redcell.forecasting.fitted import Fitted
 from redcell.forecasting.history import see, usable_counts
 from redcell.forecasting.many import forecast_many
 from redcell.forecasting.what_if import split, what_if

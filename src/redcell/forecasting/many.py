@@ -13,7 +13,8 @@ from redcell.erythropoiesis.predict import (
     lanes_ahead,
     transfuse,
 )
-from redcell.forecasting.forecast import Asked, Fitted, Forecaster
+from redcell.forecasting.fitted import Asked, Fitted
+from redcell.forecasting.forecast import Forecaster
 from redcell.loop import Situation
 from redcell.prediction import Prediction
 

@@ -14,7 +14,9 @@ from redcell.errors import WhatIfError
 from redcell.erythropoiesis.fit import fit, under
 from redcell.erythropoiesis.history import Bleed, Given, History
 from redcell.erythropoiesis.predict import Ahead, WithRedCells
-from redcell.forecasting.forecast import MONTH, TAIL, Fitted, Forecaster, look
+from redcell.forecasting.fitted import Fitted
+from redcell.forecasting.forecast import Forecaster, look
+from redcell.forecasting.telling import MONTH, TAIL
 from redcell.loop import Situation
 from redcell.prediction import Assumption, Difference, Prediction, WhatIf
 

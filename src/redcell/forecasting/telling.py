@@ -1,0 +1,200 @@
+"""From fitted red cells and the courses ahead to the plain numbers of a prediction."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+
+from redcell.erythropoiesis.attribute import attribute
+from redcell.erythropoiesis.fit import without_drift
+from redcell.erythropoiesis.predict import Ahead, WithRedCells, spread_after_count, unseen
+from redcell.erythropoiesis.student import quantiles
+from redcell.forecasting.calibration import Calibration
+from redcell.forecasting.fitted import Fitted
+from redcell.prediction import Attribution, Day, Flag, Loss, NextCount, Transfusions
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+MONTH = 28
+TAIL = 1.2815515655446004
+"""Standard normal quantile of 90 %: an interval of 80 %."""
+
+EVERY = 3
+"""Days between points of the fitted course."""
+
+
+def red_cells(f: Fitted, given: WithRedCells, calibration: Calibration | None) -> Transfusions:
+    """What red cells are to be expected within 28 days, and when the first ones."""
+    v = f.visits
+    month = [i for i, day in enumerate(v.days) if day <= MONTH]
+    units = np.zeros_like(given.units) if v.declined else given.units
+    within = units[:, month].sum(axis=1) if month else np.zeros(len(units))
+    probability = float(np.mean(within > 0))
+    factor = 1.0
+    if calibration is not None:
+        probability, factor = calibration.transfusion(probability)
+    hours = np.where(units == 1, v.hours[0], 0.0) + np.where(units > 1, v.hours[1], 0.0)
+    chair = hours[:, month].sum(axis=1).mean() if month else 0.0
+    first, last, interval = _when(f, units)
+    today = f.situation.case.at.day
+    return Transfusions(
+        threshold_g_dl=v.threshold,
+        visit_days=tuple(today + timedelta(days=d) for d in v.days),
+        within_days=MONTH,
+        probability=probability,
+        units_mean=float(within.mean()) * factor,
+        units_q05=float(np.quantile(within, LEVELS[0])) * factor,
+        units_q95=float(np.quantile(within, LEVELS[-1])) * factor,
+        chair_hours_mean=float(chair) * factor,
+        likely_from=first,
+        likely_to=last,
+        interval_days=interval,
+    )
+
+
+def days(f: Fitted, ahead: Ahead) -> tuple[Day, ...]:
+    """The predictive distribution of a measured hemoglobin, day by day."""
+    t = quantiles(round(ahead.freedom, 6), *LEVELS)
+    today = f.situation.case.at.day
+    rows = zip(ahead.days, ahead.mean, ahead.sd, ahead.spread, strict=True)
+    return tuple(
+        Day(
+            int(day),
+            today + timedelta(days=int(day)),
+            float(mean),
+            float(sd),
+            *(float(max(mean + level * spread, 0.0)) for level in t),
+        )
+        for day, mean, sd, spread in rows
+    )
+
+
+def below(f: Fitted, ahead: Ahead) -> dict[str, float]:
+    """P(circulating hemoglobin falls below each limit within 28 days, without transfusion)."""
+    rows = f.situation.case.knowledge.number("erythropoiesis.below").rows
+    return {f"{row[0]:g}": float(unseen(ahead, row[0])[MONTH - 1]) for row in rows}
+
+
+def by_next_visit(f: Fitted, ahead: Ahead) -> float | None:
+    """P(hemoglobin below the threshold by the next planned count)."""
+    if not f.visits.days:
+        return None
+    return float(unseen(ahead, f.visits.threshold)[f.visits.days[0] - 1])
+
+
+def _when(f: Fitted, units: np.ndarray) -> tuple[date | None, date | None, float | None]:
+    """First transfusion (middle 80 % of the courses that have one), and days to the next."""
+    days = np.array(f.visits.days)
+    some = units > 0
+    if not some.any():
+        return None, None, None
+    first = days[np.argmax(some[some.any(axis=1)], axis=1)]
+    low, high = np.quantile(first, [0.1, 0.9], method="nearest")
+    gaps = [g for row in some if row.sum() > 1 for g in np.diff(days[row])]
+    today = f.situation.case.at.day
+    return (
+        today + timedelta(days=int(low)),
+        today + timedelta(days=int(high)),
+        float(np.median(gaps)) if gaps else None,
+    )
+
+
+def attribution(f: Fitted) -> Attribution:
+    """Where the hemoglobin went, in the words of the output contract."""
+    split = attribute(f.fit, f.seed)
+    disease = {d: "drug:" + d for d in f.fit.history.drugs}
+    losses = [
+        Loss("start", *_interval(split.start)),
+        *(
+            Loss(disease.get(name, name), *_interval(split.losses[i]))
+            for i, name in enumerate(split.names)
+        ),
+        Loss("not-explained", *_interval(split.unexplained)),
+    ]
+    deficit = float(split.deficit.mean())
+    _, factor = without_drift(f.fit)
+    return Attribution(
+        set_point=float(split.set_point.mean()),
+        hemoglobin=float(split.hemoglobin.mean()),
+        deficit=deficit,
+        losses=tuple(losses),
+        leading=_leading(losses, deficit),
+        drift_bayes_factor=factor if f.fit.history.infiltration else None,
+    )
+
+
+def _leading(losses: list[Loss], deficit: float) -> str | None:
+    """The largest cause, unless what is not explained is larger or more than half of it all."""
+    causes = [x for x in losses if x.cause not in ("start", "transfusion", "not-explained")]
+    best = max(causes, key=lambda x: x.g_dl, default=None)
+    rest = abs(losses[-1].g_dl)
+    if best is None or best.g_dl <= 0 or rest > best.g_dl or rest > deficit / 2.0:
+        return None
+    return best.cause
+
+
+def _interval(draws: np.ndarray) -> tuple[float, float, float]:
+    mean, away = float(draws.mean()), TAIL * float(draws.std(ddof=1))
+    return mean, mean - away, mean + away
+
+
+def next_count(f: Fitted, ahead: Ahead) -> NextCount:
+    """The last day by which the chance of an unseen crossing stays under the limit."""
+    limit = f.situation.case.knowledge.value("erythropoiesis.unseen_probability")
+    hidden = unseen(ahead, f.visits.threshold)
+    rule = f.situation.monitoring.due.value.day
+    today = f.situation.case.at.day
+    last = max((rule - today).days, 1) if rule is not None else len(hidden)
+    over = np.flatnonzero(hidden >= limit)
+    day = min(int(over[0]) + 1 if len(over) else len(hidden), last, len(hidden))
+    before, after = spread_after_count(ahead, day, min(MONTH, len(hidden)))
+    return NextCount(
+        day=today + timedelta(days=day),
+        latest_by_rule=rule,
+        unseen_probability=float(hidden[day - 1]),
+        sd_before=before,
+        sd_after=after,
+    )
+
+
+def less_drift(f: Fitted, ahead: Ahead) -> float:
+    """What the mean in 28 days would change if the capacity did not drift, g/dL."""
+    change, _ = without_drift(f.fit)
+    return float(ahead.slope[MONTH - 1] @ change)
+
+
+def flags(f: Fitted, ahead: Ahead) -> tuple[Flag, ...]:
+    """What a reader must know about how the forecast came about."""
+    number = f.situation.case.knowledge.value
+    found: list[Flag] = list(f.seen.flags)
+    if len(f.seen.counts) < number("erythropoiesis.few_counts"):
+        found.append("few-counts")
+    if abs(f.fit.whitened[-1]) > number("erythropoiesis.residual_flag"):
+        found.append("residual")
+    if f.fit.scale > number("erythropoiesis.scale_flag"):
+        found.append("noisy-patient")
+    if ahead.resampled:
+        found.append("poor-approximation")
+    if abs(less_drift(f, ahead)) > number("erythropoiesis.disagreement"):
+        found.append("model-disagreement")
+    return tuple(found)
+
+
+def alert(f: Fitted, below: dict[str, float], red_cells: Transfusions) -> bool:
+    """Is there something to say unasked?"""
+    limit = f.situation.case.knowledge.value("erythropoiesis.alert_probability")
+    return max(red_cells.probability, *below.values()) >= limit
+
+
+def course(f: Fitted) -> tuple[tuple[date, float], ...]:
+    """The course through the past counts, shocks included, every third day."""
+    at, found = f.fit.linear, f.fit
+    past = np.arange(f.fit.history.now + 1)
+    response = found.expected.response
+    shared = response[past] @ found.shocks @ response[found.days].T
+    hb = at.hb[past] + shared @ found.precision @ found.residual
+    today = f.situation.case.at.day
+    days = [*past[found.days[0] :: EVERY], past[-1]]
+    return tuple(
+        (today + timedelta(days=int(d - past[-1])), float(hb[d])) for d in dict.fromkeys(days)
+    )
