@@ -30,7 +30,7 @@ from model.rows import Row
 from model.scoring import auprc, coverage, crps_quantiles, crps_student, expected_observed, mae
 from redcell.erythropoiesis.attribute import attribute
 from redcell.forecasting import Forecaster
-from redcell.forecasting.forecast import Fitted
+from redcell.forecasting.fitted import Fitted
 from redcell.forecasting.many import forecast_many
 from redcell.knowledge.load import Knowledge, knowledge
 from redcell.loop import Situation, run
