@@ -9,6 +9,10 @@ from functools import cache
 __all__ = ["convert", "factor", "half_up", "plain", "printed"]
 
 
+WHOLE = 2.0**53
+"""From here on every float is a whole number."""
+
+
 @cache
 def _quantum(digits: int) -> Decimal:
     return Decimal(1).scaleb(-digits)
@@ -17,8 +21,11 @@ def _quantum(digits: int) -> Decimal:
 def half_up(value: float, digits: int) -> float:
     """`value` rounded to `digits` decimals, halves away from zero, on its shortest decimal form.
 
-    6.995 rounds to 7.0 as a person reads it, although the nearest binary number lies below.
+    6.995 rounds to 7.0 as a person reads it, although the nearest binary number lies below. A value
+    so large that it has no decimals is returned as it is.
     """
+    if not abs(value) < WHOLE:
+        return value
     return float(Decimal(repr(value)).quantize(_quantum(digits), rounding=ROUND_HALF_UP))
 
 

@@ -58,7 +58,9 @@ def test_links_lead_somewhere(page):
 def test_every_make_target_of_the_docs_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in PAGES:
-        for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", page.read_text(encoding="utf-8")):
+        for target in re.findall(
+            r"\bmake ([a-z]+(?:-[a-z]+)*)\b", page.read_text(encoding="utf-8")
+        ):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
 
 

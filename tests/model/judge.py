@@ -88,7 +88,7 @@ def judged(made: Sequence[Case]) -> Judged:
 
 
 @cache
-def women(every: int, seed: int, number: int, truth: bool = False):  # noqa: ANN201
+def women(every: int, seed: int, number: int, truth: bool = False):
     """One simulated cohort."""
     return simulate(number, Population(seed=seed, every=every, threshold=THRESHOLD), truth=truth)
 

@@ -141,10 +141,19 @@ def _shifted(h: History) -> History:
 
 def blood_volume(case: Case) -> tuple[float, bool]:
     """Blood volume in dL by Nadler's formula, and whether weight or height had to be assumed."""
+    found = _measured_volume(case)
+    least, most = case.knowledge.number("erythropoiesis.possible_blood_volume").rows[0]
+    if found is not None and least <= found[0] <= most:
+        return found
+    return case.knowledge.value("erythropoiesis.blood_volume_unknown"), True
+
+
+def _measured_volume(case: Case) -> tuple[float, bool] | None:
+    """The same without a look at whether it can be."""
     k = case.knowledge
     weight, height = case.newest("weight"), case.newest("height")
     if weight is None:
-        return k.value("erythropoiesis.blood_volume_unknown"), True
+        return None
     if height is None:
         return k.value("erythropoiesis.blood_volume_by_weight") * weight.value, True
     key = "transfusion.nadler_men" if case.record.patient.sex == "male" else NADLER_WOMEN
@@ -158,9 +167,10 @@ NADLER_WOMEN = "transfusion.nadler_women"
 
 def _transfusions(case: Case, first: Moment, counts: tuple[Measured, ...]) -> Iterator[Given]:
     """Units by grid day; one given before the counts of the same day acts from the day before."""
+    most = case.knowledge.value("erythropoiesis.most_units")
     for t in case.record.transfusions:
         day = _day(first, t.start)
-        if day < -1:
+        if day < -1 or not 0.0 < t.units <= most:
             continue
         same = [m for m in counts if m.time.day == t.start.day]
         before = bool(same) and all(_before(t, m) for m in same)
