@@ -336,24 +336,15 @@ def agreement(patients: int) -> None:
 
 
 def bits(argument: str) -> None:
-    """Courses at the most probable z `[days, people]`, in the widest float of this process."""
-    import jax
-    import jax.numpy as jnp
-
-    from redcell.erythropoiesis.many import batch_of, fit_batch
+    """Courses ahead at the most probable z `[days ahead, people]`, in this process's float."""
+    from redcell.erythropoiesis.many import batch_of, fit_many
 
     patients, file = argument.split(",")
     people = [history_of(one) for one in generated(int(patients))]
-    m, found = model(knowledge()), []
-    most = max(len(h.counts) for h in people)
-    days = max(h.now for h in people) + HORIZON + 1
-    for first in range(0, len(people), PEOPLE):
-        group = people[first : first + PEOPLE]
-        batch = batch_of(m, [*group, *people[: PEOPLE - len(group)]], days, most)
-        wide = jax.tree.map(lambda x: x.astype(float) if x.dtype == jnp.float32 else x, batch)
-        numbers = (m.constants, m.noise, m.quiet, m.noise_shares, m.scale_strength)
-        found.append(np.asarray(fit_batch(wide, *numbers).hb)[:, : len(group)])
-    np.save(file, np.concatenate(found, axis=1))
+    m = model(knowledge())
+    kind = batch_of(m, people[:1], HORIZON).center.dtype
+    found = [f.linear.hb[-HORIZON:] for f in fit_many(m, people, HORIZON)]
+    np.save(file, np.stack(found, axis=1).astype(kind))
 
 
 PARTS: dict[str, Callable[[str], None]] = {"cohort": cohort, "bits": bits}

@@ -94,7 +94,7 @@ def women(every: int, seed: int, number: int, truth: bool = False):
 
 
 @cache
-def tested(every: int, number: int = 250) -> Judged:
+def spared(every: int, number: int = 250) -> Judged:
     """Forecasts of hemoglobin without red cells, against women who got none."""
     return judged(cases(women(every, 1, number), ORIGINS, untransfused=True))
 
@@ -109,7 +109,7 @@ def row_10(number: int = 250, others: int = 1000) -> Iterable[Row]:
     """CRPS against the last value carried forward, and against boosted trees."""
     limits = dict(zip(HORIZONS, (1.00, 0.96, 0.92), strict=True))
     for name, every in CADENCES.items():
-        mine = tested(every, number)
+        mine = spared(every, number)
         train = trained(every, others)
         last, trees = Last().fit(train), Boosted().fit(train)
         q_last, q_trees = (b.quantiles(mine.made) for b in (last, trees))
@@ -131,7 +131,7 @@ def row_10(number: int = 250, others: int = 1000) -> Iterable[Row]:
 def row_11(number: int = 250) -> Iterable[Row]:
     """Coverage of the 50 % and 90 % intervals."""
     for name, every in CADENCES.items():
-        mine = tested(every, number)
+        mine = spared(every, number)
         seen = seen_of(mine.made)
         for h, ahead in enumerate(HORIZONS):
             half = coverage(mine.day("q25", ahead), mine.day("q75", ahead), seen[:, h])
@@ -204,7 +204,7 @@ def _logit(chance: np.ndarray) -> np.ndarray:
 def row_16(number: int = 250) -> Iterable[Row]:
     """How often the Laplace approximation is not trusted."""
     for name, every in CADENCES.items():
-        mine = tested(every, number)
+        mine = spared(every, number)
         share = float(np.mean(["poor-approximation" in p.flags for p in mine.forecasts]))
         yield Row(
             16,

@@ -84,18 +84,12 @@ def test_single_precision_suffices(tmp_path: Path) -> None:
 
 def courses() -> np.ndarray:
     """Courses at the most probable z, in the widest float of this process."""
-    import jax
-    import jax.numpy as jnp
-
-    from redcell.erythropoiesis.many import batch_of, fit_batch
+    from redcell.erythropoiesis.many import batch_of, fit_many
 
     m, histories = model(knowledge()), people()
-    days = max(h.now for h in histories) + HORIZON + 1
-    batch = batch_of(m, histories, days, max(len(h.counts) for h in histories))
-    kind = jax.dtypes.canonicalize_dtype(float)
-    wide = jax.tree.map(lambda x: x.astype(kind) if x.dtype == jnp.float32 else x, batch)
-    numbers = (m.constants, m.noise, m.quiet, m.noise_shares, m.scale_strength)
-    return np.asarray(fit_batch(wide, *numbers).hb)
+    kind = batch_of(m, histories[:1], HORIZON).center.dtype
+    fits = fit_many(m, histories, HORIZON)
+    return np.concatenate([f.linear.hb for f in fits]).astype(kind)
 
 
 if __name__ == "__main__":

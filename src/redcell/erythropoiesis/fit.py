@@ -124,7 +124,7 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
     found, expected = _linearize(m, p, plan, moving, points, guess)
     m = with_share(m, usual_share(m, history, expected, found[0]))
     at = found[-1]
-    inverse = np.linalg.inv(_covariance(m, days, expected))
+    inverse = np.linalg.inv(covariance_of(m, days, expected))
     passes, converged = 1, False
     while passes < MOST_PASSES and not converged:
         residual = counts - at.hb[days]
@@ -162,7 +162,7 @@ def usual_share(m: Model, history: History, expected: Shocked, at: Linear) -> fl
     found = []
     for share, *_ in m.noise_shares:
         noise = between(np, m.quiet, m.noise, share)
-        k = _covariance(replace(m, noise=noise), days, expected)
+        k = covariance_of(replace(m, noise=noise), days, expected)
         jacobian = at.jacobian[days]
         found.append(log_evidence(np, away, jacobian, k, len(counts), m.scale_strength))
     shares, likely, likely_calm = np.array(m.noise_shares).T
@@ -171,7 +171,8 @@ def usual_share(m: Model, history: History, expected: Shocked, at: Linear) -> fl
     return float(weights @ shares / weights.sum())
 
 
-def _covariance(m: Model, days: np.ndarray, expected: Shocked) -> np.ndarray:
+def covariance_of(m: Model, days: np.ndarray, expected: Shocked) -> np.ndarray:
+    """Covariance of measured counts on these days, (g/dL)^2."""
     shocks = shock_covariance(np, expected.response.shape[1], m.noise)
     seen = (days.astype(float), expected.hb[days], expected.response[days])
     every = np.ones(len(days), dtype=bool)
@@ -190,7 +191,7 @@ def assembled(
     """The posterior at the most probable z, whichever driver found it."""
     counts = np.array([c.value for c in history.counts])
     days = np.array([c.day for c in history.counts])
-    k = _covariance(m, days, expected)
+    k = covariance_of(m, days, expected)
     inverse = np.linalg.inv(k)
     residual = counts - at.hb[days]
     chi2 = 2.0 * cost(np, residual, inverse, at.z)

@@ -25,45 +25,26 @@ from redcell.erythropoiesis.fit import (
     Linear,
     Shocked,
     assembled,
+    covariance_of,
     first_guess,
+    usual_share,
     with_share,
 )
-from redcell.erythropoiesis.gaussian import (
-    between,
-    cost,
-    count_covariance,
-    log_evidence,
-    newton_step,
-    shock_covariance,
-)
+from redcell.erythropoiesis.gaussian import cost, newton_step
 from redcell.erythropoiesis.history import History
 from redcell.erythropoiesis.predict import Lanes
-from redcell.erythropoiesis.priors import SIZE, Model, Noise, prior, traits
+from redcell.erythropoiesis.priors import SIZE, Model, prior, traits
 from redcell.erythropoiesis.schedule import WEEK, Schedule, schedule
 
 PEOPLE = 32
 """People per call: their lanes fit into the cache of one core."""
 
-DAYS, COUNTS, LANES = (112, 168, 210, 252, 322, 392), (12, 24, 36, 60), 64
-"""Days and counts are padded to one of these, lanes cut into as many, so that few shapes are
-compiled."""
-
-
-def _compiler() -> dict[str, bool] | None:
-    """XLA's older CPU code for fused loops compiles and runs these scans faster, where it is left."""
-    options = {"xla_cpu_use_fusion_emitters": False}
-    try:
-        jax.jit(lambda x: x + 1.0, compiler_options=options)(0.0)
-    except Exception:  # an XLA that does not know the option
-        return None
-    return options
-
-
-COMPILER = _compiler()
+DAYS, LANES = (112, 168, 210, 252, 322, 392), 64
+"""Days are padded to one of these, lanes cut into as many, so that few shapes are compiled."""
 
 
 class Batch(NamedTuple):
-    """People side by side; the last axis is the person but for counts `[people, counts]`."""
+    """People side by side: the last axis is the person."""
 
     center: Array
     spread: Array
@@ -71,24 +52,6 @@ class Batch(NamedTuple):
     reach: Array
     blood_volume: Array
     plan: Schedule
-    day: Array
-    value: Array
-    valid: Array
-    guess: Array
-    disturbed: Array
-
-
-class Found(NamedTuple):
-    """Courses at the most probable z with their derivatives, and as expected before the fit."""
-
-    z: Array
-    hb: Array
-    jacobian: Array
-    expected: Array
-    response: Array
-    share: Array
-    passes: Array
-    converged: Array
 
 
 def fit_many(
@@ -112,8 +75,8 @@ def fit_many(
         yield found[i]
 
 
-def _size(h: History, horizon: int) -> tuple[int, int]:
-    return _padded(h.now + horizon + 1, DAYS), _padded(len(h.counts), COUNTS)
+def _size(h: History, horizon: int) -> int:
+    return _padded(h.now + horizon + 1, DAYS)
 
 
 def _padded(size: int, sizes: Sequence[int]) -> int:
@@ -122,47 +85,96 @@ def _padded(size: int, sizes: Sequence[int]) -> int:
     return next((s for s in sizes if s >= size), -(-size // largest) * largest)
 
 
+class _Search:
+    """The search of `fit` for one person, one damping at a time; JAX makes the courses."""
+
+    def __init__(self, m: Model, h: History, expected: Shocked, at: Linear) -> None:
+        self.model = with_share(m, usual_share(m, h, expected, at))
+        self.history, self.expected, self.at = h, expected, at
+        self.days = np.array([c.day for c in h.counts])
+        self.counts = np.array([c.value for c in h.counts])
+        self.precision = np.linalg.inv(covariance_of(self.model, self.days, expected))
+        self.cost = self._cost(at)
+        self.damping = 0
+        self.done = self.converged = False
+
+    def _cost(self, at: Linear) -> float:
+        return float(cost(np, self.counts - at.hb[self.days], self.precision, at.z))
+
+    def proposal(self) -> np.ndarray:
+        """Where to look next, z `[11]`."""
+        if self.done:
+            return self.at.z
+        residual = self.counts - self.at.hb[self.days]
+        slope, damping = self.at.jacobian[self.days], DAMPING[self.damping]
+        return np.asarray(
+            self.at.z + newton_step(np, self.at.z, residual, slope, self.precision, damping)
+        )
+
+    def take(self, found: Linear) -> None:
+        """Go there when it is better, else try a shorter step."""
+        if self.done:
+            return
+        after = self._cost(found)
+        if not after <= self.cost:
+            self.damping += 1
+            self.done = self.damping >= len(DAMPING)
+            return
+        moved = float(np.max(np.abs(found.z - self.at.z)))
+        self.converged = moved < SMALL_STEP or self.cost - after < SMALL_GAIN
+        self.done = self.converged
+        self.at, self.cost, self.damping = found, after, 0
+
+
 def _fit_group(m: Model, group: Sequence[History], horizon: int, people: int) -> Iterable[Fit]:
-    days = max(_size(h, horizon)[0] for h in group)
-    counts = max(_size(h, horizon)[1] for h in group)
+    """One batch: courses and their changes by JAX, the small linear algebra by NumPy."""
+    days = max(_size(h, horizon) for h in group)
     filled = [*group, *[group[0]] * (people - len(group))]
-    batch = batch_of(m, filled, days, counts)
-    found = jax.device_get(
-        fit_batch(batch, m.constants, m.noise, m.quiet, m.noise_shares, m.scale_strength)
-    )
-    for i, h in enumerate(group):
-        length = h.now + horizon + 1
-        weeks = -(-length // WEEK)
-        expected = Shocked(
-            hb=found.expected[:length, i].astype(float),
-            response=found.response[:weeks, :length, i].T.astype(float),
+    batch = batch_of(m, filled, days)
+    guesses = np.stack([first_guess(prior(m, h), h) for h in filled])
+    lengths = [h.now + horizon + 1 for h in group]
+    hb, change = _courses_at(batch, m.constants, guesses, shocks=True)
+    searches = [
+        _Search(
+            m,
+            h,
+            Shocked(hb[:n, i], change[SIZE : SIZE - (-n // WEEK), :n, i].T),
+            Linear(guesses[i], hb[:n, i], change[:SIZE, :n, i].T),
         )
-        linear = Linear(
-            z=found.z[:, i].astype(float),
-            hb=found.hb[:length, i].astype(float),
-            jacobian=found.jacobian[:, :length, i].T.astype(float),
-        )
-        passes, converged = int(found.passes), bool(found.converged[i])
-        own = with_share(m, float(found.share[i]))
-        yield assembled(own, h, schedule(m, h, length), expected, linear, passes, converged)
+        for i, (h, n) in enumerate(zip(group, lengths, strict=True))
+    ]
+    passes = 1
+    while passes < 2 * MOST_PASSES and not all(s.done for s in searches):
+        z = np.stack([s.proposal() for s in searches])
+        z = np.concatenate([z, guesses[len(group) :]])
+        hb, change = _courses_at(batch, m.constants, z, shocks=False)
+        passes += 1
+        for i, (search, n) in enumerate(zip(searches, lengths, strict=True)):
+            search.take(Linear(z[i], hb[:n, i], change[:SIZE, :n, i].T))
+    for search, h, n in zip(searches, group, lengths, strict=True):
+        plan = schedule(m, h, n)
+        yield assembled(search.model, h, plan, search.expected, search.at, passes, search.converged)
 
 
-def batch_of(m: Model, group: Sequence[History], days: int, counts: int) -> Batch:
-    """People as arrays of float32, padded to `days` and `counts`."""
+def _courses_at(
+    b: Batch, c: Constants, z: np.ndarray, *, shocks: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Courses `[days, people]`, changes `[directions, days, people]` at z `[people, 11]`."""
+    found = linearize(b, c, jnp.asarray(z.T, dtype=b.center.dtype), shocks=shocks)
+    hb, change = jax.device_get(found)
+    return hb.astype(float), change.astype(float)
+
+
+def batch_of(m: Model, group: Sequence[History], days: int) -> Batch:
+    """People as arrays padded to `days`, float32 unless JAX was told to use float64."""
     priors = [prior(m, h) for h in group]
     plans = [schedule(m, h, days) for h in group]
 
     def side(rows: Iterable[np.ndarray | float]) -> Array:
-        return jnp.asarray(np.stack([np.asarray(r) for r in rows], axis=-1), dtype=jnp.float32)
+        return jnp.asarray(
+            np.stack([np.asarray(r) for r in rows], axis=-1), dtype=jnp.result_type(float)
+        )
 
-    day = np.zeros((len(group), counts), dtype=np.int32)
-    value = np.zeros((len(group), counts), dtype=np.float32)
-    valid = np.zeros((len(group), counts), dtype=bool)
-    for i, h in enumerate(group):
-        n = len(h.counts)
-        day[i, :n] = [c.day for c in h.counts]
-        value[i, :n] = [c.value for c in h.counts]
-        valid[i, :n] = True
     return Batch(
         center=side(p.center for p in priors),
         spread=side(p.spread for p in priors),
@@ -170,11 +182,6 @@ def batch_of(m: Model, group: Sequence[History], days: int, counts: int) -> Batc
         reach=side(p.reach for p in priors),
         blood_volume=side(p.blood_volume for p in priors),
         plan=Schedule(*(side(part) for part in zip(*plans, strict=True))),
-        day=jnp.asarray(day),
-        value=jnp.asarray(value),
-        valid=jnp.asarray(valid),
-        guess=side(first_guess(p, h) for p, h in zip(priors, group, strict=True)),
-        disturbed=jnp.asarray([h.disturbed for h in group]),
     )
 
 
@@ -185,7 +192,7 @@ def course(b: Batch, c: Constants, z: Array, shocks: Array) -> Array:
     days = b.plan.radiation.shape[0]
     drive = jnp.exp(jnp.repeat(shocks, WEEK, axis=0)[:days])
     inputs = Inputs(
-        day=jnp.arange(days, dtype=jnp.float32),
+        day=jnp.arange(days, dtype=z.dtype),
         dose=b.plan.dose,
         radiation=b.plan.radiation,
         inflammation=b.plan.inflammation,
@@ -200,6 +207,7 @@ def course(b: Batch, c: Constants, z: Array, shocks: Array) -> Array:
     return hb
 
 
+@partial(jax.jit, static_argnames=("c", "shocks"))
 def linearize(b: Batch, c: Constants, z: Array, *, shocks: bool) -> tuple[Array, Array]:
     """Courses `[days, people]` and their change along each direction `[directions, days, people]`.
 
@@ -220,120 +228,7 @@ def linearize(b: Batch, c: Constants, z: Array, *, shocks: bool) -> tuple[Array,
     return jax.vmap(along, out_axes=(None, 0))(toward)
 
 
-class _State(NamedTuple):
-    z: Array
-    hb: Array
-    jacobian: Array
-    damping: Array
-    done: Array
-    converged: Array
-    passes: Array
-
-
-@partial(
-    jax.jit,
-    static_argnames=("c", "noise", "quiet", "shares", "strength"),
-    compiler_options=COMPILER,
-)
-def fit_batch(
-    b: Batch,
-    c: Constants,
-    noise: Noise,
-    quiet: Noise | None,
-    shares: tuple[tuple[float, ...], ...],
-    strength: float,
-) -> Found:
-    """The most probable z of every person.
-
-    The search of `fit`, one damping at a time.
-    """
-    rows = jnp.arange(b.day.shape[0])
-
-    def seen(values: Array) -> Array:
-        """Values `[..., days, people]` at the counts, `[people, counts, ...]`."""
-        return jnp.moveaxis(values, (-1, -2), (0, 1))[rows[:, None], b.day]
-
-    expected, change = linearize(b, c, b.guess, shocks=True)
-    response = change[SIZE:]
-
-    def precision(
-        day: Array,
-        value: Array,
-        valid: Array,
-        at: Array,
-        slope: Array,
-        r: Array,
-        z: Array,
-        disturbed: Array,
-    ) -> tuple[Array, Array]:
-        def under(own: Noise) -> Array:
-            shocks = shock_covariance(jnp, r.shape[1], own)
-            return count_covariance(jnp, (day.astype(at.dtype), at, r), valid, shocks, own)
-
-        share = jnp.ones(())
-        if quiet is not None:
-            slope = jnp.where(valid[:, None], slope, 0.0)
-            away = jnp.where(valid, value - at + slope @ z, 0.0)
-            ks = [under(between(jnp, quiet, noise, one)) for one, *_ in shares]
-            told = [log_evidence(jnp, away, slope, k, valid.sum(), strength) for k in ks]
-            values, treated, calm = jnp.asarray(shares, dtype=at.dtype).T
-            weights = jnp.log(jnp.where(disturbed, treated, calm))
-            share = jax.nn.softmax(jnp.stack(told) + weights) @ values
-            return jnp.linalg.inv(under(between(jnp, quiet, noise, share))), share
-        return jnp.linalg.inv(under(noise)), share
-
-    k, share = jax.vmap(precision)(
-        b.day,
-        b.value,
-        b.valid,
-        seen(expected),
-        seen(change[:SIZE]),
-        seen(response),
-        b.guess.T,
-        b.disturbed,
-    )
-
-    def residual(hb: Array) -> Array:
-        return jnp.where(b.valid, b.value - seen(hb), 0.0)
-
-    def costs(hb: Array, z: Array) -> Array:
-        return jax.vmap(partial(cost, jnp))(residual(hb), k, z.T)
-
-    def improve(s: _State) -> _State:
-        slopes = jnp.where(b.valid[:, :, None], seen(s.jacobian), 0.0)
-        damping = jnp.asarray(DAMPING, dtype=s.z.dtype)[s.damping]
-        steps = jax.vmap(partial(newton_step, jnp))(s.z.T, residual(s.hb), slopes, k, damping).T
-        z = s.z + jnp.where(s.done, 0.0, steps)
-        hb, jacobian = linearize(b, c, z, shocks=False)
-        before, after = costs(s.hb, s.z), costs(hb, z)
-        better = (after <= before) & ~s.done
-        small = jnp.max(jnp.abs(z - s.z), axis=0) < SMALL_STEP
-        arrived = better & (small | (before - after < SMALL_GAIN))
-        stuck = ~better & ~s.done & (s.damping + 1 >= len(DAMPING))
-        return _State(
-            z=jnp.where(better, z, s.z),
-            hb=jnp.where(better, hb, s.hb),
-            jacobian=jnp.where(better, jacobian, s.jacobian),
-            damping=jnp.where(better, 0, jnp.minimum(s.damping + 1, len(DAMPING) - 1)),
-            done=s.done | arrived | stuck,
-            converged=s.converged | arrived,
-            passes=s.passes + 1,
-        )
-
-    def going(s: _State) -> Array:
-        return (s.passes < MOST_TRIES) & ~jnp.all(s.done)
-
-    people = b.guess.shape[1]
-    no, none = jnp.zeros(people, dtype=bool), jnp.zeros(people, dtype=jnp.int32)
-    begun = _State(b.guess, expected, change[:SIZE], none, no, no, jnp.int32(1))
-    s = jax.lax.while_loop(going, improve, begun)
-    return Found(s.z, s.hb, s.jacobian, expected, response, share, s.passes, s.converged)
-
-
-MOST_TRIES = 2 * MOST_PASSES
-
-
-@partial(jax.jit, static_argnames=("c",), compiler_options=COMPILER)
+@partial(jax.jit, static_argnames=("c",))
 def _courses(b: Batch, c: Constants, z: Array, transfused: Array) -> Array:
     """Hemoglobin `[days, lanes, people]` of z `[11, lanes, people]`, red cells by lane."""
     wide = jax.tree.map(lambda x: x[..., None, :], b.plan)
@@ -378,8 +273,7 @@ def _simulate_group(
         given[: len(x.transfused), : x.z.shape[1], i] = x.transfused
     group = [f.history for f in fits]
     filled = [*group, *[group[0]] * (people - len(group))]
-    b = batch_of(m, filled, days, max(len(h.counts) for h in group))
-    b = b._replace(day=None, value=None, valid=None, guess=None, disturbed=None)
+    b = batch_of(m, filled, days)
     parts = [
         np.asarray(_courses(b, m.constants, z[:, cut], given[:, cut]))
         for cut in (slice(at, at + LANES) for at in range(0, width, LANES))
