@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from model import judge
 from model.baselines import HORIZONS, Last, seen_of
 from model.baselines import LEVELS as LEVELS_OF_BASELINES
