@@ -20,6 +20,8 @@ settings.register_profile(
 )
 settings.load_profile("redcell")
 
+pytest_plugins = ["databases"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--renew-golden` writes the golden pages anew; read the diff before committing it."""

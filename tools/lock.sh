@@ -7,5 +7,5 @@ UV=${UV:-.venv/bin/uv}
 compile() { "$UV" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-annotate --no-emit-index-url --no-header --custom-compile-command "make lock" "$@"; }
 compile requirements/uv.in -o requirements/uv.txt
-compile pyproject.toml -o requirements/base.txt
+compile pyproject.toml --extra serve -o requirements/base.txt
 compile pyproject.toml requirements/uv.in --all-extras --group test --group bench --group check -o requirements/dev.txt

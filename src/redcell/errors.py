@@ -10,6 +10,9 @@
 | 6 | `--strict` was given and something was set aside |
 | 7 | `redcell why` was asked for a rule that did not run |
 | 8 | the calibration file is not valid |
+| 9 | the store or the service's settings cannot be used |
+| 10 | the audit chain does not verify |
+| 11 | `redcell cds-validate` found an error |
 
 A code is never reused for another meaning.
 """
@@ -69,3 +72,21 @@ class UnknownRuleError(RedcellError):
     """`redcell why` was asked for a rule or finding that did not run for this patient."""
 
     exit_code = 7
+
+
+class StoreError(RedcellError):
+    """The store cannot be opened, read or written."""
+
+    exit_code = 9
+
+
+class SettingsError(RedcellError):
+    """The service's settings are not valid, or would be unsafe."""
+
+    exit_code = 9
+
+
+class AuditError(RedcellError):
+    """The audit chain was broken: an entry was changed, removed, added or reordered."""
+
+    exit_code = 10

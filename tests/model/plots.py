@@ -57,7 +57,12 @@ def draw(found: Evidence, folder: Path) -> tuple[str, ...]:
             "examples": _examples((*found.good, *found.bad)),
         }
         for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(
+                folder / f"{name}.svg",
+                metadata={"Date": None, "Creator": None},
+                bbox_inches="tight",
+                pad_inches=0.1,
+            )
             plt.close(figure)
     return tuple(f"{name}.svg" for name in figures)
 

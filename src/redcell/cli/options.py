@@ -14,7 +14,8 @@ EXIT_CODES = """\
 \b
 Exit codes: 0 done; 2 unreadable source, bad use, or a deceased patient; 3 patient under 18;
 4 policy file not valid; 5 several patients, none chosen; 6 --strict and something set aside;
-7 no such rule or finding ran; 8 calibration file not valid.
+7 no such rule or finding ran; 8 calibration file not valid; 9 store or settings not usable;
+10 audit chain broken; 11 cds-validate found an error.
 """
 
 

@@ -37,6 +37,35 @@ class Constants(NamedTuple):
     less_life: float
 
 
+class Parts(NamedTuple):
+    """A state in parts, each `[lanes]` but where said: what a compiler can keep apart."""
+
+    drug: Array
+    """amounts `[3, lanes]`"""
+    stem: Array
+    progenitors: Array
+    first: Array
+    second: Array
+    third: Array
+    """erythroblasts by age"""
+    waiting: Array
+    """reticulocytes in the marrow"""
+    blood: Array
+    """reticulocytes in the blood"""
+    red: Array
+    """red cells by age `[12, lanes]`"""
+
+
+def parts(state: Array) -> Parts:
+    """The parts of a state `[22, lanes]`."""
+    return Parts(state[:SLOTS], *(state[i] for i in range(STEM, RED.start)), state[RED])
+
+
+def rows(xp: Any, state: Parts) -> Array:
+    """The parts of a state as one array, `[22, lanes]`."""
+    return xp.concatenate([state.drug, xp.stack(state[1:-1]), state.red])
+
+
 class Traits(NamedTuple):
     """What differs between lanes; each `[lanes]`, `kill`, `decay`, `reach` `[3, lanes]`."""
 
@@ -160,14 +189,15 @@ def _residence(xp: Any, matures: Array, c: Constants) -> Array:
     return xp.maximum(1.0, c.residence - (matures - 1.0))
 
 
-def hemoglobin(xp: Any, state: Array, t: Traits) -> Array:
+def hemoglobin(xp: Any, state: Array | Parts, t: Traits) -> Array:
     """g/dL of a state, `[lanes]`."""
-    return state[BLOOD:].sum(0) / t.blood_volume
+    now = state if isinstance(state, Parts) else parts(state)
+    return (now.blood + now.red.sum(0)) / t.blood_volume
 
 
 def step(
-    xp: Any, state: Array, t: Traits, u: Inputs, c: Constants, ready: Ready
-) -> tuple[Array, Array]:
+    xp: Any, state: Array | Parts, t: Traits, u: Inputs, c: Constants, ready: Ready
+) -> tuple[Any, Array]:
     """The state one day later, and the hemoglobin of this day.
 
     Equations and symbols: docs/model.md. Units: g of hemoglobin, dL, days. Every right-hand side
@@ -175,21 +205,20 @@ def step(
 
     Args:
         xp: `numpy` or `jax.numpy`.
-        state: `[22, lanes]`: drug amounts, stem capacity, progenitors, erythroblasts, marrow and
-            blood reticulocytes, red cells by age.
+        state: `Parts`, or the same as one array `[22, lanes]`.
         t: the lanes' traits.
         u: what happens on this day.
         c: constants.
         ready: `prepare` of the lanes.
 
     Returns:
-        State `[22, lanes]`, hemoglobin `[lanes]` in g/dL at the beginning of the day.
+        The state in the form in which it came, hemoglobin `[lanes]` in g/dL at the beginning of
+        the day.
     """
-    hb = hemoglobin(xp, state, t)
-    stem, progenitors = state[STEM], state[PROGENITOR]
-    young, waiting, blood, red = state[YOUNG], state[RELEASE], state[BLOOD], state[RED]
+    now = state if isinstance(state, Parts) else parts(state)
+    hb = hemoglobin(xp, now, t)
 
-    drug = state[:SLOTS] + u.dose
+    drug = now.drug + u.dose
     kill = (ready.strength * drug).sum(0)
     stem_kill = (ready.stem_strength * drug).sum(0)
 
@@ -197,34 +226,30 @@ def step(
     spent = u.radiation * (1.0 - c.less_production * u.inflammation)
     able = ready.capacity * xp.exp(trend) * spent
     fade = 1.0 - exp(-1.0 / c.stem_days)
-    stem_next = stem * (1.0 - fade) * xp.exp(-stem_kill) + fade * able
 
-    alive = progenitors * xp.exp(-kill)
-    progenitors_next = alive * (1.0 - 1.0 / c.progenitor_days) + ready.usual * stem
+    alive = now.progenitors * xp.exp(-kill)
     asked = feedback(xp, hb, t, u.inflammation, u.esa, c) * u.drive
     entering = alive * (1.0 / c.progenitor_days) * asked
 
     spared = xp.exp(-c.marrow_kill * kill)
     move = min(1.0, MARROW / c.marrow_days)
-    first, second, third = young[0] * spared, young[1] * spared, young[2]
-    young_next = [
-        (1.0 - move) * first + entering,
-        (1.0 - move) * second + move * first,
-        (1.0 - move) * third + move * second,
-    ]
+    first, second, third = now.first * spared, now.second * spared, now.third
     matures = maturation(xp, hb, c)
-    released = waiting / _residence(xp, matures, c)
+    released = now.waiting / _residence(xp, matures, c)
     kept = 1.0 - u.bleed
-    ripened = blood / matures
+    ripened = now.blood / matures
     aging = xp.minimum(1.0, CLASSES / (t.lifespan * (1.0 - c.less_life * u.inflammation)))
-    moved = aging * red
+    moved = aging * now.red
     inflow = xp.concatenate([ripened[None], moved[:-1]])
-    red_next = (red - moved + inflow) * kept + u.transfused * t.efficacy / CLASSES
-    rows = [
-        stem_next,
-        progenitors_next,
-        *young_next,
-        waiting - released + move * third,
-        (blood - ripened + released) * kept,
-    ]
-    return xp.concatenate([drug * ready.left, xp.stack(rows), red_next]), hb
+    later = Parts(
+        drug=drug * ready.left,
+        stem=now.stem * (1.0 - fade) * xp.exp(-stem_kill) + fade * able,
+        progenitors=alive * (1.0 - 1.0 / c.progenitor_days) + ready.usual * now.stem,
+        first=(1.0 - move) * first + entering,
+        second=(1.0 - move) * second + move * first,
+        third=(1.0 - move) * third + move * second,
+        waiting=now.waiting - released + move * third,
+        blood=(now.blood - ripened + released) * kept,
+        red=(now.red - moved + inflow) * kept + u.transfused * t.efficacy / CLASSES,
+    )
+    return (later if isinstance(state, Parts) else rows(xp, later)), hb

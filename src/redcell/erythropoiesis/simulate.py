@@ -9,6 +9,7 @@ from redcell.erythropoiesis.dynamics import (
     Inputs,
     Traits,
     hemoglobin,
+    parts,
     prepare,
     start,
     step,
@@ -35,7 +36,7 @@ def simulate(
     """
     days = plan.days
     ready = prepare(np, t, c)
-    state = start(np, t, c, ready)
+    state = parts(start(np, t, c, ready))
     found = np.empty((days, *hemoglobin(np, state, t).shape))
     dose = plan.dose if plan.dose.ndim == MANY else plan.dose[:, :, None]
     with np.errstate(under="ignore", over="ignore"):

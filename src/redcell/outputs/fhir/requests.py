@@ -139,9 +139,10 @@ def _pressing(c: Context) -> bool:
     return doubtful or c.steps.monitoring.overdue.value is True
 
 
-def tests(c: Context) -> list[Json]:
-    """One draft for each test that is missing and would bear on the answer."""
-    return [_test(c, test) for test in TESTS if test.gap in c.steps.gaps]
+def tests(c: Context, *groups: str) -> list[Json]:
+    """One draft for each test that is missing and would bear on the answer, of these groups."""
+    wanted = (t for t in TESTS if t.gap in c.steps.gaps and (not groups or t.group in groups))
+    return [_test(c, test) for test in wanted]
 
 
 def _test(c: Context, test: Test) -> Json:

@@ -171,15 +171,22 @@ OWN = "urn:redcell"
 class Names:
     """The patient of the record, and every name that a subject reference may use for it."""
 
-    def __init__(self, reference: str, url: str = "", others: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        reference: str,
+        url: str = "",
+        others: Iterable[str] = (),
+        aliases: Iterable[str] = (),
+    ) -> None:
         self.reference, self.url = reference, url
         self._others = frozenset(others)
+        self._own = frozenset((reference, *aliases))
         self._known: dict[str, bool] = {}
 
     def mine(self, owner: str) -> bool:
         """Does this reference name the patient?"""
         if owner not in self._known:
-            named = owner in (self.reference, self.url) or tail(owner) == self.reference
+            named = owner == self.url or owner in self._own or tail(owner) in self._own
             self._known[owner] = bool(owner) and named
         return self._known[owner]
 
@@ -204,8 +211,19 @@ def read_patient_record(
     counts: dict[str, int],
     wanted: str | None,
     sources: Iterable[str],
+    *,
+    aliases: Iterable[str] = (),
 ) -> Record:
     """Gather one patient's resources into a record.
+
+    Args:
+        located: decoded resources.
+        terms: the code tables.
+        aside: what was set aside before.
+        counts: how many resources of each type there were.
+        wanted: which patient, when there are several.
+        sources: names of the files.
+        aliases: other patient ids that are known to be the same person's.
 
     Raises:
         SeveralPatientsError: the source holds several patients and none was chosen.
@@ -218,7 +236,7 @@ def read_patient_record(
         reading.index[where.reference] = where
         if where.full_url:
             reading.index[where.full_url] = where
-    home, names = _choose(located, reading, wanted)
+    home, names = _choose(located, reading, wanted, [f"Patient/{name}" for name in aliases])
     for where in located:
         reader = READERS.get(where.resource.resourceType)
         if reader is None or where.resource.meta.source == OWN:
@@ -272,7 +290,7 @@ def _version(where: Located) -> tuple[str, str]:
 
 
 def _choose(
-    located: list[Located], reading: Reading, wanted: str | None
+    located: list[Located], reading: Reading, wanted: str | None, aliases: list[str]
 ) -> tuple[Located | None, Names]:
     """The patient of the record with its names."""
     found = patients_in(located)
@@ -282,7 +300,8 @@ def _choose(
         if reference not in found:
             known = ", ".join(sorted(r.partition("/")[2] for r in found)[:SHOWN]) or "none"
             raise UnreadableSourceError(f"No patient {wanted!r} in the source; it holds: {known}")
-        others = [n for r, w in found.items() if r != reference for n in (r, w.full_url) if n]
+        strangers = {r: w for r, w in found.items() if r != reference and r not in aliases}
+        others = [n for r, w in strangers.items() for n in (r, w.full_url) if n]
         found = {reference: found[reference]}
     if len(found) > 1:
         names = sorted(r.partition("/")[2] for r in found)
@@ -293,12 +312,12 @@ def _choose(
         )
     if found:
         reference, home = next(iter(found.items()))
-        return home, Names(reference, home.full_url, others)
+        return home, Names(reference, home.full_url, others, aliases)
     subjects = {tail(w.resource.owner) for w in located if w.resource.owner}
     if len(subjects) == 1:
         text = "the source has no Patient resource: sex and birth date are unknown."
         reading.aside.append(SetAside("patient-missing", "", text))
-        return None, Names(subjects.pop())
+        return None, Names(subjects.pop(), aliases=aliases)
     if not subjects:
         raise UnreadableSourceError(
             "No patient and no resource that names one was found. Expected a FHIR R4 Bundle or "

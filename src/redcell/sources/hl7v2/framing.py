@@ -121,7 +121,7 @@ def decode(lines: list[bytes]) -> list[str]:
         RefusedMessageError: an unknown character set, or bytes that are not in it.
     """
     named = charset(lines[0])
-    codec = CODECS.get(named) or _iso_8859(named)
+    codec = codec_of(lines[0])
     if codec is None:
         raise RefusedMessageError(
             f"MSH-18 names the character set {shown(named)}, which redcell does not read; "
@@ -132,6 +132,12 @@ def decode(lines: list[bytes]) -> list[str]:
     except (UnicodeDecodeError, LookupError) as error:
         said = f"in {named}, which MSH-18 names" if named else "UTF-8, and MSH-18 names no other"
         raise RefusedMessageError(f"the text is not {said}") from error
+
+
+def codec_of(header: bytes) -> str | None:
+    """Python's name of the character set that MSH-18 names; `None` when it is not known."""
+    named = charset(header)
+    return CODECS.get(named) or _iso_8859(named)
 
 
 def charset(header: bytes) -> str:

@@ -56,14 +56,18 @@ def _parsed(raw: RawMessage, aside: list[SetAside]) -> Parsed | None:
         text = f"{raw.place}: {error}; the message was not used."
         aside.append(SetAside("not-readable", raw.place, text))
         return None
-    if parsed.ignored:
-        counted = ", ".join(
-            f"{n} {shown(kind)}" for kind, n in sorted(parsed.ignored.items())[:LISTED]
-        )
-        total = sum(parsed.ignored.values())
-        text = f"{raw.place}: {total} segments that redcell does not read were ignored: {counted}."
-        aside.append(SetAside("segments-ignored", raw.place, text))
+    say_ignored(parsed, aside)
     return parsed
+
+
+def say_ignored(parsed: Parsed, aside: list[SetAside]) -> None:
+    """Note how many segments of which kind were not read."""
+    if not parsed.ignored:
+        return
+    counted = ", ".join(f"{n} {shown(kind)}" for kind, n in sorted(parsed.ignored.items())[:LISTED])
+    total = sum(parsed.ignored.values())
+    text = f"{parsed.place}: {total} segments that redcell does not read were ignored: {counted}."
+    aside.append(SetAside("segments-ignored", parsed.place, text))
 
 
 def _message(parsed: Parsed, aside: list[SetAside], *, allow_test: bool) -> Message | None:

@@ -36,13 +36,17 @@ FLUID_CODES = frozenset(
 
 
 class Order(Struct):
-    """One OBR with what stands under it."""
+    """One OBR with what stands under it. `common` is the ORC above it."""
 
     number: str
     filler: str
     time: str
     issued: str
     specimens: list[Field]
+    request: Segment
+    common: Segment
+    conditions: list[str]
+    notes: list[str]
 
 
 class Observed(Struct, frozen=True):
@@ -79,14 +83,18 @@ def zone_of(header: Segment) -> str:
     return found[1] if found else ""
 
 
-def open_order(segment: Segment, running: int) -> Order:
+def open_order(segment: Segment, running: int, common: Segment) -> Order:
     """The order that an OBR opens."""
     return Order(
-        segment[1].part() or str(running),
-        segment[3].raw,
-        segment[7].part(),
-        segment[22].part(),
-        [segment[15]],
+        number=segment[1].part() or str(running),
+        filler=segment[3].raw,
+        time=segment[7].part(),
+        issued=segment[22].part(),
+        specimens=[segment[15]],
+        request=segment,
+        common=common,
+        conditions=[],
+        notes=[],
     )
 
 

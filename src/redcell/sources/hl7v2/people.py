@@ -20,6 +20,8 @@ Key = tuple[str, str]
 """Assigning authority and value: the same number of two hospitals is two patients."""
 
 LISTED = 8
+LENGTHS = (4, 7, 10)
+"""How many signs a year, a month and a day have in ISO 8601."""
 SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other", "A": "other", "N": "other"}
 
 
@@ -110,17 +112,26 @@ def patient_of(person: Person, aside: list[SetAside]) -> Patient:
 
 def _birth(pid: Segment, place: str, aside: list[SetAside]) -> date | None:
     text = pid[7].part()
-    if not text:
-        return None
-    digits = text[:8]
     try:
-        if not digits.isdecimal():
-            raise BadTimeError("PID-7 is not an HL7 v2 date")
-        return latest_day("-".join(x for x in (digits[:4], digits[4:6], digits[6:8]) if x))
+        return birth_of(text)[1] if text else None
     except BadTimeError:
         told = f"{place}: PID-7 is not an HL7 v2 date; the age is unknown."
         aside.append(SetAside("time-not-understood", place, told))
         return None
+
+
+def birth_of(text: str) -> tuple[str, date]:
+    """PID-7 as a date, a month or a year, and the latest day that it can mean.
+
+    Raises:
+        BadTimeError: it is none of them.
+    """
+    digits = text[:8]
+    if not (digits.isascii() and digits.isdecimal()):
+        raise BadTimeError("PID-7 is not an HL7 v2 date")
+    parts = [x for x in (digits[:4], digits[4:6], digits[6:8]) if x]
+    latest = latest_day("-".join(parts))
+    return latest.isoformat()[: LENGTHS[len(parts) - 1]], latest
 
 
 def _death(pid: Segment) -> Moment | bool:

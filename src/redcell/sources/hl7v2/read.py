@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from redcell.errors import UnreadableSourceError
@@ -13,14 +12,13 @@ from redcell.record.record import Record, SetAside, assemble
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Observation
 from redcell.sources.fhir.times import BadTimeError, moment
+from redcell.sources.hl7v2.lines import Line, lines_of
 from redcell.sources.hl7v2.messages import Message, accepted, time_or_blank
 from redcell.sources.hl7v2.observed import (
     Observed,
-    Order,
     analyte_of,
     iso_time,
     label_of,
-    open_order,
     range_of,
     unit_of,
     value_of,
@@ -75,14 +73,6 @@ def read_messages(
 # -- the results of the messages -----------------------------------------------------------------
 
 
-class Line(Struct):
-    """One OBX with the order above it and the notes under it."""
-
-    order: Order
-    obx: Segment
-    notes: list[str]
-
-
 def _observed(reading: Reading, messages: Iterable[Message], wanted: Key) -> Iterator[Observed]:
     taken: set[str] = set()
     for number, message in enumerate(messages, 1):
@@ -99,30 +89,9 @@ def _observed(reading: Reading, messages: Iterable[Message], wanted: Key) -> Ite
 
 def _lines(message: Message, wanted: Key) -> tuple[list[Line], int]:
     """The patient's OBX in one message, and how many are of somebody else."""
-    order, orders = open_order(Segment("OBR", ()), 0), 0
-    owner: Key | None = None
-    found: list[Line] = []
-    latest: Line | None = None
-    foreign = 0
-    for segment in message.segments:
-        if segment.name == "OBX":
-            latest = Line(order, segment, []) if owner == wanted else None
-            foreign += latest is None
-            found += [latest] if latest else []
-            continue
-        if segment.name == "NTE":
-            if latest is not None:
-                latest.notes.append(segment[3].raw)
-            continue
-        latest = None
-        if segment.name == "PID":
-            owner = key_of(segment)
-        elif segment.name == "OBR":
-            orders += 1
-            order = open_order(segment, orders)
-        elif segment.name == "SPM":
-            order.specimens.append(segment[4])
-    return found, foreign
+    found = lines_of(message.segments)
+    mine = [line for line in found if line.pid is not None and key_of(line.pid) == wanted]
+    return mine, len(found) - len(mine)
 
 
 def _reference(message: Message, number: int, line: Line, position: int, taken: set[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 import hl7
@@ -68,8 +69,12 @@ class Parsed(Struct):
     ignored: Counter[str]
 
 
-def parse(raw: RawMessage) -> Parsed:
+def parse(raw: RawMessage, also: Container[str] = ()) -> Parsed:
     """The segments of a message. Whatever the bytes, the only exception is the one below.
+
+    Args:
+        raw: the lines of the message.
+        also: names of segments to keep beside those of a result.
 
     Raises:
         RefusedMessageError: the message is too large, in an unknown character set, or not HL7 v2.
@@ -80,9 +85,10 @@ def parse(raw: RawMessage) -> Parsed:
     kept: list[bytes] = []
     for line in raw.lines:
         name = line[:3].decode("ascii", "replace")
-        if name in READ and len(line) <= MAX_SEGMENT:
+        read = name in READ or name in also
+        if read and len(line) <= MAX_SEGMENT:
             kept.append(line)
-        elif name in READ:
+        elif read:
             ignored[f"{name} longer than 64 kB"] += 1
         elif name not in EXPECTED:
             ignored[name] += 1
@@ -122,15 +128,15 @@ def _segment(part: Any, separators: Separators) -> Segment:
 
 def _field(field: Any, separators: Separators) -> Field:
     if isinstance(field, str):
-        return Field(((_text(field, separators),),), _text(field, separators))
+        return Field(((text_of(field, separators),),), text_of(field, separators))
     repeats = []
     for repeat in field:
         parts = [repeat] if isinstance(repeat, str) else list(repeat)
-        repeats.append(tuple(_text(str(part), separators) for part in parts))
-    return Field(tuple(repeats), _text(str(field), separators))
+        repeats.append(tuple(text_of(str(part), separators) for part in parts))
+    return Field(tuple(repeats), text_of(str(field), separators))
 
 
-def _text(sent: str, separators: Separators) -> str:
+def text_of(sent: str, separators: Separators) -> str:
     """The text without escapes; `""`, which means "nothing" in HL7, is empty."""
     if sent == NULL:
         return ""

@@ -1,0 +1,71 @@
+"""A person's record: the pure fold of the facts that are current, by the same reader as a file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from msgspec import Struct
+from sqlalchemy.engine import Connection
+
+from redcell.knowledge.load import Knowledge
+from redcell.record.record import Record, SetAside
+from redcell.sources.fhir.read import UNOWNED, RawResource, decode, read_patient_record
+from redcell.sources.terms import terms
+from redcell.store import facts, persons
+from redcell.store.facts import Fact
+
+SHARED = re.compile(
+    rb'"(?:[^"]*/)?('
+    + b"|".join(k.encode() for k in sorted(UNOWNED - {"Patient"}))
+    + rb')/([^"/]+)"'
+)
+"""A reference to a resource that may name no patient."""
+
+
+class Folded(Struct, frozen=True):
+    """A person's record, and the facts it was made of."""
+
+    person: str
+    record: Record
+    facts: tuple[Fact, ...]
+
+    @property
+    def inputs(self) -> str:
+        """A hash over the versions that went in."""
+        names = sorted(f"{f.kind}/{f.rid}/{f.body.hex()}" for f in self.facts)
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def facts_of(connection: Connection, person: str) -> tuple[Fact, ...]:
+    """Every current fact of a person, with those that it refers to and that name nobody."""
+    own = facts.of_patients(connection, persons.patients_of(connection, person))
+    known = {(f.kind, f.rid) for f in own}
+    wanted = {
+        (kind.decode(), rid.decode()) for f in own for kind, rid in SHARED.findall(f.body)
+    } - known
+    return (*own, *facts.by_names(connection, wanted)) if wanted else tuple(own)
+
+
+def fold(connection: Connection, person: str, knowledge: Knowledge) -> Folded | None:
+    """A person's record as the store has it now; `None` for somebody of whom nothing is kept."""
+    found = facts_of(connection, person)
+    return Folded(person, record_of(person, found, knowledge), found) if found else None
+
+
+def record_of(person: str, found: tuple[Fact, ...], knowledge: Knowledge) -> Record:
+    """The record that facts make."""
+    aside: list[SetAside] = []
+    counts: dict[str, int] = {}
+    raws = (RawResource(f"{f.kind}/{f.rid}", f.body, checked=True) for f in found)
+    located = decode(raws, aside, counts)
+    patients = {f.rid for f in found if f.kind == persons.PATIENT}
+    return read_patient_record(
+        located,
+        terms(knowledge),
+        aside,
+        counts,
+        person if person in patients else None,
+        (),
+        aliases=sorted({f.patient for f in found if f.patient} - {person}),
+    )

@@ -1,0 +1,216 @@
+"""A site's settings: one TOML file in the data folder, every key with a safe default.
+
+    [site]
+    name = "Main Campus"
+    phone = "555-0100"
+
+Unknown keys are an error that names the nearest known one. Secrets may stand in the environment:
+a value `env:NAME` is read from there.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct, field
+
+from redcell.errors import SettingsError
+
+FILE = "redcell.toml"
+
+
+class Site(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who runs this, and what its patients are told to call."""
+
+    name: str = "redcell"
+    environment: str = ""
+    """DEMO, TEST or nothing: shown in words on every page."""
+    phone: str = ""
+    """The care team's number, day and night."""
+    emergency: str = "911"
+    time_zone: str = "UTC"
+    policy: str = ""
+    """The site's policy file, relative to the data folder."""
+    calibration: str = ""
+    forecast: bool = True
+    """Does the red-cell model look ahead at each refresh?"""
+    silence_hours: float = 24
+    """How long the laboratory feed may be silent before pages say so."""
+    reply_days: int = 2
+    """Within how many days the team answers a message."""
+
+
+class Feed(Struct, frozen=True, forbid_unknown_fields=True):
+    """One sender of HL7 v2 messages or files."""
+
+    name: str = "lab"
+    zone: str = ""
+    """Of times without an offset; the site's when empty."""
+    authority: str = "urn:redcell:authority:default"
+    """Identifier system of patient identifiers that name no assigning authority."""
+    authorities: dict[str, str] = {}
+    """Assigning authority of HL7 -> identifier system of FHIR."""
+    test: bool = False
+    """Are test messages (MSH-11 T) taken?"""
+    folder: str = ""
+    """A drop folder for this feed, relative to the data folder."""
+
+
+class Issuer(Struct, frozen=True, forbid_unknown_fields=True):
+    """A CDS client whose tokens are taken."""
+
+    iss: str
+    jku: str = ""
+    keys: str = ""
+    """A JWKS file in the data folder, instead of fetching `jku`."""
+    tenant: str = ""
+    servers: tuple[str, ...] = ()
+    """FHIR servers from which missing prefetch may be fetched."""
+
+
+class Cds(Struct, frozen=True, forbid_unknown_fields=True):
+    """CDS Hooks."""
+
+    issuers: tuple[Issuer, ...] = ()
+    origins: tuple[str, ...] = ()
+    """Where browsers may call from (CORS)."""
+
+
+class Oidc(Struct, frozen=True, forbid_unknown_fields=True):
+    """The hospital's sign-in."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    roles_claim: str = "roles"
+    roles: dict[str, str] = {}
+    """Value of the claim -> role of redcell."""
+
+
+class Ehr(Struct, frozen=True, forbid_unknown_fields=True):
+    """An EHR whose users may open the chart page by SMART launch, and from which patients come."""
+
+    fhir: str
+    """Base address of its FHIR server."""
+    client_id: str = ""
+    client_secret: str = ""
+    key: str = ""
+    """A private JWK file in the data folder, for SMART Backend Services."""
+    scopes: str = "launch openid fhirUser patient/*.rs"
+    roles: str = "physician"
+
+
+class Notice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where red flags and critical values are told."""
+
+    name: str
+    url: str = ""
+    """A webhook or FHIR REST-hook endpoint."""
+    email: str = ""
+    secret: str = ""
+    """Signs what is sent to `url`."""
+    levels: tuple[str, ...] = ("emergency", "same-day-face-to-face", "same-day")
+    fhir: bool = False
+    """Send a FHIR notification Bundle instead of plain JSON."""
+
+
+class Mail(Struct, frozen=True, forbid_unknown_fields=True):
+    """The mail server for notices."""
+
+    host: str = ""
+    port: int = 25
+    sender: str = "redcell@localhost"
+    tls: bool = False
+    user: str = ""
+    password: str = ""
+
+
+class Audit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the audit is anchored."""
+
+    anchor: str = "audit-anchor.jsonl"
+    """A file, best on another machine; relative to the data folder."""
+    every: int = 100
+    """Entries between two anchors."""
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a site can set."""
+
+    site: Site = field(default_factory=Site)
+    database: str = ""
+    """A postgresql:// address; SQLite in the data folder when empty."""
+    secure_cookies: bool = True
+    """Off only on loopback, where there is no TLS."""
+    base_url: str = ""
+    """The address by which others reach this service, for example https://redcell.example.org."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose X-Forwarded headers are believed."""
+    frame_ancestors: tuple[str, ...] = ()
+    """EHRs that may show the chart page in a frame."""
+    feeds: tuple[Feed, ...] = ()
+    cds: Cds = field(default_factory=Cds)
+    oidc: Oidc = field(default_factory=Oidc)
+    ehr: tuple[Ehr, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    mail: Mail = field(default_factory=Mail)
+    audit: Audit = field(default_factory=Audit)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.site.time_zone)
+
+    def feed(self, name: str) -> Feed:
+        """The settings of a feed; defaults for one that is not named."""
+        return next((f for f in self.feeds if f.name == name), Feed(name=name))
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of a data folder; the defaults where it has no file.
+
+    Raises:
+        SettingsError: with the place and what was expected.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return Settings()
+    try:
+        data = _from_environment(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = msgspec.convert(data, Settings)
+        _ = found.zone
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not a TOML file: {error}") from error
+    except (msgspec.ValidationError, KeyError, ValueError, OSError) as error:
+        raise SettingsError(f"{path}: {error}.{_nearest(str(error))}") from error
+    return found
+
+
+def _nearest(text: str) -> str:
+    if "unknown field" not in text:
+        return ""
+    wrong = text.partition("unknown field `")[2].partition("`")[0]
+    structs = (Settings, Site, Feed, Cds, Issuer, Oidc, Ehr, Notice, Mail, Audit)
+    known = {name for s in structs for name in s.__struct_fields__}
+    near = get_close_matches(wrong, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _from_environment(value: Any) -> Any:
+    """Replace `env:NAME` by what the environment has under this name."""
+    if isinstance(value, dict):
+        return {key: _from_environment(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_from_environment(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("env:"):
+        name = value.removeprefix("env:")
+        if name not in os.environ:
+            raise ValueError(f"the environment has no {name}")
+        return os.environ[name]
+    return value

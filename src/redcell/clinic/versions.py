@@ -1,0 +1,238 @@
+"""A FHIR resource as a version to keep: whose it is, which version counts, how it is found."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from redcell.clock import micros
+from redcell.errors import RedcellError
+from redcell.record.moment import utc
+from redcell.sources.fhir.read import READERS, UNOWNED
+from redcell.sources.fhir.reading import tail
+from redcell.sources.fhir.times import BadTimeError, moment
+from redcell.store.facts import Reading, Token, Version
+from redcell.store.persons import IDENTIFIER, LINK
+
+Json = dict[str, Any]
+
+KINDS = frozenset(
+    {
+        *READERS,
+        *UNOWNED,
+        "Appointment",
+        "Communication",
+        "DiagnosticReport",
+        "FamilyMemberHistory",
+        "Practitioner",
+        "Specimen",
+    }
+)
+"""The types of resource that are kept: those that are read, and those that are shown."""
+
+ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+PLAIN, REPLACING, WITHDRAWN = 1, 2, 3
+RANKED = frozenset({"Observation", "DiagnosticReport"})
+RANKS = {
+    "registered": 0,
+    "preliminary": 0,
+    "partial": 0,
+    "amended": REPLACING,
+    "corrected": REPLACING,
+    "appended": REPLACING,
+    "cancelled": WITHDRAWN,
+}
+ONE_PERSON = frozenset({"", "MR", "MRN", "PI", "PT", "PN", "RI", "U"})
+"""Types of identifier that name one human being; the others never join two Patients."""
+
+decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
+"""JSON with decimals kept as they were written: 7.60 stays 7.60."""
+encode_json = msgspec.json.Encoder(decimal_format="number").encode
+_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
+
+
+class RefusedResourceError(RedcellError):
+    """The resource cannot be kept. `path` is where the problem stands, as a FHIRPath."""
+
+    def __init__(self, code: str, path: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.path, self.text = code, path, text
+
+
+def version_of(resource: Json, received: int) -> Version:
+    """The version of a resource that came in at `received`.
+
+    Raises:
+        RefusedResourceError: it is of no kind that is kept, or has no usable id.
+    """
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or kind not in KINDS:
+        shown = kind if isinstance(kind, str) and kind.isalpha() else "missing or no text"
+        raise RefusedResourceError(
+            "not-supported",
+            "resourceType",
+            f"resourceType is {shown[:60]}; redcell keeps: {', '.join(sorted(KINDS))}.",
+        )
+    rid = resource.get("id")
+    if not isinstance(rid, str) or not ID.fullmatch(rid):
+        raise RefusedResourceError(
+            "value", f"{kind}.id", f"{kind}.id is not an id: 1 to 64 of A-Z a-z 0-9 - and dot."
+        )
+    meta = resource.get("meta")
+    asserted = _asserted(meta if isinstance(meta, dict) else {}, received)
+    plain = {name: value for name, value in resource.items() if name != "meta"}
+    kept_meta = _without_server_parts(meta) if isinstance(meta, dict) else {}
+    if kept_meta:
+        plain["meta"] = kept_meta
+    return Version(
+        kind=kind,
+        rid=rid,
+        patient=owner_of(resource),
+        rank=_rank(kind, resource.get("status")),
+        asserted=asserted if asserted is not None else received,
+        received=received,
+        hash=hashlib.sha256(_sorted(plain)).hexdigest(),
+        body=encode_json({"resourceType": kind, "id": rid, **plain}),
+        own_time=asserted is not None,
+        tokens=tuple(dict.fromkeys(_tokens(kind, resource))),
+        reading=_reading(resource) if kind == "Observation" else None,
+    )
+
+
+def _asserted(meta: Json, received: int) -> int | None:
+    """The sender's own time of this version; one in the future is not believed."""
+    text = meta.get("lastUpdated")
+    if not isinstance(text, str):
+        return None
+    try:
+        at = micros(utc(moment(text)[0].time).time)
+    except BadTimeError:
+        return None
+    return at if at <= received else None
+
+
+def _without_server_parts(meta: Json) -> Json:
+    return {k: v for k, v in meta.items() if k not in ("versionId", "lastUpdated")}
+
+
+def _rank(kind: str, status: object) -> int:
+    if status == "entered-in-error":
+        return WITHDRAWN
+    if kind in RANKED and isinstance(status, str):
+        return RANKS.get(status, PLAIN)
+    return PLAIN
+
+
+def owner_of(resource: Json) -> str | None:
+    """The patient id that a resource names as its subject; a Patient is its own."""
+    if resource.get("resourceType") == "Patient":
+        rid = resource.get("id")
+        return rid if isinstance(rid, str) else None
+    for name in ("subject", "patient"):
+        found = _referred(resource.get(name))
+        if found:
+            return found
+    for participant in _objects(resource.get("participant")):
+        found = _referred(participant.get("actor"))
+        if found:
+            return found
+    return None
+
+
+def _referred(reference: object) -> str | None:
+    """The id of a Patient that a reference names."""
+    text = reference.get("reference") if isinstance(reference, dict) else None
+    if not isinstance(text, str):
+        return None
+    kind, _, rid = tail(text).rpartition("/")
+    return rid if kind == "Patient" and ID.fullmatch(rid) else None
+
+
+# -- how it is found -----------------------------------------------------------------------------
+
+
+def _objects(value: object) -> Iterator[Json]:
+    found = value if isinstance(value, list) else [value]
+    yield from (one for one in found if isinstance(one, dict))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+CONCEPTS = {
+    "code": "code",
+    "category": "category",
+    "medicationCodeableConcept": "code",
+    "vaccineCode": "code",
+    "clinicalStatus": "clinical-status",
+    "verificationStatus": "verification-status",
+    "type": "type",
+}
+CODES = {"status": "status", "intent": "intent", "gender": "gender", "birthDate": "birthdate"}
+
+
+def _codings(value: object) -> Iterator[Json]:
+    for concept in _objects(value):
+        yield from (c for c in _objects(concept.get("coding")) if _text(c.get("code")))
+
+
+def _tokens(kind: str, resource: Json) -> Iterator[Token]:
+    for element, param in CONCEPTS.items():
+        for coding in _codings(resource.get(element)):
+            yield Token(param, _text(coding.get("system")), coding["code"])
+    for element, param in CODES.items():
+        if _text(resource.get(element)):
+            yield Token(param, "", resource[element])
+    for identifier in _objects(resource.get("identifier")):
+        yield from _identifier(kind, identifier)
+    if kind == "Patient":
+        for link in _objects(resource.get("link")):
+            other = _referred(link.get("other"))
+            if other:
+                yield Token(LINK, _text(link.get("type")), other)
+
+
+def _identifier(kind: str, identifier: Json) -> Iterator[Token]:
+    system, value = _text(identifier.get("system")), _text(identifier.get("value"))
+    if not value:
+        return
+    yield Token("identifier", system, value)
+    kinds = {coding["code"] for coding in _codings(identifier.get("type"))} or {""}
+    if kind == "Patient" and system and identifier.get("use") != "old" and kinds & ONE_PERSON:
+        yield Token(IDENTIFIER, system, value)
+
+
+TIMES = ("effectiveDateTime", "effectiveInstant", "issued")
+
+
+def _reading(resource: Json) -> Reading | None:
+    code = next((coding["code"] for coding in _codings(resource.get("code"))), "")
+    time = _time(resource)
+    if time is None:
+        return None
+    value: float | None = None
+    unit = ""
+    for quantity in _objects(resource.get("valueQuantity")):
+        number = quantity.get("value")
+        if isinstance(number, (int, Decimal)) and not quantity.get("comparator"):
+            value = float(number)
+        unit = _text(quantity.get("code")) or _text(quantity.get("unit"))
+    return Reading(code, time, value, unit)
+
+
+def _time(resource: Json) -> int | None:
+    period = resource.get("effectivePeriod")
+    start = period.get("start") if isinstance(period, dict) else None
+    for text in (*(resource.get(name) for name in TIMES), start):
+        if isinstance(text, str) and text:
+            try:
+                return micros(utc(moment(text)[0].time).time)
+            except BadTimeError:
+                return None
+    return None

@@ -1,0 +1,160 @@
+"""The clinic of one invented person: counts, doses, holds and red cells, as practice has them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from redcell.knowledge.load import Knowledge
+from redcell.population.synthesize import blood
+from redcell.population.synthesize.body import Body, Look
+from redcell.population.synthesize.chart import Chart, Line, RedCells, Remedy, Report, Sample
+from redcell.population.synthesize.feelings import Feelings
+from redcell.population.synthesize.laboratory import Laboratory
+from redcell.population.synthesize.life import CLINIC, Life, Period, stream
+from redcell.population.synthesize.numbers import Numbers, numbers
+from redcell.population.synthesize.treatment import Treating
+
+NEVER = 1_000_000
+WEEK, MOST_DAYS = 7, 28
+
+
+class Clinic:
+    """Sees one person on the days on which something is due."""
+
+    def __init__(self, k: Knowledge, period: Period, body: Body, lane: int, life: Life) -> None:
+        self.k, self.n, self.life, self.period = k, numbers(k), life, period
+        self.body, self.lane = body, lane
+        self.rng = stream(period, life.number, CLINIC)
+        self.chart = Chart()
+        self.feelings = Feelings(self.rng, self.n)
+        self.lab = Laboratory(self)
+        self.treating = Treating(self)
+        self.site = self.n.clinic[life.clinic]
+        self.hour = int(self.rng.integers(7 * 60, 10 * 60))
+        draw = self.rng.random()
+        reporting = self.n.reporting
+        self.reports = draw < reporting.reported
+        self.is_asked = not self.reports and draw < reporting.reported + reporting.asked
+        self.next_count = life.joins if life.counted else NEVER
+        self.next_report = life.joins + int(self.rng.integers(0, 7)) if self.reports else NEVER
+        self.pending: tuple[int, int] | None = None
+        self.next_day = self._next()
+
+    def _next(self) -> int:
+        units = self.pending[0] if self.pending else NEVER
+        day = min(self.next_count, self.next_report, units, self.treating.next_day)
+        return day if day <= self.life.until else NEVER
+
+    def open(self, day: int, minute: int) -> bool:
+        """Does this minute lie inside the period, and inside the person's record?"""
+        return day < self.period.last or minute <= self.period.minute
+
+    def visit(self, day: int) -> None:
+        """Everything that happens on a day."""
+        look = self.body.look(day, self.lane)
+        self.treating.plan(day)
+        if day >= self.next_count or self.treating.needs_count(day):
+            self._count(day, look)
+        if self.pending is not None and self.pending[0] <= day:
+            self._transfuse(day, *self.pending)
+        self.treating.treat(day, look)
+        if day >= self.next_report:
+            self._report(day, look)
+        self.next_day = max(self._next(), day + 1)
+
+    # -- counts ----------------------------------------------------------------------------------
+
+    def _count(self, day: int, look: Look) -> None:
+        due = day >= self.next_count
+        missed = self.rng.random() < self.life.misses and day > self.life.joins
+        if day > self.life.lapses or (due and missed and not self.treating.needs_count(day)):
+            self.next_count = self.period.workday(day + WEEK)
+            return
+        value = self.lab.count(day, look)
+        if value is None:
+            self.next_count = day + 1
+            return
+        self._red_cells(day, value)
+        self.treating.judge(day, value)
+        self._set_next(day, value)
+
+    def _set_next(self, day: int, value: float) -> None:
+        number = self.k.value
+        days = self.treating.interval(day)
+        if value < number("urgency.hemoglobin_very_low"):
+            days = min(days, int(number("monitoring.very_low_interval")))
+        elif value < number("urgency.hemoglobin_low"):
+            days = min(days, int(number("monitoring.low_interval")))
+        elif value < number("anemia.grade2_below"):
+            days = min(days, int(number("monitoring.grade2_interval")))
+        if self.pending is not None:
+            low = value < number("urgency.hemoglobin_very_low")
+            days = int(number("monitoring.after_very_low" if low else "monitoring.after_transfusion"))
+            days += self.pending[0] - day
+        close = days < WEEK
+        self.next_count = day + days if close else self.period.workday(day + days)
+
+    # -- red cells -------------------------------------------------------------------------------
+
+    def _red_cells(self, day: int, value: float) -> None:
+        practice, draw = self.n.clinic_practice, self.rng.random(4)
+        threshold = self.site.threshold
+        symptoms = value < threshold + practice.symptoms_above and draw[0] < practice.symptomatic
+        recent = self.chart.red_cells and day - self.chart.red_cells[-1].day < RECENT
+        if not (value < threshold or symptoms) or recent or self.pending or self.life.wish:
+            return
+        two = value < threshold - LOW or draw[1] < practice.two_units
+        later = 0 if draw[2] < practice.same_day else 1
+        self.pending = (day + later, 2 if two else 1)
+
+    def _transfuse(self, day: int, _: int, units: int) -> None:
+        minute = self.hour + 210
+        if not self.open(day, minute + units * 120):
+            self.pending = (day + 1, units)
+            return
+        draw = self.rng.random(2)
+        practice = self.n.clinic_practice
+        away = bool(draw[1] < practice.elsewhere)
+        reaction = bool(draw[0] < practice.reaction)
+        self.chart.red_cells.append(RedCells(day, minute, units, reaction, away))
+        self.body.transfuse(day, self.lane, units)
+        self.pending = None
+        if not away:
+            self.chart.visits.append((day, minute, "transfusion"))
+
+    # -- what the person says --------------------------------------------------------------------
+
+    def _report(self, day: int, look: Look) -> None:
+        self.next_report = day + WEEK
+        minute = int(self.rng.integers(6 * 60, 21 * 60))
+        grades = self.feelings.ask(look.hemoglobin, look.inflammation)
+        if self.rng.random() < self.n.reporting.answered and self.open(day, minute):
+            self.chart.reports.append(Report(day, minute, grades, asked=False))
+
+    def ask(self, day: int, minute: int, look: Look) -> None:
+        """At a visit, somebody may ask how the person feels."""
+        if not self.is_asked or self.rng.random() >= self.n.reporting.asked_visit:
+            return
+        before = dict(self.feelings.grades)
+        grades = self.feelings.ask(look.hemoglobin, look.inflammation)
+        worse = any(grades[name] > before[name] for name in grades)
+        course = "worse" if worse else "unchanged"
+        self.chart.reports.append(Report(day, minute, grades, asked=True, course=course))
+
+    def vital_signs(self, day: int, minute: int, look: Look) -> None:
+        """The usual signs at a visit."""
+        z = self.rng.standard_normal(6)
+        short = max(11.0 - look.hemoglobin, 0.0)
+        old = self.life.has("hypertension")
+        values = {
+            "heart-rate": 76 + 4.5 * short + 7 * z[0] + 30 * look.inflammation,
+            "systolic": 124 + 10 * old - 2 * short + 9 * z[1],
+            "diastolic": 75 + 4 * old - short + 6 * z[2],
+            "oxygen-saturation": min(97.2 - 2.5 * self.life.has("copd") + 0.9 * z[3], 100),
+            "temperature": min(36.6 + 0.25 * z[4], 37.6),
+            "respiratory-rate": 15 + 0.6 * short + 1.3 * z[5],
+        }
+        self.chart.vitals.append(Sample(day, minute, "vitals", values))
+
+
+RECENT, LOW = 3, 0.5

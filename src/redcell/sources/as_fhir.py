@@ -1,0 +1,126 @@
+"""Plain FHIR R4 JSON from messages and tables: ids that follow from the content, codes, values.
+
+Ids are hashes of what names the thing at its sender, so the same patient or result gets the same
+id each time, from each format, without a table to look it up in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
+
+from redcell.codes import LOINC, REDCELL, UCUM
+from redcell.sources.terms import Terms
+from redcell.sources.written import Number
+
+Json = dict[str, Any]
+
+DIGITS = 20
+PREFIX = "v2-"
+AUTHORITY = "urn:redcell:authority:"
+CODE_SYSTEM = "urn:redcell:code-system:"
+TRANSLATED = "urn:redcell:translated:"
+"""`meta.source` of what was made here begins with it; the format's name follows."""
+IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+LABORATORY = {"coding": [{"system": CATEGORY, "code": "laboratory"}]}
+
+
+class Authorities(Struct, frozen=True):
+    """Who gives out the identifiers of one feed."""
+
+    systems: Mapping[str, str] = {}
+    """FHIR identifier system of each assigning authority that is known by one."""
+    default: str = ""
+    """The authority of an identifier that is sent without one."""
+
+    def named(self, *sent: str) -> str:
+        """The first name of an authority that was sent, else the feed's own."""
+        return next((name for name in sent if name), self.default)
+
+    def system(self, *sent: str) -> str:
+        """The FHIR identifier system of an authority by any of its names."""
+        known = (self.systems.get(name) for name in (*sent, self.named(*sent)) if name)
+        return next((one for one in known if one), AUTHORITY + (self.named(*sent) or "none"))
+
+
+def hashed(*parts: str) -> str:
+    """An id that follows from the parts alone; no two lists of parts are written alike."""
+    text = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+    return PREFIX + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+
+
+def patient_id(authority: str, value: str) -> str:
+    """The id of the patient with this identifier."""
+    return hashed(authority, value)
+
+
+def identifier(system: str, value: str, kind: str = "") -> Json:
+    """FHIR Identifier; `kind` is a code of HL7 table 0203 such as MR."""
+    found: Json = {"system": system, "value": value}
+    if kind:
+        found["type"] = {"coding": [{"system": IDENTIFIER_TYPE, "code": kind}]}
+    return found
+
+
+def meta(form: str, updated: str = "") -> Json:
+    """Where it was translated from, and the sender's own time if there is one."""
+    found = {"source": TRANSLATED + form}
+    return found | {"lastUpdated": updated} if updated else found
+
+
+def coding(system: str, code: str, display: str = "") -> Json:
+    """FHIR Coding without empty elements."""
+    sent = {"system": system, "code": code, "display": display}
+    return {name: text for name, text in sent.items() if text}
+
+
+def concept(codings: Iterable[Json], text: str = "") -> Json:
+    """FHIR CodeableConcept without empty elements."""
+    listed = [one for one in codings if one]
+    return ({"coding": listed} if listed else {}) | ({"text": text} if text else {})
+
+
+def known_code(terms: Terms, slug: str) -> Json:
+    """The code by which the FHIR reader knows an analyte that was sent by name."""
+    analyte = terms.knowledge.analytes[slug]
+    system, codes = (LOINC, analyte.loinc) if analyte.loinc else (REDCELL, analyte.local)
+    return coding(system, codes[0], analyte.name)
+
+
+def quantity(number: Number, unit: str, ucum: str = "") -> Json:
+    """FHIR Quantity: the unit as it was sent; `system` and `code` only when it was sent as UCUM."""
+    found: Json = {"value": number.value}
+    if number.comparator:
+        found["comparator"] = number.comparator
+    return found | measure(unit, ucum)
+
+
+def measure(unit: str, ucum: str = "") -> Json:
+    """The elements of a Quantity that say its unit."""
+    found = {"unit": unit} if unit else {}
+    return found | ({"system": UCUM, "code": ucum} if ucum else {})
+
+
+def reference_range(
+    low: float | None, high: float | None, text: str, unit: str, ucum: str = ""
+) -> list[Json]:
+    """`referenceRange` with its limits in the unit of the result; empty when nothing was sent."""
+    found: Json = {"text": text} if text else {}
+    for name, limit in (("low", low), ("high", high)):
+        if limit is not None:
+            found[name] = {"value": limit} | measure(unit, ucum)
+    return [found] if found else []
+
+
+def notes(texts: Iterable[str]) -> list[Json]:
+    """FHIR Annotations."""
+    return [{"text": text} for text in dict.fromkeys(texts) if text]
+
+
+def filled(resource: Json) -> Json:
+    """The resource without elements that hold nothing: FHIR knows no empty element."""
+    return {name: value for name, value in resource.items() if value not in ("", None, [], {}, ())}

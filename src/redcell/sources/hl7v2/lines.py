@@ -1,0 +1,58 @@
+"""The results of one message in their places: whose, under which order, with which notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from redcell.sources.hl7v2.observed import Order, open_order
+from redcell.sources.hl7v2.segments import Field, Segment
+
+CONDITION, REJECTED = 24, 21
+"""Fields of SPM: the condition of the specimen, and why it was rejected."""
+
+
+class Line(Struct):
+    """One OBX, the PID that it stands under, the order above it and the notes under it."""
+
+    pid: Segment | None
+    order: Order
+    obx: Segment
+    notes: list[str]
+
+
+def lines_of(segments: Iterable[Segment]) -> list[Line]:
+    """Every OBX of a message. What stands under an order applies to all of its results."""
+    none = Segment("", ())
+    order, orders, common = open_order(none, 0, none), 0, none
+    pid: Segment | None = None
+    found: list[Line] = []
+    notes: list[str] = []
+    for segment in segments:
+        if segment.name == "OBX":
+            found.append(Line(pid, order, segment, []))
+            notes = found[-1].notes
+            continue
+        if segment.name == "NTE":
+            notes.append(segment[3].raw)
+            continue
+        notes = []
+        if segment.name == "PID":
+            pid = segment
+        elif segment.name == "ORC":
+            common = segment
+        elif segment.name == "OBR":
+            orders += 1
+            order, common = open_order(segment, orders, common), none
+            notes = order.notes
+        elif segment.name == "SPM":
+            order.specimens.append(segment[4])
+            order.conditions += _said(segment[CONDITION]) + _said(segment[REJECTED])
+    return found
+
+
+def _said(field: Field) -> list[str]:
+    """The text of a coded field, else its code, for each repetition."""
+    texts = (field.part(2, n) or field.part(1, n) for n in range(len(field.repeats)))
+    return [text for text in texts if text]

@@ -1,0 +1,37 @@
+"""What the parts of one message share while it is translated."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from redcell.record.record import SetAside
+from redcell.sources.as_fhir import Authorities
+from redcell.sources.hl7v2.times import Times
+from redcell.sources.terms import Terms
+
+FORM = "hl7v2"
+
+
+class Shared(Struct):
+    """One message: its place in what is said of it, its time, its feed's settings."""
+
+    place: str
+    updated: str
+    times: Times
+    terms: Terms
+    authorities: Authorities
+    sub: str
+    aside: list[SetAside]
+
+    def authority(self, sent: str) -> str:
+        """The name of an assigning authority (namespace, else universal id), else the feed's."""
+        return self.authorities.named(*sent.split(self.sub)[:2])
+
+    def system(self, sent: str) -> str:
+        """The FHIR identifier system of an assigning authority as it was sent."""
+        return self.authorities.system(*sent.split(self.sub)[:2])
+
+    def note(self, code: str, text: str, reference: str = "") -> None:
+        """Say what was not used as it stood."""
+        name = reference or self.place
+        self.aside.append(SetAside(code, self.place, f"{name}: {text}", reference))

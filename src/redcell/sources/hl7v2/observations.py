@@ -1,0 +1,285 @@
+"""OBX as FHIR Observations whose ids name the result, so that a correction is a new version.
+
+The id follows from the patient, the order, the test and its sub-id. It holds the time only when no
+order number tells one result from another, because a correction may correct the time too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from redcell.codes import LOINC
+from redcell.sources.as_fhir import (
+    CODE_SYSTEM,
+    IDENTIFIER_TYPE,
+    LABORATORY,
+    Json,
+    coding,
+    concept,
+    filled,
+    hashed,
+    known_code,
+    meta,
+    notes,
+    quantity,
+    reference_range,
+)
+from redcell.sources.fhir.times import BadTimeError
+from redcell.sources.hl7v2.lines import Line
+from redcell.sources.hl7v2.message import FORM, Shared
+from redcell.sources.hl7v2.observed import (
+    CODED,
+    ORIGINAL_TEXT,
+    SYSTEMS,
+    UCUM,
+    Order,
+    analyte_of,
+    label_of,
+    range_of,
+    specimen,
+    unit_of,
+    value_of,
+)
+from redcell.sources.hl7v2.segments import Field
+from redcell.sources.terms import Terms
+from redcell.sources.written import shown
+
+STATUS = {
+    **{"F": "final", "P": "preliminary", "C": "corrected", "A": "amended", "X": "cancelled"},
+    **dict.fromkeys("DW", "entered-in-error"),
+}
+PENDING = "registered"
+"""Any other letter of OBX-11, or none: there is no result yet, whatever stands in OBX-5."""
+DOCUMENTS = ("ED", "RP")
+
+
+class Made(Struct):
+    """One OBX as an Observation that has no id yet, and what will make its id."""
+
+    name: tuple[str, ...]
+    time: str
+    timed: bool
+    """Has the result a time of its own (OBX-14), apart from its order's?"""
+    letter: str
+    ordered: bool
+    """Is there an order number? If not, the time belongs to the name."""
+    resource: Json
+
+    @property
+    def text(self) -> str:
+        """Its value, if that is text."""
+        return str(self.resource.get("valueString", ""))
+
+
+def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
+    """One OBX; `None` for an embedded document, which holds no result."""
+    obx, order = line.obx, line.order
+    label = label_of(obx[3])
+    if obx[2].part().upper() in DOCUMENTS:
+        shared.note("not-readable", f"{label} is an embedded document; it was not used.")
+        return None
+    letter = obx[11].part().upper()
+    letter = "W" if letter == "D" else letter if letter in STATUS else ""
+    number = _number_of(order)
+    name = ("observation", patient, *number, *_test(obx[3]), obx[4].raw)
+    time = _time(line, label, shared)
+    resource = {
+        "resourceType": "Observation",
+        "meta": meta(FORM, shared.updated),
+        "identifier": _filler(order),
+        "status": STATUS.get(letter, PENDING),
+        "category": [LABORATORY],
+        "code": _code(obx[3], obx[6], order, shared.terms),
+        "subject": {"reference": f"Patient/{patient}"},
+        "effectiveDateTime": time,
+        "issued": _issued(order, shared) if time else "",
+        "specimen": _specimen(order),
+        "note": notes(_notes(line)),
+    }
+    if letter:
+        resource |= _value(line, label, shared)
+    else:
+        said = shown(obx[11].part()) if obx[11].part() else "blank"
+        shared.note("result-pending", f"{label} has no result yet (OBX-11 is {said}).")
+    ordered = number[0] != UNNUMBERED
+    return Made(name, time, bool(obx[14].part()), letter, ordered, filled(resource))
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+UNNUMBERED = "by service and time"
+
+
+def _number_of(order: Order) -> tuple[str, str]:
+    """What names the order: the laboratory's number, else the ward's, else its service and time."""
+    request, common = order.request, order.common
+    for kind, field in (("filler", 3), ("placer", 2)):
+        for segment in (request, common):
+            if segment[field].part():
+                return kind, "^".join(segment[field].repeats[0])
+    return UNNUMBERED, f"{request[4].part(1) or request[4].part(2)}^{order.time}"
+
+
+def _filler(order: Order) -> list[Json]:
+    number = order.request[3].part() or order.common[3].part()
+    if not number:
+        return []
+    return [{"type": {"coding": [coding(IDENTIFIER_TYPE, "FILL")]}, "value": number}]
+
+
+def _test(field: Field) -> tuple[str, str]:
+    """What was measured, without the names that a sender may spell anew."""
+    if field.part(1):
+        return field.part(3).upper(), field.part(1)
+    return "", field.part(2).lower() or field.part(4)
+
+
+def _code(field: Field, unit: Field, order: Order, terms: Terms) -> Json:
+    """OBX-3 with its codes as sent, and with the code of the analyte that its name means."""
+    codings = _codings(field)
+    text = field.part(ORIGINAL_TEXT) or field.part(2) or field.part(5) or field.part(1)
+    slug = analyte_of(field, unit, terms, order)
+    if slug is not None and not any(
+        one.get("system") == LOINC and one.get("code") in terms.loinc for one in codings
+    ):
+        code = next((field.part(n) for n in (1, 4) if terms.loinc.get(field.part(n)) == slug), "")
+        codings.append(coding(LOINC, code) if code else known_code(terms, slug))
+    return concept(codings, text)
+
+
+def _codings(field: Field, repeat: int = 0) -> list[Json]:
+    """Both triplets of a coded field with the system that the sender names."""
+    found = []
+    for first in (1, 4):
+        code, display, system = (field.part(first + n, repeat) for n in range(3))
+        if code or display:
+            known = SYSTEMS.get(system.upper()) or (CODE_SYSTEM + system if system else "")
+            found.append(coding(known, code, display))
+    return found
+
+
+# -- what it says ----------------------------------------------------------------------------------
+
+
+def _time(line: Line, label: str, shared: Shared) -> str:
+    """OBX-14, else OBR-7; empty, and said so, when neither is a time."""
+    text = line.obx[14].part() or line.order.time
+    if not text:
+        shared.note("time-missing", f"{label}: neither OBX-14 nor OBR-7 gives a time.")
+        return ""
+    try:
+        return shared.times.iso(text)
+    except BadTimeError as error:
+        shared.note("time-not-understood", f"{label}: {error}.")
+        return ""
+
+
+def _issued(order: Order, shared: Shared) -> str:
+    return shared.times.instant(order.issued) or shared.updated
+
+
+def _specimen(order: Order) -> Json:
+    words = specimen(order).replace("^", " ").replace("&", " ").split()
+    return {"display": " ".join(dict.fromkeys(words))} if words else {}
+
+
+def _notes(line: Line) -> list[str]:
+    conditions = dict.fromkeys(line.order.conditions)
+    said = [f"Specimen: {', '.join(conditions)}"] if conditions else []
+    return [*line.notes, *line.order.notes, *said]
+
+
+def _value(line: Line, label: str, shared: Shared) -> Json:
+    """`value[x]` and the reference range; a value that is not there is said."""
+    obx, terms = line.obx, shared.terms
+    slug = analyte_of(obx[3], obx[6], terms, line.order)
+    unit = unit_of(obx[6], slug, terms) if slug else _unit_as_sent(obx[6])
+    ucum = unit if unit in _ucum(obx[6]) else ""
+    read: dict[str, Any] = value_of(obx)
+    limits = range_of(obx[7], unit)
+    found: Json = {
+        "referenceRange": reference_range(
+            limits["low"], limits["high"], limits["range_text"], unit, ucum
+        )
+    }
+    if read.get("number") is not None:
+        found["valueQuantity"] = quantity(read["number"], unit, ucum)
+    elif obx[2].part().upper() in CODED and any(obx[5].repeats[0] if obx[5].repeats else ()):
+        found["valueCodeableConcept"] = concept(_codings(obx[5]), obx[5].part(ORIGINAL_TEXT))
+    elif read.get("text"):
+        found["valueString"] = read["text"]
+    elif STATUS.get(obx[11].part().upper()) not in ("cancelled", "entered-in-error"):
+        shared.note("value-missing", f"{label} was sent without a value.")
+    return found
+
+
+def _unit_as_sent(field: Field) -> str:
+    """OBX-6 of a test that is not known: the code of a named system, else the whole field."""
+    return next(iter(_ucum(field)), "") or (field.part(1) if field.part(3) else field.raw)
+
+
+def _ucum(field: Field) -> list[str]:
+    named = [field.part(n) for n in (1, 4) if field.part(n + 2).upper() == UCUM]
+    return [unit for unit in named if unit]
+
+
+# -- one message as a whole ------------------------------------------------------------------------
+
+
+def settled(made: Iterable[Made]) -> list[Json]:
+    """The Observations of one message with their ids; no two results get the same one."""
+    groups: dict[tuple[str, ...], list[Made]] = {}
+    for one in made:
+        name = one.name if one.ordered else (*one.name, one.time)
+        groups.setdefault(name, []).append(one)
+    found: list[Json] = []
+    for name, same in groups.items():
+        found += _named(name, _joined(_renewed(same)))
+    return found
+
+
+def _renewed(same: list[Made]) -> list[Made]:
+    """A withdrawal that the same message follows with a new value is a correction."""
+    kept: list[Made] = []
+    for one in same:
+        withdrawn = [w for w in kept if w.letter == "W"]
+        if withdrawn and one.letter in ("F", "C", "A"):
+            kept = [k for k in kept if k.letter != "W"]
+            if one.letter == "F":
+                one.letter, one.resource["status"] = "C", "corrected"
+        kept.append(one)
+    return kept
+
+
+def _joined(same: list[Made]) -> list[Made]:
+    """Text that was sent in several OBX for one time is one text, line by line."""
+    kept: dict[tuple[object, ...], Made] = {}
+    for number, one in enumerate(same):
+        key = (one.time, one.letter) if one.text else (number,)
+        before = kept.get(key)
+        if before is None:
+            kept[key] = one
+        elif before.text != one.text:
+            before.resource["valueString"] = f"{before.text}\n{one.text}"
+    return list(kept.values())
+
+
+def _named(name: tuple[str, ...], same: list[Made]) -> list[Json]:
+    """Ids for results of one name: several times tell them apart, then their order."""
+    serial = len({one.time for one in same if one.letter not in ("", "X")}) > 1
+    found: list[Json] = []
+    taken: dict[tuple[object, ...], list[Json]] = {}
+    for one in same:
+        full = (*name, one.time) if serial else name
+        twins = taken.setdefault((full, one.letter), [])
+        if one.resource in twins:
+            continue
+        twins.append(one.resource)
+        ordinal = (str(len(twins)),) if len(twins) > 1 else ()
+        found.append({**one.resource, "id": hashed(*full, *ordinal)})
+        if one.letter == "W" and one.timed and one.ordered and not serial:
+            found.append({**one.resource, "id": hashed(*name, one.time)})
+    return found

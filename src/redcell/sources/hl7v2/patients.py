@@ -1,0 +1,103 @@
+"""PID and MRG as FHIR: who it is, by every identifier that was sent, and who became whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from redcell.record.record import SetAside
+from redcell.sources.as_fhir import Json, filled, identifier, meta, patient_id
+from redcell.sources.fhir.times import BadTimeError
+from redcell.sources.hl7v2.message import FORM, Shared
+from redcell.sources.hl7v2.people import SEXES, Key, birth_of, key_of
+from redcell.sources.hl7v2.segments import Field, Segment
+
+PERSONAL = ("MR", "PI", "")
+"""Types of identifiers by which a patient may have been filed; others are accounts and papers."""
+
+
+def named(key: Key, shared: Shared) -> str:
+    """The id of the patient whom an assigning authority and a value name."""
+    return patient_id(shared.authority(key[0]), key[1])
+
+
+def patient_of(pid: Segment, key: Key, shared: Shared) -> Json:
+    """PID as a FHIR Patient."""
+    return filled(
+        {
+            "resourceType": "Patient",
+            "id": named(key, shared),
+            "meta": meta(FORM, shared.updated),
+            "identifier": _identifiers(pid, key, shared),
+            "name": _names(pid[5]),
+            "gender": SEXES.get(pid[8].part().upper(), ""),
+            "birthDate": _birth(pid, shared),
+        }
+        | _death(pid, shared)
+    )
+
+
+def merges_of(segments: Sequence[Segment], shared: Shared) -> Iterator[tuple[str, str]]:
+    """Who was given up for whom: each identifier of MRG-1, and the patient of the PID before it."""
+    survivor: Key | None = None
+    for segment in segments:
+        if segment.name == "PID":
+            survivor = key_of(segment)
+        elif segment.name == "MRG" and survivor is not None:
+            kept = named(survivor, shared)
+            for old in _keys(segment[1]):
+                given_up = named(old, shared)
+                if given_up != kept:
+                    yield given_up, kept
+
+
+def _keys(field: Field) -> list[Key]:
+    """Identifiers of a list that may name a patient, without its accounts and papers."""
+    filled_in = [n for n in range(len(field.repeats)) if field.part(1, n)]
+    personal = [n for n in filled_in if field.part(5, n).upper() in PERSONAL]
+    return [(field.part(4, n), field.part(1, n)) for n in personal or filled_in]
+
+
+def _identifiers(pid: Segment, key: Key, shared: Shared) -> list[Json]:
+    field = pid[3]
+    found = []
+    for n in range(len(field.repeats)):
+        if field.part(1, n):
+            sent = field.part(4, n)
+            found.append((sent, field.part(1, n), field.part(5, n).upper()))
+    if not found:
+        found = [(*key, "")]
+    return [
+        identifier(shared.system(sent), value, kind) for sent, value, kind in dict.fromkeys(found)
+    ]
+
+
+def _names(field: Field) -> list[Json]:
+    """The first name of PID-5: family name, then given names."""
+    family = field.part(1).split("&")[0]
+    given = [name for name in (field.part(2), field.part(3)) if name]
+    found = filled({"family": family, "given": given})
+    return [found] if found else []
+
+
+def _birth(pid: Segment, shared: Shared) -> str:
+    """PID-7 as a FHIR date; a year or month alone stays one."""
+    text = pid[7].part()
+    if not text:
+        return ""
+    try:
+        return birth_of(text)[0]
+    except BadTimeError:
+        told = f"{shared.place}: PID-7 is not an HL7 v2 date; the age is unknown."
+        shared.aside.append(SetAside("time-not-understood", shared.place, told))
+        return ""
+
+
+def _death(pid: Segment, shared: Shared) -> Json:
+    """`deceased[x]`; nothing when the message says nothing of it."""
+    time, said = pid[29].part(), pid[30].part().upper()
+    try:
+        return {"deceasedDateTime": shared.times.iso(time)}
+    except BadTimeError:
+        if time or said:
+            return {"deceasedBoolean": said == "Y" or bool(time)}
+    return {}

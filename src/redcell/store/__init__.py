@@ -1,0 +1,1 @@
+"""What is kept: append-only facts, assessments, events and audit, on SQLite or PostgreSQL."""

@@ -1,0 +1,215 @@
+"""One database behind one way to read and one way to write; all that differs by dialect.
+
+SQLite: WAL, `synchronous=FULL`, foreign keys, STRICT tables, five seconds of patience, and BEGIN
+IMMEDIATE for every write: a transaction that reads first and writes later fails at once when
+another one wrote in between. PostgreSQL: writers take one advisory lock, so that both databases
+give the same order of writes and the audit chain has one head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from redcell.errors import StoreError
+from redcell.store.schema import APPEND_ONLY, metadata
+
+BUSY_SECONDS = 5
+WRITERS = 0x72636C  # the advisory lock of PostgreSQL that writers take
+FILE = "redcell.db"
+CACHE_KIB = 65536
+
+
+class Database:
+    """The store's connections. Make one per process with `open_database`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writes = engine.execution_options(redcell_write=True)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose statements see one state of the store."""
+        with _plain_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: all of it is on disk when the block ends, or none of it.
+
+        Raises:
+            StoreBusyError: another writer held the store for longer than five seconds.
+            StoreError: the disk is full, or the store cannot be written.
+        """
+        with _plain_errors(), self._writes.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS)))
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+class StoreBusyError(StoreError):
+    """The store is locked by another writer; the same request may be tried again."""
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InternalError) as error:
+        said = str(error.orig).lower()
+        if any(sign in said for sign in ("locked", "lock timeout", "canceling statement due to")):
+            raise StoreBusyError("the store is busy: another writer holds it; try again.") from None
+        raise StoreError(f"the store cannot be used now: {error.orig}") from error
+    except sa.exc.DatabaseError as error:
+        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
+            raise StoreError(
+                f"the store's file is damaged: {error.orig}. Restore a backup: redcell restore"
+            ) from error
+        raise
+
+
+def open_database(where: str | Path) -> Database:
+    """The store at a folder (SQLite) or at a `postgresql://` address. Makes no table.
+
+    Raises:
+        StoreError: the address is of another kind of database.
+    """
+    text = str(where)
+    if "://" not in text:
+        folder = Path(text)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Database(_sqlite(folder / FILE))
+    if not text.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise StoreError("the store is a folder (SQLite) or a postgresql:// address.")
+    return Database(_postgresql(text))
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=8,
+        max_overflow=24,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(raw: Any, _record: object) -> None:
+        raw.isolation_level = None  # the driver begins nothing by itself
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+            f"cache_size=-{CACHE_KIB}",
+            "temp_store=MEMORY",
+            "trusted_schema=OFF",
+        ):
+            raw.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("redcell_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _postgresql(address: str) -> Engine:
+    address = address.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = sa.create_engine(
+        address,
+        pool_size=8,
+        max_overflow=24,
+        pool_pre_ping=True,
+        connect_args={"options": f"-c lock_timeout={BUSY_SECONDS}s -c timezone=UTC"},
+    )
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("redcell_write"):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    return engine
+
+
+# -- tables and triggers --------------------------------------------------------------------------
+
+
+def create_tables(connection: Connection) -> None:
+    """Make every table, and the triggers that keep what is append-only."""
+    metadata.create_all(connection)
+    guard(connection)
+
+
+def guard(connection: Connection) -> None:
+    """Triggers: rows of append-only tables are never changed and never removed."""
+    for one in APPEND_ONLY:
+        statements = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
+        for statement in statements:
+            connection.exec_driver_sql(statement.format(table=one.name))
+
+
+_SQLITE = (
+    "CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+)
+_POSTGRESQL = (
+    "CREATE OR REPLACE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
+    "CREATE OR REPLACE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
+)
+
+
+# -- statements that the dialects spell differently ------------------------------------------------
+
+
+def insert_or_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows that are not there yet; how many were new."""
+    if not rows:
+        return 0
+    return connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows).rowcount
+
+
+def upsert(
+    connection: Connection,
+    table: sa.Table,
+    rows: list[dict[str, Any]],
+    keys: tuple[str, ...],
+    keep: tuple[str, ...] = (),
+) -> None:
+    """Insert rows; of those whose keys are known already, replace all columns but `keep`."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    fixed = (*keys, *keep)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in fixed}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_=changed), rows
+    )
+
+
+def _insert(connection: Connection, table: sa.Table) -> Any:
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+
+        return insert(table)
+    from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+    return pg_insert(table)

@@ -1,0 +1,112 @@
+"""One thread that writes: many small requests share one transaction, so that one flush serves all.
+
+Each request runs inside a savepoint: one that fails takes back its own changes only. Its caller
+gets its answer after the commit, never before.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from redcell.errors import StoreError
+from redcell.store.database import Database
+
+T = TypeVar("T")
+MOST = 256
+"""Requests in one transaction."""
+WAITING = 4096
+"""Requests that may wait; beyond them callers are told that the store is busy."""
+
+
+class OverloadedError(StoreError):
+    """More writes wait than can be done soon; the same request may be tried again."""
+
+
+class Writer:
+    """Takes functions that write, and runs them in shared transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._queue: queue.Queue[tuple[Callable[[Connection], Any], Future[Any]] | None]
+        self._queue = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name="redcell-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
+        """Have a function write; the future's result comes after the commit.
+
+        Raises:
+            OverloadedError: too many writes wait already.
+        """
+        future: Future[T] = Future()
+        try:
+            self._queue.put_nowait((write, future))
+        except queue.Full:
+            raise OverloadedError("too many writes are waiting; try again.") from None
+        return future
+
+    def write(self, write: Callable[[Connection], T], timeout: float | None = 30) -> T:
+        """Have a function write, and wait until it is committed."""
+        return self.submit(write).result(timeout)
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            last = False
+            while len(batch) < MOST:
+                try:
+                    more = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    last = True
+                    break
+                batch.append(more)
+            self._commit(batch)
+            if last:
+                return
+
+    def _commit(self, batch: list[tuple[Callable[[Connection], Any], Future[Any]]]) -> None:
+        done: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self.database.write() as connection:
+                for write, future in batch:
+                    if not future.set_running_or_notify_cancel():
+                        continue
+                    done.append((future, *_one(connection, write)))
+        except BaseException as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for future, result, failure in done:
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+
+def _one(
+    connection: Connection, write: Callable[[Connection], Any]
+) -> tuple[Any, BaseException | None]:
+    nested = connection.begin_nested()
+    try:
+        result = write(connection)
+    except Exception as error:
+        if not nested.is_active:
+            raise  # the whole transaction is lost, for example because the disk is full
+        nested.rollback()
+        return None, error
+    nested.commit()
+    return result, None

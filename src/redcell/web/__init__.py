@@ -1,0 +1,1 @@
+"""The service over HTTP: FHIR, CDS Hooks, sign-in, pages, administration."""

@@ -1,0 +1,51 @@
+"""The application: one FastAPI over one clinic, each part a router that says what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from msgspec import Struct
+
+from redcell.clinic.service import Clinic
+from redcell.version import __version__
+
+
+class Options(Struct, frozen=True):
+    """How this process serves."""
+
+    cds_open: bool = False
+    """Answer CDS calls without a token; on loopback only."""
+    loopback: bool = True
+    """Is the service bound to loopback alone?"""
+    works: bool = True
+    """Does this process run background jobs?"""
+
+
+def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
+    """The application over an open clinic; the caller closes the clinic."""
+    options = options or Options()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        from redcell.clinic.worker import Worker
+
+        worker = Worker(clinic)
+        if options.works:
+            worker.start()
+        yield
+        if options.works:
+            worker.stop()
+
+    app = FastAPI(
+        title="redcell",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.clinic = clinic
+    app.state.options = options
+    return app

@@ -1,0 +1,108 @@
+"""The audit chain: every kind of tampering shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from redcell.errors import AuditError
+from redcell.store.audit import Entry, append, head, verify
+from redcell.store.schema import audit
+
+
+def fill(database, count: int = 40) -> None:
+    with database.write() as connection:
+        drop_guard(connection)
+    for start in range(0, count, 10):
+        with database.write() as connection:
+            entries = [
+                Entry(start + n, f"u{n % 3}", "nurse", "R", "chart", f"p{n % 7}", detail=f"row {n}")
+                for n in range(10)
+            ]
+            append(connection, entries)
+
+
+def drop_guard(connection) -> None:
+    """What an administrator of the database can do."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("DROP TRIGGER audit_no_update")
+        connection.exec_driver_sql("DROP TRIGGER audit_no_delete")
+    else:
+        connection.exec_driver_sql("DROP TRIGGER audit_append_only ON audit")
+
+
+def check(database, anchors=()):
+    with database.read() as connection:
+        return verify(connection, anchors)
+
+
+def test_a_whole_chain_verifies(database):
+    fill(database)
+    assert check(database).seq == 40
+
+
+def test_every_edit_is_found(database):
+    fill(database)
+    chance = np.random.default_rng(7)
+    columns = [c for c in audit.c if c.name not in ("seq", "at")]
+    for _ in range(60):
+        seq, column = int(chance.integers(1, 41)), columns[chance.integers(len(columns))]
+        with database.write() as connection:
+            where = audit.c.seq == seq
+            before = connection.execute(sa.select(audit).where(where)).one()
+            new = f"{getattr(before, column.name)}x"
+            connection.execute(sa.update(audit).where(where).values({column.name: new}))
+        with pytest.raises(AuditError, match=f"entry {seq}"):
+            check(database)
+        with database.write() as connection:
+            old = getattr(before, column.name)
+            connection.execute(sa.update(audit).where(where).values({column.name: old}))
+    assert check(database).seq == 40
+
+
+@pytest.mark.parametrize("seq", [1, 17, 39])
+def test_a_removed_entry_is_found(database, seq):
+    fill(database)
+    with database.write() as connection:
+        connection.execute(sa.delete(audit).where(audit.c.seq == seq))
+    with pytest.raises(AuditError, match=f"entry {seq} is missing"):
+        check(database)
+
+
+def test_reordered_entries_are_found(database):
+    fill(database)
+    with database.write() as connection:
+        for old, new in ((5, 1005), (6, 5), (1005, 6)):
+            connection.execute(sa.update(audit).where(audit.c.seq == old).values(seq=new))
+    with pytest.raises(AuditError, match="entry 5"):
+        check(database)
+
+
+def test_an_inserted_entry_is_found(database):
+    fill(database)
+    with database.write() as connection:
+        row = connection.execute(sa.select(audit).where(audit.c.seq == 40)).one()._asdict()
+        connection.execute(sa.insert(audit).values({**row, "seq": 41}))
+    with pytest.raises(AuditError, match="entry 41"):
+        check(database)
+
+
+def test_a_cut_end_shows_against_an_anchor(database):
+    fill(database)
+    with database.write() as connection:
+        anchor = head(connection)
+        connection.execute(sa.delete(audit).where(audit.c.seq > 35))
+    assert check(database).seq == 35
+    with pytest.raises(AuditError, match="ends at entry 35; entry 40 was anchored"):
+        check(database, [anchor])
+
+
+def test_a_rewritten_end_shows_against_an_anchor(database):
+    fill(database)
+    with database.write() as connection:
+        anchor = head(connection)
+        connection.execute(sa.delete(audit).where(audit.c.seq > 35))
+        append(connection, [Entry(n, "x", "nurse", "R", "chart") for n in range(5)])
+    with pytest.raises(AuditError, match="not the one that was anchored"):
+        check(database, [anchor])

@@ -1,0 +1,64 @@
+"""Jobs: each done once for what was asked, taken over when a worker dies."""
+
+from __future__ import annotations
+
+from redcell.clock import MINUTE, SECOND
+from redcell.store import jobs
+
+
+def ask(database, *keys: str, at: int = 1) -> None:
+    with database.write() as connection:
+        jobs.request(connection, "assess", keys, at=at)
+
+
+def take(database, *, at: int, most: int = 10) -> list[jobs.Job]:
+    with database.write() as connection:
+        return jobs.claim(connection, "w", at=at, most=most)
+
+
+def test_asked_twice_done_once(database):
+    ask(database, "p1", "p1", "p2")
+    ask(database, "p1", at=2)
+    found = take(database, at=5)
+    assert sorted(job.key for job in found) == ["p1", "p2"]
+    assert take(database, at=6) == []
+    with database.write() as connection:
+        for job in found:
+            jobs.finish(connection, job, at=7)
+    assert take(database, at=10 * MINUTE) == []
+
+
+def test_asked_again_while_it_runs_runs_again(database):
+    ask(database, "p1")
+    (job,) = take(database, at=5)
+    ask(database, "p1", at=6)
+    with database.write() as connection:
+        jobs.finish(connection, job, at=7)
+    assert [j.key for j in take(database, at=8)] == ["p1"]
+
+
+def test_a_dead_worker_loses_its_lease(database):
+    ask(database, "p1")
+    take(database, at=5)
+    assert take(database, at=5 + MINUTE) == []
+    (job,) = take(database, at=6 + 2 * MINUTE)
+    assert job.attempts == 2
+
+
+def test_a_failure_waits_longer_each_time(database):
+    ask(database, "p1")
+    now, waits = 5, []
+    for _ in range(4):
+        (job,) = take(database, at=now)
+        with database.write() as connection:
+            jobs.fail(connection, job, "boom", at=now)
+            assert jobs.backlog(connection, at=now).waiting == 0
+        later = now
+        while not (found := take(database, at=later)):
+            later += SECOND
+        waits.append(later - now)
+        with database.write() as connection:
+            jobs.fail(connection, found[0], "boom", at=later)
+        now = later + 40 * MINUTE
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
