@@ -38,6 +38,8 @@ class Caller(Struct, frozen=True):
     """The person in whose context a SMART app was launched; no other one may be seen."""
     glass: frozenset[str] = frozenset()
     """Persons opened by break-glass in this session."""
+    everyone: bool = False
+    """Does the route's row give the caller every person? Set when a request was authorized."""
     session: str = ""
     origin: str = ""
     """The address that the request came from."""
@@ -60,7 +62,8 @@ class Caller(Struct, frozen=True):
         """May the caller see this person's data at all? What of it, the route's row decides."""
         if self.launched:
             return person == self.launched
-        return self.has(*STAFF) or person in self.people or person in self.glass
+        everybody = self.everyone or (self.scopes is None and self.has(*STAFF))
+        return everybody or person in self.people or person in self.glass
 
 
 STRANGER = Caller()
