@@ -124,7 +124,7 @@ def cbc(
         cells: neutrophils and platelets.
         large: fL by which drugs have made the cells larger, or smaller.
     """
-    b, noise, z = n.blood, n.blood.noise, rng.standard_normal(8)
+    b, noise, z = n.blood, n.blood.noise, rng.standard_normal(8).tolist()
     hb = max(look.hemoglobin + look.assay * z[0], LEAST_HB)
     small = b.small_by_iron * look.iron_lack**2
     mcv = own.mcv + large - small + b.large_by_vitamin * look.vitamin_lack + noise["mcv"] * z[1]
@@ -156,7 +156,7 @@ def chemistry(
     rng: np.random.Generator, n: Numbers, life: Life, own: Usual, look: Look, rise: float
 ) -> dict[str, float]:
     """The usual chemistry; `rise` is what abemaciclib adds to creatinine, mg/dL."""
-    z = rng.standard_normal(12)
+    z = rng.standard_normal(12).tolist()
     creatinine = (own.creatinine + rise) * (1 + 0.05 * z[0])
     liver, bone = life.has("liver"), life.has("bone")
     crp = own.crp * exp(0.3 * z[1]) + 10 * look.inflammation**0.5 + 190 * look.inflammation
@@ -191,7 +191,7 @@ def iron_studies(
     rng: np.random.Generator, n: Numbers, own: Usual, look: Look, units: float
 ) -> dict[str, float]:
     """Ferritin, saturation, iron and binding capacity; `units` of red cells were given."""
-    b, z = n.blood, rng.standard_normal(3)
+    b, z = n.blood, rng.standard_normal(3).tolist()
     stored = own.ferritin * exp(-b.ferritin_lack * look.iron_lack + b.ferritin_unit * units)
     ferritin = max(stored * (1 + b.ferritin_inflamed * look.inflammation) * exp(0.1 * z[0]), 4.0)
     tsat = own.tsat * exp(-b.tsat_lack * look.iron_lack - b.tsat_inflamed * look.inflammation)
@@ -202,7 +202,7 @@ def iron_studies(
 
 def vitamins(rng: np.random.Generator, life: Life, own: Usual, look: Look) -> dict[str, float]:
     """Vitamin B12, folate and thyrotropin."""
-    z, lack = rng.standard_normal(3), look.vitamin_lack
+    z, lack = rng.standard_normal(3).tolist(), look.vitamin_lack
     b12 = 1.0 - 0.85 * lack * (life.burden.vitamin == "b12")
     folate = 1.0 - 0.75 * lack * (life.burden.vitamin == "folate")
     return {
@@ -214,7 +214,7 @@ def vitamins(rng: np.random.Generator, life: Life, own: Usual, look: Look) -> di
 
 def hemolysis_tests(rng: np.random.Generator, own: Usual, look: Look) -> dict[str, float]:
     """Haptoglobin and indirect bilirubin; a value under 10 is printed as "<10"."""
-    z = rng.standard_normal(2)
+    z = rng.standard_normal(2).tolist()
     return {
         "haptoglobin": max(own.haptoglobin * exp(-260 * look.destroyed) * exp(0.1 * z[0]), 9.0),
         "bilirubin-indirect": max(0.35 + 55 * look.destroyed + 0.08 * z[1], 0.1),

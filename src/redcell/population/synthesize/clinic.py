@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from redcell.knowledge.load import Knowledge
-from redcell.population.synthesize import blood
 from redcell.population.synthesize.body import Body, Look
-from redcell.population.synthesize.chart import Chart, Line, RedCells, Remedy, Report, Sample
+from redcell.population.synthesize.chart import Chart, RedCells, Report, Sample
 from redcell.population.synthesize.feelings import Feelings
 from redcell.population.synthesize.laboratory import Laboratory
 from redcell.population.synthesize.life import CLINIC, Life, Period, stream
@@ -15,7 +12,7 @@ from redcell.population.synthesize.numbers import Numbers, numbers
 from redcell.population.synthesize.treatment import Treating
 
 NEVER = 1_000_000
-WEEK, MOST_DAYS = 7, 28
+WEEK = 7
 
 
 class Clinic:
@@ -56,7 +53,7 @@ class Clinic:
         if day >= self.next_count or self.treating.needs_count(day):
             self._count(day, look)
         if self.pending is not None and self.pending[0] <= day:
-            self._transfuse(day, *self.pending)
+            self._transfuse(day, self.pending[1])
         self.treating.treat(day, look)
         if day >= self.next_report:
             self._report(day, look)
@@ -107,7 +104,7 @@ class Clinic:
         later = 0 if draw[2] < practice.same_day else 1
         self.pending = (day + later, 2 if two else 1)
 
-    def _transfuse(self, day: int, _: int, units: int) -> None:
+    def _transfuse(self, day: int, units: int) -> None:
         minute = self.hour + 210
         if not self.open(day, minute + units * 120):
             self.pending = (day + 1, units)
@@ -143,7 +140,7 @@ class Clinic:
 
     def vital_signs(self, day: int, minute: int, look: Look) -> None:
         """The usual signs at a visit."""
-        z = self.rng.standard_normal(6)
+        z = self.rng.standard_normal(6).tolist()
         short = max(11.0 - look.hemoglobin, 0.0)
         old = self.life.has("hypertension")
         values = {
@@ -155,6 +152,18 @@ class Clinic:
             "respiratory-rate": 15 + 0.6 * short + 1.3 * z[5],
         }
         self.chart.vitals.append(Sample(day, minute, "vitals", values))
+
+
+    def finished(self) -> Chart:
+        """The chart, with what lies ahead."""
+        chart, treating = self.chart, self.treating
+        chart.next_count = self.next_count if self.next_count < NEVER else None
+        ahead = [day for day, _, _ in treating.due] + [treating.cycle_due]
+        if treating.regimen is not None and treating.held_since is None and min(ahead) < NEVER:
+            chart.next_treatment = min(ahead) if treating.regimen.infusions else None
+        chart.samples.sort(key=lambda s: (s.day, s.minute))
+        chart.doses.sort(key=lambda d: (d.day, d.minute))
+        return chart
 
 
 RECENT, LOW = 3, 0.5
