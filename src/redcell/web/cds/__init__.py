@@ -1,0 +1,1 @@
+"""CDS Hooks: decision support that other systems call while a chart or an order is open."""
