@@ -24,6 +24,7 @@ demo: $(VENV)/.demo  ## install, print one assessed patient, write the report an
 setup: $(VENV)/.dev  ## .venv with the product, every extra and the test tools
 
 test: $(VENV)/.dev  ## everything that proves the product
+	@sh tools/system.sh
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev  ## format, lint, types, layers, tests with branch coverage

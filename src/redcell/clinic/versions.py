@@ -182,7 +182,17 @@ def _codings(value: object) -> Iterator[Json]:
         yield from (c for c in _objects(concept.get("coding")) if _text(c.get("code")))
 
 
+LONGEST_TOKEN = 255
+"""Characters of a code that can be searched for; a longer one is kept, but not found by."""
+
+
 def _tokens(kind: str, resource: Json) -> Iterator[Token]:
+    for found in _all_tokens(kind, resource):
+        if max(len(found.system), len(found.code)) <= LONGEST_TOKEN:
+            yield found
+
+
+def _all_tokens(kind: str, resource: Json) -> Iterator[Token]:
     for element, param in CONCEPTS.items():
         for coding in _codings(resource.get(element)):
             yield Token(param, _text(coding.get("system")), coding["code"])
@@ -196,6 +206,18 @@ def _tokens(kind: str, resource: Json) -> Iterator[Token]:
             other = _referred(link.get("other"))
             if other:
                 yield Token(LINK, _text(link.get("type")), other)
+    if kind == "Observation" and _spans(resource):
+        yield Token(SPANS, "", "yes")
+
+
+SPANS = "effective-spans"
+"""Token of an Observation that is about longer than a moment or a day."""
+
+
+def _spans(resource: Json) -> bool:
+    day = len("2026-11-28")
+    time = _text(resource.get("effectiveDateTime"))
+    return "effectivePeriod" in resource or 0 < len(time) < day
 
 
 def _identifier(kind: str, identifier: Json) -> Iterator[Token]:
@@ -220,7 +242,7 @@ def _reading(resource: Json) -> Reading | None:
     unit = ""
     for quantity in _objects(resource.get("valueQuantity")):
         number = quantity.get("value")
-        if isinstance(number, (int, Decimal)) and not quantity.get("comparator"):
+        if isinstance(number, (int, float, Decimal)) and not quantity.get("comparator"):
             value = float(number)
         unit = _text(quantity.get("code")) or _text(quantity.get("unit"))
     return Reading(code, time, value, unit)

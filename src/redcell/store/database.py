@@ -182,9 +182,9 @@ _POSTGRESQL = (
 
 def insert_or_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
     """Insert rows that are not there yet; how many were new."""
-    if not rows:
-        return 0
-    return connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows).rowcount
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    statement = statement.execution_options(preserve_rowcount=True)
+    return sum(connection.execute(statement, row).rowcount for row in rows)
 
 
 def upsert(

@@ -44,7 +44,7 @@ def add(connection: Connection, found: Sequence[Event]) -> int:
         }
         for e in found
     ]
-    return sum(insert_or_ignore(connection, events, [row]) for row in rows)
+    return insert_or_ignore(connection, events, rows)
 
 
 def select(

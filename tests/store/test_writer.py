@@ -1,0 +1,102 @@
+"""The writer: many callers share a commit, each gets its own answer after it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from redcell.store import events
+from redcell.store.database import StoreBusyError
+from redcell.store.events import Event
+from redcell.store.schema import events as table
+from redcell.store.writer import OverloadedError, Writer
+
+
+@pytest.fixture
+def writer(database):
+    found = Writer(database)
+    yield found
+    found.close()
+
+
+def count(database) -> int:
+    with database.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def say(text: str):
+    return lambda connection: events.add(connection, [Event("said", 1, text)])
+
+
+def test_answers_come_after_the_commit(database, writer):
+    seen = []
+    futures = [writer.submit(say(f"{n}")) for n in range(200)]
+    for future in futures:
+        assert future.result(10) == 1
+        seen.append(count(database))
+    assert seen[-1] == 200
+
+
+def test_one_that_fails_takes_back_only_its_own(database, writer):
+    def broken(connection):
+        events.add(connection, [Event("said", 1, "half")])
+        raise ValueError("no")
+
+    good, bad, after = writer.submit(say("a")), writer.submit(broken), writer.submit(say("b"))
+    assert good.result(10) == after.result(10) == 1
+    with pytest.raises(ValueError, match="no"):
+        bad.result(10)
+    assert count(database) == 2
+
+
+def test_a_broken_statement_does_not_stop_the_others(database, writer):
+    def wrong(connection):
+        connection.exec_driver_sql("SELECT * FROM nowhere")
+
+    futures = [writer.submit(w) for w in (say("a"), wrong, say("b"))]
+    assert futures[2].result(10) == 1
+    assert futures[1].exception(10) is not None
+    assert count(database) == 2
+
+
+def test_a_store_held_by_another_writer_is_said_to_be_busy(database, writer):
+    held, free = threading.Event(), threading.Event()
+
+    def hold():
+        with database.write():
+            held.set()
+            free.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(5)
+    try:
+        with pytest.raises(StoreBusyError):
+            writer.write(say("late"), timeout=15)
+    finally:
+        free.set()
+        thread.join()
+    assert writer.write(say("now")) == 1
+
+
+def test_too_many_waiting_is_said_at_once(database, monkeypatch):
+    monkeypatch.setattr("redcell.store.writer.WAITING", 2)
+    slow, go = Writer(database), threading.Event()
+    try:
+        first = slow.submit(lambda _: go.wait(10))
+        with pytest.raises(OverloadedError):
+            _ = [slow.submit(say("x")) for _ in range(10)]
+    finally:
+        go.set()
+        first.result(10)
+        slow.close()
+
+
+def test_closing_finishes_what_waits(database):
+    writer = Writer(database)
+    futures = [writer.submit(say(f"{n}")) for n in range(50)]
+    writer.close()
+    assert all(f.done() for f in futures)
+    assert count(database) == 50
