@@ -245,7 +245,7 @@ def _reading(resource: Json) -> Reading | None:
         if isinstance(number, (int, float, Decimal)) and not quantity.get("comparator"):
             value = float(number)
         unit = _text(quantity.get("code")) or _text(quantity.get("unit"))
-    return Reading(code, time, value, unit)
+    return Reading(code[:LONGEST_TOKEN], time, value, unit[:LONGEST_TOKEN])
 
 
 def _time(resource: Json) -> int | None:
