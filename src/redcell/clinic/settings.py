@@ -93,6 +93,17 @@ class Oidc(Struct, frozen=True, forbid_unknown_fields=True):
     """Value of the claim -> role of redcell."""
 
 
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a session lasts."""
+
+    idle_minutes: int = 15
+    """Without a request, for staff."""
+    patient_idle_minutes: int = 60
+    """The same for patients and proxies."""
+    hours: int = 12
+    """In all, whatever is done."""
+
+
 class Ehr(Struct, frozen=True, forbid_unknown_fields=True):
     """An EHR whose users may open the chart page by SMART launch, and from which patients come."""
 
@@ -131,6 +142,21 @@ class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     password: str = ""
 
 
+class Tls(Struct, frozen=True, forbid_unknown_fields=True):
+    """TLS without a proxy: PEM files, relative to the data folder."""
+
+    certificate: str = ""
+    key: str = ""
+
+
+class Messages(Struct, frozen=True, forbid_unknown_fields=True):
+    """After how many minutes an item that nobody took on escalates, step by step."""
+
+    emergency: tuple[int, ...] = (15, 30, 60)
+    now: tuple[int, ...] = (60, 120, 240)
+    ordinary: tuple[int, ...] = (1440, 2880, 4320)
+
+
 class Audit(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the audit is anchored."""
 
@@ -156,10 +182,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """EHRs that may show the chart page in a frame."""
     feeds: tuple[Feed, ...] = ()
     cds: Cds = field(default_factory=Cds)
+    sign_in: SignIn = field(default_factory=SignIn)
     oidc: Oidc = field(default_factory=Oidc)
     ehr: tuple[Ehr, ...] = ()
     notices: tuple[Notice, ...] = ()
     mail: Mail = field(default_factory=Mail)
+    tls: Tls = field(default_factory=Tls)
     audit: Audit = field(default_factory=Audit)
 
     @property
@@ -196,7 +224,7 @@ def _nearest(text: str) -> str:
     if "unknown field" not in text:
         return ""
     wrong = text.partition("unknown field `")[2].partition("`")[0]
-    structs = (Settings, Site, Feed, Cds, Issuer, Oidc, Ehr, Notice, Mail, Audit)
+    structs = (Settings, Site, Feed, Cds, Issuer, SignIn, Oidc, Ehr, Notice, Mail, Tls, Audit)
     known = {name for s in structs for name in s.__struct_fields__}
     near = get_close_matches(wrong, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

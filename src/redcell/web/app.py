@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
 
 from redcell.clinic.service import Clinic
 from redcell.version import __version__
+from redcell.web import failures, health
 
 
 class Options(Struct, frozen=True):
@@ -29,14 +31,14 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        from redcell.clinic.worker import Worker
+        from redcell.clinic.background import Background
 
-        worker = Worker(clinic)
+        background = Background(clinic)
         if options.works:
-            worker.start()
+            background.start()
         yield
         if options.works:
-            worker.stop()
+            await run_in_threadpool(background.stop)
 
     app = FastAPI(
         title="redcell",
@@ -48,4 +50,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     )
     app.state.clinic = clinic
     app.state.options = options
+    app.include_router(health.router)
+    failures.install(app)
+    app.add_middleware(health.Counted)
     return app

@@ -1,0 +1,202 @@
+"""Delivers a notice: to a webhook, to a FHIR REST-hook, or by mail.
+
+A webhook gets a POST with JSON and these headers:
+
+    Idempotency-Key: 812 pager             the same for every attempt: take it once
+    X-Redcell-Timestamp: 1795860000        seconds since 1970
+    X-Redcell-Signature: sha256=...        HMAC-SHA256 of "TIMESTAMP.BODY" with the secret
+
+A mail holds an id and a link, nothing else about the person: mail is read by many machines.
+Requests go to the addresses that the settings name and nowhere else; a redirect is not followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import socket
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from redcell import clock
+from redcell.clinic.news import CORRECTION, News
+from redcell.clinic.settings import Mail, Notice, Settings
+from redcell.errors import RedcellError, SettingsError
+
+SECONDS = 10
+"""How long a destination may take."""
+SUBJECTS = {CORRECTION: "a value that was acted on was corrected"}
+
+
+class NotDeliveredError(RedcellError):
+    """The destination did not take the notice; it is tried again."""
+
+
+def deliver(settings: Settings, notice: Notice, news: News, key: str, *, at: int) -> str:
+    """Tell one destination; how it was told.
+
+    Raises:
+        NotDeliveredError: it did not take the notice.
+        SettingsError: its address is not one to which anything may be sent.
+    """
+    if notice.url:
+        body = msgspec.json.encode(_bundle(settings, news) if notice.fhir else _plain(news, key))
+        kind = "application/fhir+json" if notice.fhir else "application/json"
+        post(notice, body, kind, key, at=at)
+    if notice.email:
+        send_mail(settings.mail, message(settings, notice, news, key))
+    return " and ".join(["webhook"] * bool(notice.url) + ["mail"] * bool(notice.email))
+
+
+# -- webhook ---------------------------------------------------------------------------------------
+
+
+def post(notice: Notice, body: bytes, kind: str, key: str, *, at: int) -> None:
+    """Send a body to a destination's address, signed."""
+    import httpx
+
+    check_address(notice.url)
+    seconds = str(at // clock.SECOND)
+    headers = {
+        "Content-Type": kind,
+        "Idempotency-Key": key,
+        "X-Redcell-Timestamp": seconds,
+        "User-Agent": "redcell",
+    }
+    if notice.secret:
+        headers["X-Redcell-Signature"] = signature(notice.secret, seconds, body)
+    try:
+        with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
+            answer = client.post(notice.url, content=body, headers=headers)
+    except httpx.HTTPError as error:
+        raise NotDeliveredError(f"{notice.name}: {type(error).__name__}") from None
+    if not answer.is_success:
+        raise NotDeliveredError(f"{notice.name}: answered {answer.status_code}")
+
+
+def signature(secret: str, seconds: str, body: bytes) -> str:
+    """What the receiver computes to know that a notice is ours and was not changed."""
+    signed = hmac.new(secret.encode(), seconds.encode() + b"." + body, hashlib.sha256)
+    return f"sha256={signed.hexdigest()}"
+
+
+def check_address(url: str) -> None:
+    """Refuse addresses to which no notice may go.
+
+    Raises:
+        SettingsError: not https (http on loopback alone), with a password in it, or the host is
+            one of a machine's own services: link-local, multicast or unspecified.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password:
+        raise SettingsError("notices: url must be https://HOST/PATH without a password in it.")
+    for address in _addresses(host, parts.port or 443):
+        if address.is_link_local or address.is_multicast or address.is_unspecified:
+            raise SettingsError("notices: url leads to an address that is no destination.")
+        if parts.scheme == "http" and not address.is_loopback:
+            raise SettingsError("notices: url must be https; http is for loopback alone.")
+
+
+def _addresses(host: str, port: int) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise NotDeliveredError("the destination's name is not known now.") from None
+    plain = (ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found)
+    return [getattr(one, "ipv4_mapped", None) or one for one in plain]
+
+
+def _plain(news: News, key: str) -> dict[str, Any]:
+    return {"id": key, "source": "redcell", **msgspec.to_builtins(news)}
+
+
+# -- FHIR ------------------------------------------------------------------------------------------
+
+
+def _bundle(settings: Settings, news: News) -> dict[str, Any]:
+    """A Bundle with a Communication, and a DetectedIssue for each red flag."""
+    subject = {"reference": f"Patient/{news.person}"}
+    issues = [
+        {
+            "resourceType": "DetectedIssue",
+            "id": f"issue-{news.assessment}-{flag.rule.lower()}",
+            "status": "preliminary",
+            "severity": "high",
+            "code": {"coding": [{"system": "urn:redcell:rule", "code": flag.rule}]},
+            "patient": subject,
+            "identifiedDateTime": news.at,
+        }
+        for flag in news.red_flags
+    ]
+    name = hashlib.sha256(msgspec.json.encode(news)).hexdigest()[:32]
+    communication: dict[str, Any] = {
+        "resourceType": "Communication",
+        "id": f"notice-{name}",
+        "status": "completed",
+        "category": [{"coding": [{"system": "urn:redcell:notice", "code": news.kind}]}],
+        "priority": "urgent" if news.red_flags else "routine",
+        "subject": subject,
+        "sent": news.at,
+        "payload": [{"contentString": line(settings, news)}],
+    }
+    about = [{"reference": f"DetectedIssue/{issue['id']}"} for issue in issues]
+    if news.resource:
+        about.append({"reference": news.resource})
+    if about:
+        communication["about"] = about
+    found = [communication, *issues]
+    return {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "timestamp": news.at,
+        "entry": [{"resource": one} for one in found],
+    }
+
+
+# -- mail ------------------------------------------------------------------------------------------
+
+
+def line(settings: Settings, news: News) -> str:
+    """What is said in words: what kind of news, of which id, and where to read it."""
+    link = f"{settings.base_url.rstrip('/')}/patients/{news.person}"
+    return f"redcell: {_subject(news)}. Patient {news.person}. {link}"
+
+
+def _subject(news: News) -> str:
+    return SUBJECTS.get(news.kind) or f"now {news.urgency}"
+
+
+def message(settings: Settings, notice: Notice, news: News, key: str) -> EmailMessage:
+    """The mail."""
+    mail = EmailMessage()
+    mail["From"] = settings.mail.sender
+    mail["To"] = notice.email
+    mail["Subject"] = f"redcell: {_subject(news)}"
+    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@redcell>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(line(settings, news) + "\n")
+    return mail
+
+
+def send_mail(server: Mail, mail: EmailMessage) -> None:
+    """Hand a mail to the mail server."""
+    import smtplib
+
+    if not server.host:
+        raise SettingsError("notices by email need a mail server: [mail] host in redcell.toml.")
+    try:
+        with smtplib.SMTP(server.host, server.port, timeout=SECONDS) as smtp:
+            if server.tls:
+                import ssl
+
+                smtp.starttls(context=ssl.create_default_context())
+            if server.user:
+                smtp.login(server.user, server.password)
+            smtp.send_message(mail)
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotDeliveredError(f"mail: {type(error).__name__}") from None

@@ -1,0 +1,51 @@
+"""Makes a data folder, or brings it up to date; nothing that exists is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from redcell.clinic.service import make_store
+from redcell.clinic.settings import FILE, load_settings
+from redcell.errors import SettingsError
+from redcell.store import migrate
+from redcell.store.database import open_database
+
+TEMPLATE = Path(__file__).with_name("template.toml")
+
+
+def init(folder: Path) -> Iterator[str]:
+    """Make the folder, its settings and its store; what was done, a line for each.
+
+    Raises:
+        SettingsError: the folder cannot be written, or its settings are not valid.
+        StoreError: the store cannot be brought up to date.
+    """
+    yield _settings(folder)
+    settings = load_settings(folder)
+    database = open_database(settings.database or folder)
+    try:
+        before = migrate.revision(database)
+    finally:
+        database.close()
+    make_store(folder, settings)
+    if before is None:
+        yield f"Made the store at step {migrate.newest()}."
+    elif before == migrate.newest():
+        yield f"The store is at step {before} already."
+    else:
+        yield f"Brought the store from step {before} to step {migrate.newest()}."
+    yield f"Next: redcell doctor --data {folder}, then redcell serve --data {folder}"
+
+
+def _settings(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (folder / FILE).open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.read_text(encoding="utf-8"))
+    except FileExistsError:
+        return f"Kept {folder / FILE}."
+    except OSError as error:
+        raise SettingsError(f"{folder}: {error.strerror}.") from error
+    (folder / FILE).chmod(0o600)  # secrets may stand in it
+    return f"Wrote {folder / FILE}."

@@ -1,0 +1,34 @@
+"""What a request gets when the store cannot serve it now: 503 and when to try again, no 500."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from redcell.errors import StoreError
+from redcell.store.database import StoreBusyError
+from redcell.store.writer import OverloadedError
+
+SOON, LATER = 2, 30
+"""Seconds until it may be tried again: a busy store, one that cannot be used."""
+
+
+def install(app: FastAPI) -> None:
+    """Answer failures of the store in one way, whichever route met them."""
+    app.add_exception_handler(StoreError, _unavailable)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    busy = isinstance(error, (StoreBusyError, OverloadedError))
+    route = getattr(request.scope.get("route"), "name", "unknown")
+    structlog.get_logger("redcell.web").warning(
+        "store-unavailable", route=route, error=type(error).__name__
+    )
+    text = "The store is busy; try again." if busy else "The store cannot be used now."
+    outcome = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "transient", "diagnostics": text}],
+    }
+    headers = {"Retry-After": str(SOON if busy else LATER), "Cache-Control": "no-store"}
+    return JSONResponse(outcome, 503, headers, media_type="application/fhir+json")
