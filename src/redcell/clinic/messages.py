@@ -1,0 +1,174 @@
+"""The conversation: reports and messages that reach a named person, or escalate when they do not.
+
+Each item of the inbox waits for one act: somebody of the team opens it and takes it on. While
+nobody has, its timer runs; when it runs out, the item escalates to the next step and says so to
+everybody who sees the inbox. Red-flag reports start at the top and run a short timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy.engine import Connection
+
+from redcell.clinic.settings import Messages
+from redcell.clock import MINUTE
+from redcell.store import events
+from redcell.store.events import Event
+
+MESSAGE, REPORT = "message", "report"
+OPENED, TAKEN, ANSWERED, CLOSED = "item-opened", "item-taken", "item-answered", "item-closed"
+ESCALATED = "item-escalated"
+KINDS = (MESSAGE, REPORT, OPENED, TAKEN, ANSWERED, CLOSED, ESCALATED)
+LONGEST = 4000
+
+Pressure = Literal["emergency", "now", "ordinary"]
+
+
+class Item(Struct):
+    """One report or message as the inbox shows it."""
+
+    id: int
+    kind: str
+    person: str
+    at: int
+    actor: str
+    text: str
+    pressure: Pressure
+    to: str = ""
+    """Account of the named person whom it is for; empty: whoever is on."""
+    resource: str = ""
+    """The QuestionnaireResponse of a report."""
+    opened_by: str = ""
+    opened_at: int | None = None
+    taken_by: str = ""
+    taken_at: int | None = None
+    answers: tuple[Event, ...] = ()
+    closed_at: int | None = None
+    steps: int = 0
+    """How often it has escalated."""
+
+    @property
+    def waits(self) -> bool:
+        """Has nobody taken it on yet?"""
+        return self.taken_at is None and self.closed_at is None
+
+    def due(self, timers: Messages) -> int | None:
+        """When it escalates next; `None` when somebody has it, or it has reached the last step."""
+        minutes: tuple[int, ...] = getattr(timers, self.pressure)
+        if not self.waits or self.steps >= len(minutes):
+            return None
+        return self.at + minutes[self.steps] * MINUTE
+
+
+def send(
+    connection: Connection,
+    *,
+    person: str,
+    actor: str,
+    text: str,
+    at: int,
+    key: str | None = None,
+    to: str = "",
+    pressure: Pressure = "ordinary",
+) -> bool:
+    """Send a message about a person; false when the same one came before."""
+    body = {"text": text.strip()[:LONGEST], "to": to, "pressure": pressure}
+    return bool(events.add(connection, [Event(MESSAGE, at, actor, person, "", key, body)]))
+
+
+def report_came(
+    connection: Connection,
+    *,
+    person: str,
+    actor: str,
+    at: int,
+    key: str,
+    resource: str,
+    text: str,
+    pressure: Pressure,
+) -> bool:
+    """Put a symptom report into the inbox; false when the same one came before."""
+    body = {"text": text[:LONGEST], "resource": resource, "pressure": pressure}
+    return bool(events.add(connection, [Event(REPORT, at, actor, person, resource, key, body)]))
+
+
+def act(
+    connection: Connection, kind: str, item: Item, *, actor: str, at: int, text: str = ""
+) -> None:
+    """Open, take, answer or close an item."""
+    key = f"{item.id}:{actor}" if kind == OPENED else None
+    body = {"text": text.strip()[:LONGEST]} if text else {}
+    events.add(connection, [Event(kind, at, actor, item.person, str(item.id), key, body)])
+
+
+def escalate(connection: Connection, timers: Messages, *, at: int) -> list[Item]:
+    """Move every item whose timer has run out one step up; those that moved."""
+    moved = []
+    for item in waiting(connection):
+        due = item.due(timers)
+        if due is not None and due <= at:
+            body = {"step": item.steps + 1, "pressure": item.pressure}
+            key = f"{item.id}:{item.steps + 1}"
+            events.add(
+                connection,
+                [Event(ESCALATED, at, "redcell", item.person, str(item.id), key, body)],
+            )
+            moved.append(item)
+    return moved
+
+
+def waiting(connection: Connection) -> list[Item]:
+    """Items that nobody has taken on, the most pressing first, then the longest waiting."""
+    found = [item for item in items(connection) if item.waits]
+    order = ("emergency", "now", "ordinary")
+    return sorted(found, key=lambda i: (order.index(i.pressure), -i.steps, i.at))
+
+
+def items(connection: Connection, persons: Sequence[str] | None = None) -> list[Item]:
+    """Every item with what became of it, the newest first."""
+    return fold(events.select(connection, *KINDS, person=persons))
+
+
+def fold(found: Iterable[Event]) -> list[Item]:
+    """The items that events make; the order in which unrelated events came does not matter."""
+    made: dict[int, Item] = {}
+    for event in sorted(found, key=lambda e: e.id):
+        if event.kind in (MESSAGE, REPORT):
+            made[event.id] = _item(event)
+        elif (item := made.get(int(event.subject or 0))) is not None:
+            _apply(item, event)
+    return sorted(made.values(), key=lambda i: -i.id)
+
+
+def _item(event: Event) -> Item:
+    body = event.body
+    return Item(
+        id=event.id,
+        kind=event.kind,
+        person=event.person or "",
+        at=event.at,
+        actor=event.actor,
+        text=body.get("text", ""),
+        pressure=msgspec.convert(body.get("pressure", "ordinary"), Pressure),
+        to=body.get("to", ""),
+        resource=body.get("resource", ""),
+    )
+
+
+def _apply(item: Item, event: Event) -> None:
+    if event.kind == OPENED and item.opened_at is None:
+        item.opened_by, item.opened_at = event.actor, event.at
+    elif event.kind == TAKEN:
+        item.taken_by, item.taken_at = event.actor, event.at
+    elif event.kind == ANSWERED:
+        item.answers = (*item.answers, event)
+        if item.taken_at is None:
+            item.taken_by, item.taken_at = event.actor, event.at
+    elif event.kind == CLOSED:
+        item.closed_at = event.at
+    elif event.kind == ESCALATED:
+        item.steps = max(item.steps, int(event.body.get("step", 0)))
