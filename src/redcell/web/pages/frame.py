@@ -44,23 +44,21 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from redcell import clock
+from redcell.clinic import freshness
+from redcell.clinic.freshness import Freshness
 from redcell.clinic.service import Clinic
+from redcell.errors import StoreError
 from redcell.identity.caller import STRANGER, Caller
 from redcell.store import audit
 from redcell.web.pages import assets, formats
-from redcell.web.pages.freshness import freshness
 from redcell.web.pages.language import language_of, translator
-from redcell.web.pages.navigation import items
+from redcell.web.pages.navigation import items, route_names
 
 FOLDER = Path(__file__).parent
 CSRF = "csrf"
 """The form field of the CSRF token, and its name on `request.state`."""
 PERSON = "for_person"
 """The form field that says whose form it is."""
-POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; "
-    "frame-ancestors {ancestors}"
-)
 
 
 @cache
@@ -101,18 +99,7 @@ def render(
     """A page: the template filled with what it is given and with what every page knows."""
     now = context.pop("now", None) or clock.now()
     body = environment().get_template(name).render({**_shared(request, now), **context})
-    kept = {
-        "Content-Security-Policy": content_policy(request),
-        "Cache-Control": "no-store",
-        **(headers or {}),
-    }
-    return HTMLResponse(body, status_code=status, headers=kept)
-
-
-def content_policy(request: Request) -> str:
-    """What a page may load, and who may frame it."""
-    allowed = " ".join(clinic_of(request).settings.frame_ancestors) or "'none'"
-    return POLICY.format(ancestors=allowed)
+    return HTMLResponse(body, status_code=status, headers=dict(headers or {}))
 
 
 def _shared(request: Request, now: int) -> dict[str, Any]:
@@ -130,7 +117,7 @@ def _shared(request: Request, now: int) -> dict[str, Any]:
         "today": clock.when(now).astimezone(zone).date(),
         "zone": zone,
         "path": request.url.path,
-        "freshness": freshness(clinic, now),
+        "freshness": fresh(clinic, now),
         "navigation": items(request, caller),
         "url": _url(request),
         "has": _has(request),
@@ -138,6 +125,14 @@ def _shared(request: Request, now: int) -> dict[str, Any]:
         "person": None,
         "fragment": is_fragment(request),
     }
+
+
+def fresh(clinic: Clinic, now: int) -> Freshness:
+    """How fresh the data is. An error page must not fail over what stands at its top."""
+    try:
+        return freshness.look(clinic, at=now)
+    except StoreError:
+        return Freshness(now, ())
 
 
 def is_fragment(request: Request) -> bool:
@@ -154,10 +149,7 @@ def _url(request: Request) -> Callable[..., str]:
 
 
 def _has(request: Request) -> Callable[[str], bool]:
-    def has(name: str) -> bool:
-        return any(getattr(route, "name", None) == name for route in request.app.routes)
-
-    return has
+    return lambda name: name in route_names(request.app)
 
 
 def _fields(request: Request) -> Callable[..., Markup]:

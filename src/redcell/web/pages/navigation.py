@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from typing import cast
+
+from fastapi import FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from msgspec import Struct
 
 from redcell.identity.caller import Caller
@@ -25,6 +28,15 @@ NAVIGATION = (
 )
 
 
+def route_names(app: FastAPI) -> frozenset[str]:
+    """The names of every route of an application; looked up once it serves."""
+    known = getattr(app.state, "route_names", None)
+    if known is None:
+        found = (context.original_route for context in iter_route_contexts(app.router.routes))
+        known = app.state.route_names = frozenset(getattr(r, "name", "") or "" for r in found)
+    return cast("frozenset[str]", known)
+
+
 class Link(Struct, frozen=True):
     """One entry as this caller sees it."""
 
@@ -35,7 +47,7 @@ class Link(Struct, frozen=True):
 
 def items(request: Request, caller: Caller) -> list[Link]:
     """The entries for this caller, in order."""
-    named = {getattr(route, "name", ""): route for route in request.app.routes}
+    named = route_names(request.app)
     found = []
     for item in NAVIGATION:
         if item.route in named and caller.has(*item.roles):
