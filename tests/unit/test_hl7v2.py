@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from feeds.messages import cbc, msh, obr, obx, oru, pid
 from redcell.errors import RedcellError, SeveralPatientsError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.sources.hl7v2 import read_messages
@@ -16,37 +17,6 @@ from redcell.sources.terms import terms
 from redcell.sources.written import limits
 
 TERMS = terms(knowledge())
-SENT = "20261120080000+0000"
-
-
-def msh(control="M1", sent=SENT, mode="P", kind="ORU^R01^ORU_R01", version="2.5.1", charset=""):
-    fields = ["MSH", "^~\\&", "LAB", "HOSP", "RC", "X", sent, "", kind, control, mode, version]
-    return "|".join([*fields, *[""] * 5, charset]).rstrip("|")
-
-
-def pid(identifier="417733^^^HOSP^MR", birth="19680214", sex="F", death=""):
-    return f"PID|1||{identifier}||DOE^JANE||{birth}|{sex}" + ("|" * 21 + death if death else "")
-
-
-def obr(number=1, filler="F1", time="20261120070000+0000", issued="", specimen=""):
-    fields = ["OBR", str(number), "", filler, "58410-2^CBC^LN", "", "", time, *[""] * 7, specimen]
-    return "|".join([*fields, *[""] * 6, issued]).rstrip("|")
-
-
-def obx(
-    value="9.1", unit="g/dL", code="718-7^Hemoglobin^LN", kind="NM", status="F", span="12-16",
-    time="", number=1, sub="",
-):  # fmt: skip
-    fields = ["OBX", str(number), kind, code, sub, value, unit, span, "", "", "", status]
-    return "|".join([*fields, "", "", time]).rstrip("|") if time else "|".join(fields)
-
-
-def oru(*segments, end="\r", **header):
-    return end.join([msh(**header), *segments]).encode() + end.encode()
-
-
-def cbc(*results, **header):
-    return oru(pid(), obr(), *results, **header)
 
 
 def read(*messages, patient=None, allow_test=False):

@@ -59,13 +59,14 @@ def record_of(person: str, found: tuple[Fact, ...], knowledge: Knowledge) -> Rec
     counts: dict[str, int] = {}
     raws = (RawResource(f"{f.kind}/{f.rid}", f.body, checked=True) for f in found)
     located = decode(raws, aside, counts)
-    patients = {f.rid for f in found if f.kind == persons.PATIENT}
+    patients = {f.rid: len(f.body) for f in found if f.kind == persons.PATIENT}
+    fullest = max(patients, key=lambda rid: (rid == person, patients[rid], rid), default=None)
     return read_patient_record(
         located,
         terms(knowledge),
         aside,
         counts,
-        person if person in patients else None,
+        fullest,
         (),
-        aliases=sorted({f.patient for f in found if f.patient} - {person}),
+        aliases=sorted({f.patient for f in found if f.patient} | {person}),
     )

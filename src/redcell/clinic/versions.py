@@ -39,7 +39,7 @@ ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 PLAIN, REPLACING, WITHDRAWN = 1, 2, 3
 RANKED = frozenset({"Observation", "DiagnosticReport"})
 RANKS = {
-    "registered": 0,
+    "registered": -1,  # an announcement never takes the place of a result
     "preliminary": 0,
     "partial": 0,
     "amended": REPLACING,

@@ -7,6 +7,7 @@ id each time, from each format, without a table to look it up in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -34,17 +35,14 @@ class Authorities(Struct, frozen=True):
 
     systems: Mapping[str, str] = {}
     """FHIR identifier system of each assigning authority that is known by one."""
-    default: str = ""
-    """The authority of an identifier that is sent without one."""
-
-    def named(self, *sent: str) -> str:
-        """The first name of an authority that was sent, else the feed's own."""
-        return next((name for name in sent if name), self.default)
+    default: str = f"{AUTHORITY}default"
+    """The identifier system of an identifier that names no authority."""
 
     def system(self, *sent: str) -> str:
-        """The FHIR identifier system of an authority by any of its names."""
-        known = (self.systems.get(name) for name in (*sent, self.named(*sent)) if name)
-        return next((one for one in known if one), AUTHORITY + (self.named(*sent) or "none"))
+        """The identifier system of an authority, by any of the names that were sent for it."""
+        names = [name for name in sent if name]
+        known = next((self.systems[name] for name in names if name in self.systems), "")
+        return known or (AUTHORITY + names[0] if names else self.default)
 
 
 def hashed(*parts: str) -> str:
@@ -53,9 +51,12 @@ def hashed(*parts: str) -> str:
     return PREFIX + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
 
-def patient_id(authority: str, value: str) -> str:
-    """The id of the patient with this identifier."""
-    return hashed(authority, value)
+def patient_id(system: str, value: str) -> str:
+    """The id of the patient with this identifier.
+
+    By the identifier system and not by the authority's name: two hospitals may call theirs alike.
+    """
+    return hashed(system, value)
 
 
 def identifier(system: str, value: str, kind: str = "") -> Json:
@@ -93,10 +94,15 @@ def known_code(terms: Terms, slug: str) -> Json:
 
 def quantity(number: Number, unit: str, ucum: str = "") -> Json:
     """FHIR Quantity: the unit as it was sent; `system` and `code` only when it was sent as UCUM."""
-    found: Json = {"value": number.value}
+    found: Json = {"value": Decimal(number.digits) if number.digits else exact(number.value)}
     if number.comparator:
         found["comparator"] = number.comparator
     return found | measure(unit, ucum)
+
+
+def exact(value: float) -> Decimal | int:
+    """A number as JSON writes it, without a point that nobody sent."""
+    return int(value) if value.is_integer() else Decimal(repr(value))
 
 
 def measure(unit: str, ucum: str = "") -> Json:
@@ -112,7 +118,7 @@ def reference_range(
     found: Json = {"text": text} if text else {}
     for name, limit in (("low", low), ("high", high)):
         if limit is not None:
-            found[name] = {"value": limit} | measure(unit, ucum)
+            found[name] = {"value": exact(limit)} | measure(unit, ucum)
     return [found] if found else []
 
 

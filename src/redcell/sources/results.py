@@ -5,10 +5,9 @@ So a unit, a limit, an implausible number or a word means the same in every form
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from redcell.codes import LOINC, REDCELL
 from redcell.record.measured import Measured
@@ -28,8 +27,6 @@ from redcell.sources.fhir.resources import Observation
 from redcell.sources.terms import Code, Terms, normal
 from redcell.sources.written import Number, shown
 
-HELD = ("unit-not-understood", "implausible-value")
-OTHER_FLUIDS = (*FLUIDS, "fluid", "urinalysis", "saliva", "sputum", "gastric", "amniotic", "drain")
 ROUNDING = 0.1
 """Counts in 10*3/uL are often rounded to one decimal."""
 
@@ -61,7 +58,7 @@ def named_analyte(terms: Terms, name: str, unit: str, specimen: str = "") -> str
     first one: its value is then held as `unit-not-understood` rather than overlooked.
     """
     lowered = specimen.lower()
-    if any(fluid in lowered for fluid in OTHER_FLUIDS):
+    if any(fluid in lowered for fluid in FLUIDS):
         return None
     return terms.analyte_by_name(name, unit) or next(iter(terms.names.get(normal(name), ())), None)
 
@@ -71,30 +68,25 @@ def read_sent(reading: Reading, sent: Sent) -> None:
     facts, aside = len(reading.facts), len(reading.aside)
     kind = reading.knowledge.analytes[sent.slug].kind
     where = located(sent)
-    if kind == "smear" and sent.number and not reading.terms.unit_factor(sent.slug, sent.unit):
-        text = f"{_name(reading, sent)} has unit {shown(sent.unit)}. Expected %. It was not used."
-        reading.set_aside("unit-not-understood", where, text)
-        return
     read_observation(reading, where, _observation(reading, sent))
     if len(reading.facts) == facts and not _told(reading, aside):
         _say_what_was_seen(reading, where, sent, kind)
-    for position in range(aside, len(reading.aside)):
-        held = reading.aside[position]
-        if held.code in HELD and sent.range_text:
-            text = f"{held.text} The range reported with it is {shown(sent.range_text)}."
-            reading.aside[position] = replace(held, text=text)
 
 
-def cross_check(reading: Reading) -> None:
+def cross_check(reading: Reading, among: Container[str] | None = None) -> None:
     """Hold a white count and a neutrophil count that cannot both be right.
 
     Neutrophils are part of the leukocytes. More of them at the same time means that one of the
     two was sent in another unit than it says, and nothing tells which.
+
+    Args:
+        reading: the facts that were read.
+        among: the references that are compared; all when not given.
     """
     whole: dict[Moment, list[Measured]] = {}
-    for count in _all(reading, "leukocytes"):
+    for count in _all(reading, "leukocytes", among):
         whole.setdefault(count.time, []).append(count)
-    for part in _all(reading, "neutrophils"):
+    for part in _all(reading, "neutrophils", among):
         same = whole.get(part.time, [])
         if not same or any(part.value <= count.value + ROUNDING for count in same):
             continue
@@ -108,8 +100,9 @@ def cross_check(reading: Reading) -> None:
         reading.aside.append(SetAside("conflicting-records", "", text, part.reference))
 
 
-def _all(reading: Reading, slug: str) -> list[Measured]:
-    return [f for f in reading.facts if isinstance(f, Measured) and f.analyte == slug]
+def _all(reading: Reading, slug: str, among: Container[str] | None) -> list[Measured]:
+    found = [f for f in reading.facts if isinstance(f, Measured) and f.analyte == slug]
+    return [f for f in found if among is None or f.reference in among]
 
 
 def located(sent: Sent) -> Located:
@@ -155,8 +148,8 @@ def _observation(reading: Reading, sent: Sent) -> Observation:
         o.valueQuantity = Quantity(sent.number.value, sent.number.comparator, sent.unit)
     if sent.codes:
         o.valueCodeableConcept = CodeableConcept(_codings(sent.codes), sent.text)
-    if sent.low is not None or sent.high is not None:
-        o.referenceRange = [ReferenceRange(_limit(sent.low), _limit(sent.high))]
+    if sent.low is not None or sent.high is not None or sent.range_text:
+        o.referenceRange = [ReferenceRange(_limit(sent.low), _limit(sent.high), sent.range_text)]
     return o
 
 

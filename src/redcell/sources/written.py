@@ -22,6 +22,8 @@ class Number(Struct, frozen=True):
 
     value: float
     comparator: str = ""
+    digits: str = ""
+    """As it was written, with its trailing zeros."""
 
 
 def number(text: str) -> Number | None:
@@ -33,7 +35,7 @@ def number(text: str) -> Number | None:
     if found is None:
         return None
     sign = (found[1] or "").lower()
-    return Number(float(found[2]), COMPARATORS.get(sign, sign))
+    return Number(float(found[2]), COMPARATORS.get(sign, sign), found[2])
 
 
 def limits(text: str, unit: str = "") -> tuple[float | None, float | None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from redcell.sources.results import OTHER_FLUIDS
+from redcell.sources.fhir.observations import FLUIDS
 from redcell.sources.terms import Terms, normal
 from redcell.sources.written import number, shown
 
@@ -210,7 +210,7 @@ def _value_roles(names: Sequence[str], roles: dict[str, int]) -> bool:
 
 def _column(header: str, below: str, terms: Terms) -> tuple[str, str] | str | None:
     """Analyte and unit of a wide column; the reason why not; `None` when it is no analyte."""
-    if len(header) > LONGEST_HEADER or any(word in header.lower() for word in OTHER_FLUIDS):
+    if len(header) > LONGEST_HEADER or any(word in header.lower() for word in FLUIDS):
         return None
     named: str | None = None
     for name, units in _readings(header, below):

@@ -108,6 +108,7 @@ class ReferenceRange(Struct):
 
     low: Quantity | None = None
     high: Quantity | None = None
+    text: str = ""
 
 
 class Dose(Struct):

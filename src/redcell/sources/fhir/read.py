@@ -12,11 +12,13 @@ from redcell.errors import SeveralPatientsError, UnreadableSourceError
 from redcell.record.moment import Moment
 from redcell.record.patient import Patient, Sex
 from redcell.record.record import Record, SetAside, assemble
+from redcell.sources.as_fhir import TRANSLATED
 from redcell.sources.fhir import conditions, medications, observations, procedures
 from redcell.sources.fhir.reading import Located, Reading, extension, name_of, tail
 from redcell.sources.fhir.resources import DECODERS, Resource
 from redcell.sources.fhir.resources import Patient as FhirPatient
 from redcell.sources.fhir.times import BadTimeError, latest_day
+from redcell.sources.results import cross_check
 from redcell.sources.strict_json import RefusedJsonError, check
 from redcell.sources.terms import Terms
 
@@ -244,10 +246,16 @@ def read_patient_record(
         if not _belongs(where, names, reading):
             continue
         _read_checked(reader, reading, where)
+    cross_check(reading, {w.reference for w in located if _translated(w)})
     unknown = Patient(names.reference.rpartition("/")[2])
     patient = _patient(reading, home) if home is not None else unknown
     reading.counts = counts
     return assemble(patient, reading.facts, reading.aside, sources)
+
+
+def _translated(where: Located) -> bool:
+    """Was it made here from a message or a table? Those are held to the checks of their format."""
+    return where.resource.meta.source.startswith(TRANSLATED)
 
 
 def _read_checked(

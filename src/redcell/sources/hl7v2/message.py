@@ -23,12 +23,8 @@ class Shared(Struct):
     sub: str
     aside: list[SetAside]
 
-    def authority(self, sent: str) -> str:
-        """The name of an assigning authority (namespace, else universal id), else the feed's."""
-        return self.authorities.named(*sent.split(self.sub)[:2])
-
     def system(self, sent: str) -> str:
-        """The FHIR identifier system of an assigning authority as it was sent."""
+        """The identifier system of an assigning authority: by namespace, else by universal id."""
         return self.authorities.system(*sent.split(self.sub)[:2])
 
     def note(self, code: str, text: str, reference: str = "") -> None:

@@ -87,7 +87,6 @@ def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
     name = ("observation", patient, *number, *_test(obx[3]), obx[4].raw)
     time = _time(line, label, shared)
     resource = {
-        "resourceType": "Observation",
         "meta": meta(FORM, shared.updated),
         "identifier": _filler(order),
         "status": STATUS.get(letter, PENDING),
@@ -279,7 +278,11 @@ def _named(name: tuple[str, ...], same: list[Made]) -> list[Json]:
             continue
         twins.append(one.resource)
         ordinal = (str(len(twins)),) if len(twins) > 1 else ()
-        found.append({**one.resource, "id": hashed(*full, *ordinal)})
+        found.append(_identified(one, hashed(*full, *ordinal)))
         if one.letter == "W" and one.timed and one.ordered and not serial:
-            found.append({**one.resource, "id": hashed(*name, one.time)})
+            found.append(_identified(one, hashed(*name, one.time)))
     return found
+
+
+def _identified(one: Made, name: str) -> Json:
+    return {"resourceType": "Observation", "id": name, **one.resource}

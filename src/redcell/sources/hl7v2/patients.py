@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
 
 from redcell.record.record import SetAside
-from redcell.sources.as_fhir import Json, filled, identifier, meta, patient_id
+from redcell.sources.as_fhir import Json, filled, hashed, identifier, meta, patient_id
 from redcell.sources.fhir.times import BadTimeError
 from redcell.sources.hl7v2.message import FORM, Shared
 from redcell.sources.hl7v2.people import SEXES, Key, birth_of, key_of
@@ -17,44 +19,76 @@ PERSONAL = ("MR", "PI", "")
 
 def named(key: Key, shared: Shared) -> str:
     """The id of the patient whom an assigning authority and a value name."""
-    return patient_id(shared.authority(key[0]), key[1])
+    return patient_id(shared.system(key[0]), key[1])
 
 
 def patient_of(pid: Segment, key: Key, shared: Shared) -> Json:
-    """PID as a FHIR Patient."""
-    return filled(
-        {
-            "resourceType": "Patient",
-            "id": named(key, shared),
-            "meta": meta(FORM, shared.updated),
-            "identifier": _identifiers(pid, key, shared),
-            "name": _names(pid[5]),
-            "gender": SEXES.get(pid[8].part().upper(), ""),
-            "birthDate": _birth(pid, shared),
-        }
-        | _death(pid, shared)
-    )
+    """PID as a FHIR Patient.
+
+    One without sex or birth date says less than may be known already. It is kept under a name of
+    its own that leads to the patient, so that it never takes the place of a fuller one.
+    """
+    name = named(key, shared)
+    known = {
+        "meta": meta(FORM, shared.updated),
+        "identifier": _identifiers(pid, key, shared),
+        "name": _names(pid[5]),
+        "gender": SEXES.get(pid[8].part().upper(), ""),
+        "birthDate": _birth(pid, shared),
+    } | _death(pid, shared)
+    dead = known.get("deceasedDateTime") or known.get("deceasedBoolean")
+    if not (known["gender"] and known["birthDate"]) and not dead:
+        known["link"] = [{"other": {"reference": f"Patient/{name}"}, "type": "replaced-by"}]
+        name = hashed("in part", name)
+    return {"resourceType": "Patient", "id": name} | filled(known)
 
 
-def merges_of(segments: Sequence[Segment], shared: Shared) -> Iterator[tuple[str, str]]:
+class Merge(Struct, frozen=True):
+    """One identifier that was given up for a patient."""
+
+    old: str
+    new: str
+    identifier: Json
+
+
+def merges_of(segments: Iterable[Segment], shared: Shared) -> Iterator[Merge]:
     """Who was given up for whom: each identifier of MRG-1, and the patient of the PID before it."""
     survivor: Key | None = None
     for segment in segments:
         if segment.name == "PID":
             survivor = key_of(segment)
         elif segment.name == "MRG" and survivor is not None:
-            kept = named(survivor, shared)
-            for old in _keys(segment[1]):
-                given_up = named(old, shared)
-                if given_up != kept:
-                    yield given_up, kept
+            new = named(survivor, shared)
+            for authority, value, kind in _personal(segment[1]):
+                old = named((authority, value), shared)
+                if old != new:
+                    yield Merge(old, new, identifier(shared.system(authority), value, kind))
 
 
-def _keys(field: Field) -> list[Key]:
+def joined(merge: Merge, shared: Shared) -> tuple[Json, Json]:
+    """A merge as two Patients: the one that was given up, and one that says no more than that.
+
+    The second one keeps both together when a late result names the first one again.
+    """
+    replaced = {"other": {"reference": f"Patient/{merge.new}"}, "type": "replaced-by"}
+    also = {"other": {"reference": f"Patient/{merge.old}"}, "type": "seealso"}
+    said = {"meta": meta(FORM, shared.updated), "active": False}
+    bond = hashed("merge", merge.old, merge.new)
+    return (
+        {"resourceType": "Patient", "id": merge.old, **said}
+        | {"identifier": [merge.identifier], "link": [replaced]},
+        {"resourceType": "Patient", "id": bond, **said, "link": [replaced, also]},
+    )
+
+
+def _personal(field: Field) -> list[tuple[str, str, str]]:
     """Identifiers of a list that may name a patient, without its accounts and papers."""
-    filled_in = [n for n in range(len(field.repeats)) if field.part(1, n)]
-    personal = [n for n in filled_in if field.part(5, n).upper() in PERSONAL]
-    return [(field.part(4, n), field.part(1, n)) for n in personal or filled_in]
+    found = [
+        (field.part(4, n), field.part(1, n), field.part(5, n).upper())
+        for n in range(len(field.repeats))
+        if field.part(1, n)
+    ]
+    return [one for one in found if one[2] in PERSONAL] or found[:1]
 
 
 def _identifiers(pid: Segment, key: Key, shared: Shared) -> list[Json]:

@@ -1,13 +1,11 @@
-"""python-hl7 behind a total wrapper: lines of text become segments, or one kind of refusal."""
+"""Lines of text become segments, by the separators that MSH chooses; or one kind of refusal."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Container
-from typing import Any
 
-import hl7
 from msgspec import Struct
 
 from redcell.sources.hl7v2.framing import RawMessage, RefusedMessageError, decode, total
@@ -96,11 +94,7 @@ def parse(raw: RawMessage, also: Container[str] = ()) -> Parsed:
         raise RefusedMessageError("its MSH segment is longer than 64 kB")
     lines = decode(kept)
     separators = separators_of(lines[0])
-    try:
-        message: Any = hl7.parse("\r".join(lines))
-        segments = [_segment(part, separators) for part in message]
-    except Exception as error:  # the library promises nothing; this wrapper does
-        raise RefusedMessageError(f"it cannot be taken apart ({type(error).__name__})") from error
+    segments = [segment_of(line, separators) for line in lines]
     return Parsed(raw.place, segments, ignored)
 
 
@@ -121,19 +115,37 @@ def separators_of(header: str) -> Separators:
     )
 
 
-def _segment(part: Any, separators: Separators) -> Segment:
-    fields = [part] if isinstance(part, str) else list(part)
-    return Segment(str(fields[0])[:3], tuple(_field(field, separators) for field in fields))
+def segment_of(line: str, separators: Separators) -> Segment:
+    """One line as a segment. Of MSH the field separator is field 1 and the others are field 2."""
+    name, *rest = line.split(separators.field)
+    if name != "MSH":
+        fields = (_field(sent, separators) for sent in rest)
+        return Segment(name[:3], (_plain(name), *fields))
+    fields = (_field(sent, separators) for sent in rest[1:])
+    signs = (_plain(separators.field), _plain(rest[0] if rest else ""))
+    return Segment(name, (_plain(name), *signs, *fields))
 
 
-def _field(field: Any, separators: Separators) -> Field:
-    if isinstance(field, str):
-        return Field(((text_of(field, separators),),), text_of(field, separators))
-    repeats = []
-    for repeat in field:
-        parts = [repeat] if isinstance(repeat, str) else list(repeat)
-        repeats.append(tuple(text_of(str(part), separators) for part in parts))
-    return Field(tuple(repeats), text_of(str(field), separators))
+def _plain(text: str) -> Field:
+    return Field(((text,),), text)
+
+
+NOTHING = _plain("")
+
+
+def _field(sent: str, separators: Separators) -> Field:
+    if not sent:
+        return NOTHING
+    if sent.isalnum():
+        return _plain(sent)
+    text = text_of(sent, separators)
+    if separators.component not in sent and separators.repeat not in sent:
+        return _plain(text)
+    repeats = tuple(
+        tuple(text_of(part, separators) for part in repeat.split(separators.component))
+        for repeat in sent.split(separators.repeat)
+    )
+    return Field(repeats, text)
 
 
 def text_of(sent: str, separators: Separators) -> str:

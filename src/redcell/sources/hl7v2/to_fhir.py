@@ -17,7 +17,7 @@ from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.messages import TEST, VERSION, say_ignored
 from redcell.sources.hl7v2.observations import made_of, settled
 from redcell.sources.hl7v2.observed import zone_of
-from redcell.sources.hl7v2.patients import merges_of, named, patient_of
+from redcell.sources.hl7v2.patients import joined, merges_of, named, patient_of
 from redcell.sources.hl7v2.people import key_of
 from redcell.sources.hl7v2.segments import Parsed, Segment, parse
 from redcell.sources.hl7v2.times import Times
@@ -129,12 +129,13 @@ def _translated(
         aside=aside,
     )
     resources = list(_resources(parsed, event, shared))
-    merges = tuple(dict.fromkeys(merges_of(parsed.segments, shared))) if event == MERGE else ()
+    merges = list(merges_of(parsed.segments, shared)) if event == MERGE else []
     _check(resources, merges, event)
+    resources += [one for merge in merges for one in joined(merge, shared)]
     _say_zone(shared, zone)
     return TranslatedMessage(
         resources=tuple(resources),
-        merges=merges,
+        merges=tuple(dict.fromkeys((merge.old, merge.new) for merge in merges)),
         set_aside=tuple(dict.fromkeys(aside)),
         sent_at=shared.updated,
     )
@@ -175,14 +176,16 @@ def _event(segments: Sequence[Segment], header: Header, allow_test: bool) -> str
 def _resources(parsed: Parsed, event: str, shared: Shared) -> Iterator[Json]:
     """Patients first, so that what refers to them finds them."""
     patients: dict[str, Json] = {}
+    keys: set[str] = set()
     for segment in parsed.segments:
         key = key_of(segment) if segment.name == "PID" else None
         if key is not None:
+            keys.add(named(key, shared))
             found = patient_of(segment, key, shared)
             patients[found["id"]] = found
     yield from patients.values()
-    if event in CONTEXT and len(patients) == 1:
-        visit = visit_of(parsed.segments, next(iter(patients)), event, shared)
+    if event in CONTEXT and len(keys) == 1:
+        visit = visit_of(parsed.segments, keys.pop(), event, shared)
         yield from [visit] if visit else []
     if event == RESULTS:
         yield from _observations(parsed.segments, shared)

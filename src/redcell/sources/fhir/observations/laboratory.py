@@ -12,6 +12,7 @@ from redcell.sources.fhir.observations.values import FLUIDS, Stamp, Value
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Observation
 from redcell.sources.terms import Concept
+from redcell.sources.written import shown
 
 
 def read_result(
@@ -25,7 +26,7 @@ def read_result(
     if value.absent:
         return True
     if slug in WORDED or analyte.kind != "number":
-        _coded(reading, slug, analyte.kind, value, stamp)
+        _coded(reading, where, slug, analyte.kind, value, stamp)
         return True
     quantity = value.quantity
     if quantity is None and value.integer is not None:
@@ -116,6 +117,9 @@ def _convert(
         expected = f" (expected {limits[0]:g} to {limits[1]:g} {unit})" if limits else ""
         seen = f"{name} {number:g} {quantity.sent_unit}"
         text = f"{seen} is not plausible{expected}. The value was not used."
+    reported = next((limit.text for limit in value.ranges if limit.text), "")
+    if reported:
+        text += f" The range reported with it is {shown(reported)}."
     reading.set_aside(read, where, text)
     return None
 
@@ -135,12 +139,19 @@ def _limits(
     return one(ranges[0].low), one(ranges[0].high)
 
 
-def _coded(reading: Reading, slug: str, kind: str, value: Value, stamp: Stamp) -> None:
+def _coded(
+    reading: Reading, where: Located, slug: str, kind: str, value: Value, stamp: Stamp
+) -> None:
     if slug == "ecog":
         _ecog(reading, value, stamp)
         return
     if kind == "smear" and value.quantity is not None and value.quantity.value is not None:
-        _percent(reading, slug, value.quantity.value, stamp)
+        if reading.terms.unit_factor(slug, value.quantity.sent_unit):
+            _percent(reading, slug, value.quantity.value, stamp)
+            return
+        name, unit = reading.knowledge.analytes[slug].name, shown(value.quantity.sent_unit)
+        text = f"{name} has unit {unit}. Expected %. It was not used."
+        reading.set_aside("unit-not-understood", where, text)
         return
     answer = _answer(reading, slug, kind, value)
     if answer:

@@ -82,9 +82,14 @@ def _read(reading: Reading, where: Located, o: Observation, value: Value, stamp:
         return True
     if reading.terms.analyte(value.concept) is not None:
         return read_result(reading, where, o, value, stamp)
-    if read_symptom(reading, where, o, value, stamp):
+    if not _laboratory(o) and read_symptom(reading, where, o, value, stamp):
         return True
     return read_result(reading, where, o, value, stamp)
+
+
+def _laboratory(o: Observation) -> bool:
+    """Is it marked as a result of the laboratory? Then a word of its name is no symptom."""
+    return any(c.code == "laboratory" for category in o.category for c in category.coding)
 
 
 def _total_units(reading: Reading, o: Observation, stamp: Stamp) -> bool:

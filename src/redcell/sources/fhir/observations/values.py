@@ -19,7 +19,11 @@ SILENT = ("cancelled", "registered", "unknown")
 ONSET = "11368-8"
 
 
-FLUIDS = ("urine", "csf", "cerebrospinal", "pleural", "peritoneal", "ascit", "synovial", "stool")
+FLUIDS = (
+    *("urine", "csf", "cerebrospinal", "pleural", "peritoneal", "ascit", "synovial", "stool"),
+    *("fluid", "urinalysis", "saliva", "sputum", "gastric", "amniotic", "drain"),
+)
+"""Words of specimens other than blood: a result is never known by its name there."""
 
 
 class Value(Struct):

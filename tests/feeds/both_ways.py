@@ -1,0 +1,179 @@
+"""One set of messages read both ways: as files, and translated, folded and read as FHIR."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from redcell.clinic import fold
+from redcell.clinic.versions import version_of
+from redcell.errors import RedcellError
+from redcell.knowledge.load import knowledge
+from redcell.record.record import Record
+from redcell.sources.as_fhir import Authorities, patient_id
+from redcell.sources.hl7v2 import read_messages
+from redcell.sources.hl7v2.framing import RefusedMessageError, split
+from redcell.sources.hl7v2.people import key_of, name_of, people
+from redcell.sources.hl7v2.segments import parse
+from redcell.sources.hl7v2.to_fhir import TranslatedMessage, translate
+from redcell.sources.terms import terms
+from redcell.store.facts import Fact, Version
+from redcell.store.persons import LINK
+
+TERMS = terms(knowledge())
+RECEIVED = 2_000_000_000_000_000
+"""When the messages came in: after every time that they name."""
+Files = Sequence[tuple[str, bytes]]
+
+
+class Case:
+    """Messages that some test reads, and under which settings."""
+
+    def __init__(self, name: str, files: Files, allow_test: bool) -> None:
+        self.name, self.files, self.allow_test = name, files, allow_test
+
+
+def cases(module) -> Iterator[Case]:
+    """Every set of messages that the tests of a module read, with all of their parameters."""
+    kept: list[tuple[Files, bool]] = []
+
+    def note(files, _terms, _patient, *, allow_test=False):
+        kept.append((files, allow_test))
+        return read_messages(files, _terms, _patient, allow_test=allow_test)
+
+    original, module.read_messages = module.read_messages, note
+    try:
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if not name.startswith("test_") or hasattr(function, "hypothesis"):
+                continue
+            for number, arguments in enumerate(_arguments(function)):
+                kept.clear()
+                function(**arguments)
+                for files, allow_test in kept:
+                    yield Case(f"{name}[{number}]", files, allow_test)
+    finally:
+        module.read_messages = original
+
+
+def _arguments(function) -> Iterator[dict[str, object]]:
+    """What pytest would call a test with."""
+    axes = []
+    for mark in getattr(function, "pytestmark", ()):
+        names, rows = mark.args
+        names = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
+        axes.append(
+            [dict(zip(names, row if len(names) > 1 else [row], strict=True)) for row in rows]
+        )
+    for chosen in itertools.product(*axes):
+        yield {name: value for part in chosen for name, value in part.items()}
+
+
+def messages_of(files: Files) -> Iterator[bytes]:
+    """The messages of files, one by one, as a feed would bring them."""
+    for name, data in files:
+        try:
+            for raw in split(name, data, []):
+                yield b"\r".join(raw.lines) + b"\r"
+        except RefusedMessageError:
+            yield data
+
+
+def translated(case: Case) -> list[TranslatedMessage]:
+    """Each message once: the same name again is a duplicate, or held."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for data in messages_of(case.files):
+        one = translate(data, allow_test=case.allow_test)
+        name = (one.sender, one.control)
+        if one.control and name in seen:
+            continue
+        seen.add(name)
+        found.append(one)
+    return found
+
+
+def current_of(found: Sequence[TranslatedMessage]) -> dict[tuple[str, str], Version]:
+    """The current version of each resource."""
+    current: dict[tuple[str, str], Version] = {}
+    for number, one in enumerate(found):
+        for resource in one.resources:
+            version = version_of(resource, RECEIVED + number)
+            before = current.get(version.name)
+            if before is None or version.key > before.key:
+                current[version.name] = version
+    return current
+
+
+def record_of(current: dict[tuple[str, str], Version], person: str) -> Record:
+    """One patient's record, as the clinic makes it of the facts that are current in its store."""
+    names = {person, *(v.rid for v in current.values() if leads_to(v, person))}
+    facts = [
+        Fact(number, v.kind, v.rid, 1, v.patient, v.received, v.body)
+        for number, (_, v) in enumerate(sorted(current.items()))
+        if v.patient in names
+    ]
+    return fold.record_of(person, tuple(facts), knowledge())
+
+
+def leads_to(version: Version, person: str) -> bool:
+    """Is this a Patient that says it was replaced by this one?"""
+    return any(t.param == LINK and t.code == person for t in version.tokens)
+
+
+def patients(case: Case) -> Iterator[tuple[str, str]]:
+    """Each patient of the messages: the name for the file reader, and the FHIR id."""
+    segments = []
+    for name, data in case.files:
+        try:
+            for raw in split(name, data, []):
+                segments.append((raw.place, parse(raw).segments))
+        except RefusedMessageError:
+            continue
+    found = people(segments)
+    for person in found:
+        system = Authorities().system(*person.key[0].split("&")[:2])
+        yield ":".join(person.key), patient_id(system, person.key[1])
+    assert all(name_of(p.key, found) for p in found)
+    assert all(key_of(s) for p in found for _, s in p.segments)
+
+
+def as_file(case: Case, wanted: str) -> Record | None:
+    """The record by the reader of files; `None` when it has none."""
+    try:
+        return read_messages(case.files, TERMS, wanted, allow_test=case.allow_test)
+    except RedcellError:
+        return None
+
+
+def essence(record: Record | None) -> dict[str, object]:
+    """What decides anything: results, words, the person, and what was held."""
+    if record is None:
+        return {}
+    return {
+        "results": {
+            name: [(str(m.time), m.value, m.comparator, m.low, m.high, m.status) for m in rows]
+            for name, rows in sorted(record.results.items())
+        },
+        "coded": {
+            name: [(str(c.time), c.answer, c.status) for c in rows]
+            for name, rows in sorted(record.coded.items())
+        },
+        "person": (
+            record.patient.sex,
+            str(record.patient.birth_date),
+            str(record.patient.deceased),
+        ),
+        "symptoms": dict(record.symptoms),
+    }
+
+
+HELD = ("unit-not-understood", "implausible-value", "conflicting-records", "unmapped-code",
+        "naive-time-assumed-utc", "entered-in-error-ignored", "corrected-result-used")  # fmt: skip
+
+
+def held(record: Record | None) -> Counter[str]:
+    """How often what is held for a person to look at was said."""
+    said = record.set_aside if record is not None else ()
+    return Counter(aside.code for aside in said if aside.code in HELD)
