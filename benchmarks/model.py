@@ -337,12 +337,13 @@ def agreement(patients: int) -> None:
 
 def bits(argument: str) -> None:
     """Courses ahead at the most probable z `[days ahead, people]`, in this process's float."""
-    from redcell.erythropoiesis.many import batch_of, fit_many
+    from redcell.erythropoiesis.many import batched, fit_many
 
     patients, file = argument.split(",")
     people = [history_of(one) for one in generated(int(patients))]
     m = model(knowledge())
-    kind = batch_of(m, people[:1], HORIZON).center.dtype
+    one = people[0]
+    kind = batched([prior(m, one)], [schedule(m, one, DAY)], DAY).center.dtype
     found = [f.linear.hb[-HORIZON:] for f in fit_many(m, people, HORIZON)]
     np.save(file, np.stack(found, axis=1).astype(kind))
 

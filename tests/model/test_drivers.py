@@ -17,7 +17,8 @@ from model.generator import Population, at, facts_record, simulate
 from redcell.erythropoiesis.fit import Fit, fit
 from redcell.erythropoiesis.history import History
 from redcell.erythropoiesis.predict import look_ahead
-from redcell.erythropoiesis.priors import model
+from redcell.erythropoiesis.priors import model, prior
+from redcell.erythropoiesis.schedule import schedule
 from redcell.findings.case import Case
 from redcell.forecasting.history import see, usable_counts
 from redcell.knowledge.load import knowledge
@@ -84,10 +85,11 @@ def test_single_precision_suffices(tmp_path: Path) -> None:
 
 def courses() -> np.ndarray:
     """Courses at the most probable z, in the widest float of this process."""
-    from redcell.erythropoiesis.many import batch_of, fit_many
+    from redcell.erythropoiesis.many import batched, fit_many
 
     m, histories = model(knowledge()), people()
-    kind = batch_of(m, histories[:1], HORIZON).center.dtype
+    one = histories[0]
+    kind = batched([prior(m, one)], [schedule(m, one, DAY)], DAY).center.dtype
     fits = fit_many(m, histories, HORIZON)
     return np.concatenate([f.linear.hb for f in fits]).astype(kind)
 

@@ -58,7 +58,8 @@ class Parts(NamedTuple):
 
 def parts(state: Array) -> Parts:
     """The parts of a state `[22, lanes]`."""
-    return Parts(state[:SLOTS], *(state[i] for i in range(STEM, RED.start)), state[RED])
+    stem, progenitors, first, second, third, waiting, blood = state[STEM : RED.start]
+    return Parts(state[:SLOTS], stem, progenitors, first, second, third, waiting, blood, state[RED])
 
 
 def rows(xp: Any, state: Parts) -> Array:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from redcell.erythropoiesis.counted import (
+    Counted,
+    Shocked,
+    counted,
+    covariance_of,
+    noises,
+    own_noises,
+)
 from redcell.erythropoiesis.dynamics import SLOTS, Traits
 from redcell.erythropoiesis.gaussian import (
-    between,
     cost,
-    count_covariance,
     information,
-    log_evidence,
     newton_step,
     noise_scale,
     shock_covariance,
+    whitened,
 )
 from redcell.erythropoiesis.history import History
 from redcell.erythropoiesis.priors import (
@@ -38,18 +46,6 @@ NUDGE = 1e-4
 DAMPING = (0.0, 1.0, 8.0)
 MOST_PASSES = 8
 SMALL_STEP, SMALL_GAIN = 0.03, 2e-3
-
-
-class Shocked(Struct, frozen=True):
-    """The course `[days]` as expected before the fit, and its change per weekly shock.
-
-    The covariance of counts is reckoned here, once: it does not move with the search, so that
-    every way to begin leads to the same fit.
-    """
-
-    hb: np.ndarray
-    response: np.ndarray
-    """`[days, weeks]`"""
 
 
 class Linear(Struct, frozen=True):
@@ -122,9 +118,11 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
     guess = first_guess(p, history)
     points = np.stack([guess] if start is None else [guess, start])
     found, expected = _linearize(m, p, plan, moving, points, guess)
-    m = with_share(m, usual_share(m, history, expected, found[0]))
+    c = counted([history], [expected])
+    away = c.value + (found[0].jacobian[days] @ found[0].z - found[0].hb[days])
+    (m,) = own_noises(m, [history], c, away, found[0].jacobian[None, days])
     at = found[-1]
-    inverse = np.linalg.inv(covariance_of(m, days, expected))
+    inverse = np.linalg.inv(covariance_of(c, m.noise))[0]
     passes, converged = 1, False
     while passes < MOST_PASSES and not converged:
         residual = counts - at.hb[days]
@@ -142,78 +140,65 @@ def fit(m: Model, history: History, horizon: int, start: np.ndarray | None = Non
         moved = float(np.max(np.abs(found[best].z - at.z)))
         converged = moved < SMALL_STEP or before - costs[best] < SMALL_GAIN
         at = found[best]
-    return assembled(m, history, plan, expected, at, passes, converged)
+    one = Found(m, history, p, plan, expected, at, passes, converged)
+    return posteriors([one], c)[0]
 
 
-def with_share(m: Model, share: float) -> Model:
-    """The model with one person's own noise, between the quiet and the usual one."""
-    if m.quiet is None:
-        return m
-    return replace(m, noise=between(np, m.quiet, m.noise, share), quiet=None)
+class Found(Struct, frozen=True):
+    """Where the search of one person ended, whichever driver made the courses."""
+
+    model: Model
+    history: History
+    prior: Prior
+    plan: Schedule
+    expected: Shocked
+    linear: Linear
+    passes: int
+    converged: bool
 
 
-def usual_share(m: Model, history: History, expected: Shocked, at: Linear) -> float:
-    """How much of the usual noise one person's counts have, as far as they can tell."""
-    if m.quiet is None:
-        return 1.0
-    days = np.array([c.day for c in history.counts])
-    counts = np.array([c.value for c in history.counts])
-    away = counts - at.hb[days] + at.jacobian[days] @ at.z
-    found = []
-    for share, *_ in m.noise_shares:
-        noise = between(np, m.quiet, m.noise, share)
-        k = covariance_of(replace(m, noise=noise), days, expected)
-        jacobian = at.jacobian[days]
-        found.append(log_evidence(np, away, jacobian, k, len(counts), m.scale_strength))
-    shares, likely, likely_calm = np.array(m.noise_shares).T
-    prior_weights = likely if history.disturbed else likely_calm
-    weights = np.exp(np.array(found) - max(found)) * prior_weights
-    return float(weights @ shares / weights.sum())
+def posteriors(people: Sequence[Found], c: Counted) -> list[Fit]:
+    """The posterior of each person at the most probable z.
 
-
-def covariance_of(m: Model, days: np.ndarray, expected: Shocked) -> np.ndarray:
-    """Covariance of measured counts on these days, (g/dL)^2."""
-    shocks = shock_covariance(np, expected.response.shape[1], m.noise)
-    seen = (days.astype(float), expected.hb[days], expected.response[days])
-    every = np.ones(len(days), dtype=bool)
-    return np.asarray(count_covariance(np, seen, every, shocks, m.noise))
-
-
-def assembled(
-    m: Model,
-    history: History,
-    plan: Schedule,
-    expected: Shocked,
-    at: Linear,
-    passes: int,
-    converged: bool,
-) -> Fit:
-    """The posterior at the most probable z, whichever driver found it."""
-    counts = np.array([c.value for c in history.counts])
-    days = np.array([c.day for c in history.counts])
-    k = covariance_of(m, days, expected)
+    Args:
+        people: where their searches ended.
+        c: their counts.
+    """
+    noise = noises([p.model for p in people])
+    k = covariance_of(c, noise)
     inverse = np.linalg.inv(k)
-    residual = counts - at.hb[days]
-    chi2 = 2.0 * cost(np, residual, inverse, at.z)
-    scale, freedom = noise_scale(chi2, len(counts), m.scale_strength)
-    return Fit(
-        model=m,
-        history=history,
-        prior=prior(m, history),
-        plan=plan,
-        expected=expected,
-        linear=at,
-        sigma=np.linalg.inv(information(np, at.jacobian[days], inverse)),
-        days=days,
-        precision=inverse,
-        residual=residual,
-        whitened=np.linalg.solve(np.linalg.cholesky(k), residual),
-        shocks=shock_covariance(np, expected.response.shape[1], m.noise),
-        scale=float(scale),
-        freedom=float(freedom),
-        passes=passes,
-        converged=converged,
-    )
+    jacobian = c.at([p.linear.jacobian for p in people])
+    residual = c.residual(c.at([p.linear.hb for p in people]))
+    chi2 = 2.0 * cost(np, residual, inverse, np.stack([p.linear.z for p in people]))
+    strength = people[0].model.scale_strength
+    scale, freedom = noise_scale(chi2, c.number, strength)
+    white, _ = whitened(np, k, residual)
+    sigma = np.linalg.inv(information(np, jacobian, inverse))
+    shocks = shock_covariance(np, max(p.expected.response.shape[1] for p in people), noise)
+    found = []
+    for i, p in enumerate(people):
+        n, weeks = int(c.number[i]), p.expected.response.shape[1]
+        found.append(
+            Fit(
+                model=p.model,
+                history=p.history,
+                prior=p.prior,
+                plan=p.plan,
+                expected=p.expected,
+                linear=p.linear,
+                sigma=sigma[i],
+                days=c.day[i, :n],
+                precision=inverse[i, :n, :n],
+                residual=residual[i, :n],
+                whitened=white[i, :n],
+                shocks=shocks[i, :weeks, :weeks],
+                scale=float(scale[i]),
+                freedom=float(freedom[i]),
+                passes=p.passes,
+                converged=p.converged,
+            )
+        )
+    return found
 
 
 def _weeks(days: int) -> int:

@@ -1,8 +1,9 @@
 """Counts given the model's course: their covariance, the Gauss-Newton step, the posterior.
 
-Functions over one person's arrays, shared by NumPy and (mapped over people) by JAX. The
-covariance of counts comes from the model itself: weekly shocks of production pushed through the
-person's own response (`R`), fluctuations of plasma volume, and the assay.
+Functions over one person's arrays, or with leading axes over those of many people side by side
+(their noise then has as many axes). The covariance of counts comes from the model itself: weekly
+shocks of production pushed through the person's own response (`R`), fluctuations of plasma volume,
+and the assay.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ WEEK = 7.0
 
 
 def shock_covariance(xp: Any, weeks: int, noise: Noise) -> Array:
-    """Covariance of the log-production shocks of `weeks` weeks, an AR(1), `[weeks, weeks]`."""
+    """Covariance of the log-production shocks of `weeks` weeks, an AR(1), `[..., weeks, weeks]`."""
     week = xp.arange(weeks) * WEEK
-    apart = xp.abs(week[:, None] - week[None, :])
+    apart = xp.abs(week[:, None] - week)
     return noise.production**2 * xp.exp(-apart / noise.production_days)
 
 
@@ -35,27 +36,34 @@ def covariance(
 
     Args:
         xp: `numpy` or `jax.numpy`.
-        one: day `[n]`, hemoglobin `[n]` in g/dL, response to weekly shocks `[n, weeks]`.
-        other: the same for `[m]`.
+        one: day `[..., n]`, hemoglobin `[..., n]` in g/dL, response to weekly shocks
+            `[..., n, weeks]`.
+        other: the same for `[..., m]`.
         shocks: `shock_covariance`.
         noise: its spreads.
 
     Returns:
-        `[n, m]`.
+        `[..., n, m]`.
     """
     (day, hb, response), (day2, hb2, response2) = one, other
-    apart = xp.abs(day[:, None] - day2[None, :])
-    plasma = (noise.plasma**2 * xp.exp(-apart / noise.plasma_days)) * (hb[:, None] * hb2[None, :])
-    return plasma + response @ shocks @ response2.T
+    apart = xp.abs(day[..., :, None] - day2[..., None, :])
+    both = hb[..., :, None] * hb2[..., None, :]
+    plasma = (noise.plasma**2 * xp.exp(-apart / noise.plasma_days)) * both
+    return plasma + response @ shocks @ turned(xp, response2)
+
+
+def turned(xp: Any, matrix: Array) -> Array:
+    """The transpose, of each person's matrix where there are many."""
+    return xp.swapaxes(matrix, -1, -2)
 
 
 def count_covariance(
     xp: Any, counts: tuple[Array, Array, Array], valid: Array, shocks: Array, noise: Noise
 ) -> Array:
-    """Covariance of measured counts `[n, n]`; places that are not `valid` stand alone with 1."""
+    """Covariance of measured counts `[..., n, n]`; places not `valid` stand alone with 1."""
     among = covariance(xp, counts, counts, shocks, noise)
-    unit = xp.eye(len(valid))
-    both = valid[:, None] & valid[None, :]
+    unit = xp.eye(valid.shape[-1])
+    both = valid[..., :, None] & valid[..., None, :]
     return xp.where(both, among + noise.assay**2 * unit, unit)
 
 
@@ -68,18 +76,35 @@ def log_evidence(
 
     Args:
         xp: `numpy` or `jax.numpy`.
-        away: count minus what the prior mean of z lets expect `[n]`, 0 where not valid.
-        jacobian: change of the course per z at the counts `[n, 11]`, 0 where not valid.
-        k: covariance of the counts under this noise `[n, n]`.
+        away: count minus what the prior mean of z lets expect `[..., n]`, 0 where not valid.
+        jacobian: change of the course per z at the counts `[..., n, 11]`, 0 where not valid.
+        k: covariance of the counts under this noise `[..., n, n]`.
         counts: how many are valid.
         strength: prior weight a0 of the scale.
     """
-    s = k + jacobian @ jacobian.T
-    root = xp.linalg.cholesky(s)
-    chi2 = away @ xp.linalg.solve(s, away[:, None])[:, 0]
+    white, half_log = whitened(xp, k + jacobian @ turned(xp, jacobian), away)
     freedom = 2.0 * strength
-    tail = (freedom + counts) / 2.0 * xp.log1p(chi2 / freedom)
-    return -xp.sum(xp.log(xp.diagonal(root))) - tail
+    tail = (freedom + counts) / 2.0 * xp.log1p((white**2).sum(-1) / freedom)
+    return -half_log - tail
+
+
+def whitened(xp: Any, k: Array, away: Array) -> tuple[Array, Array]:
+    """Values with covariance `k` `[..., n, n]` made independent, and half the log determinant.
+
+    They are the last row of the Cholesky factor of `k` with the values as a further row: one
+    factorization gives both.
+    """
+    away = away + 0.0 * k[..., 0]
+    large = 1.0 + (away**2).sum(-1)[..., None] / LEAST_VARIANCE
+    column = xp.concatenate([away, large], axis=-1)
+    bordered = xp.concatenate([k, away[..., None, :]], axis=-2)
+    root = xp.linalg.cholesky(xp.concatenate([bordered, column[..., None]], axis=-1))
+    diagonal = xp.diagonal(root, axis1=-2, axis2=-1)[..., :-1]
+    return root[..., -1, :-1], xp.log(diagonal).sum(-1)
+
+
+LEAST_VARIANCE = 1e-9
+"""Below every variance of a count, (g/dL)^2: it bounds the sum of squares of what is whitened."""
 
 
 def between(xp: Any, quiet: Noise, usual: Noise, share: Array) -> Noise:
@@ -94,12 +119,17 @@ def between(xp: Any, quiet: Noise, usual: Noise, share: Array) -> Noise:
 
 def cost(xp: Any, residual: Array, precision: Array, z: Array) -> Array:
     """Minus the log posterior, but for a constant."""
-    return 0.5 * (residual @ precision @ residual + z @ z)
+    return 0.5 * (_form(residual, precision) + (z * z).sum(-1))
+
+
+def _form(values: Array, precision: Array) -> Array:
+    """`v' P v`."""
+    return (values * (precision @ values[..., None])[..., 0]).sum(-1)
 
 
 def information(xp: Any, jacobian: Array, precision: Array) -> Array:
     """Precision of the posterior of z: `J' K^-1 J + I`."""
-    return jacobian.T @ precision @ jacobian + xp.eye(jacobian.shape[1])
+    return turned(xp, jacobian) @ precision @ jacobian + xp.eye(jacobian.shape[-1])
 
 
 def newton_step(
@@ -107,9 +137,10 @@ def newton_step(
 ) -> Array:
     """The damped Gauss-Newton step of z, no component longer than 1.5."""
     a = information(xp, jacobian, precision)
-    slope = jacobian.T @ (precision @ residual) - z
-    damped = a + damping * (a * xp.eye(len(z)))
-    return xp.clip(xp.linalg.solve(damped, slope[:, None])[:, 0], -LONGEST, LONGEST)
+    pull = turned(xp, jacobian) @ (precision @ residual[..., None])
+    damped = a * (1.0 + damping * xp.eye(z.shape[-1]))
+    found = xp.linalg.solve(damped, pull - z[..., None])[..., 0]
+    return xp.clip(found, -LONGEST, LONGEST)
 
 
 LONGEST = 1.5
@@ -120,7 +151,7 @@ def noise_scale(chi2: Array, counts: Array, strength: float) -> tuple[Array, Arr
 
     Args:
         chi2: whitened residual squared plus `z'z`.
-        counts: how many counts.
+        counts: how many counts, `[...]`.
         strength: prior weight a0.
     """
     factor = (strength + chi2 / 2.0) / (strength + counts / 2.0)

@@ -1,13 +1,13 @@
 """JAX drives the same equations for many people at once, in float32 on a CPU or a GPU.
 
 The only module that imports JAX. Derivatives are exact (forward mode), because finite differences
-need float64; people are laid side by side as lanes and padded to a common number of days, counts
-and weeks. What follows a fit (courses ahead, red cells) is the code that serves one person.
+need float64; people are laid side by side as lanes and padded to a common number of days, so that
+few shapes are compiled. The small linear algebra is NumPy's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,32 +15,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from redcell.erythropoiesis.dynamics import Array, Constants, Inputs, prepare, start, step
-from redcell.erythropoiesis.fit import (
-    DAMPING,
-    MOST_PASSES,
-    SMALL_GAIN,
-    SMALL_STEP,
-    Fit,
-    Linear,
-    Shocked,
-    assembled,
-    covariance_of,
-    first_guess,
-    usual_share,
-    with_share,
-)
-from redcell.erythropoiesis.gaussian import cost, newton_step
+from redcell.erythropoiesis.counted import Shocked
+from redcell.erythropoiesis.dynamics import Array, Constants, Inputs, parts, prepare, start, step
+from redcell.erythropoiesis.fit import Fit, first_guess
 from redcell.erythropoiesis.history import History
 from redcell.erythropoiesis.predict import Lanes
-from redcell.erythropoiesis.priors import SIZE, Model, prior, traits
+from redcell.erythropoiesis.priors import SIZE, Model, Prior, prior, traits
 from redcell.erythropoiesis.schedule import WEEK, Schedule, schedule
+from redcell.erythropoiesis.search import Courses, Search
 
-PEOPLE = 32
-"""People per call: their lanes fit into the cache of one core."""
+PEOPLE, LANES = 32, 52
+"""People per call, and lanes of each of them: they fit into the cache of one core."""
 
-DAYS, LANES = (112, 168, 210, 252, 322, 392), 64
-"""Days are padded to one of these, lanes cut into as many, so that few shapes are compiled."""
+DAYS = (112, 168, 210, 252, 322, 392)
+"""Days are padded to one of these."""
+
+
+def _options() -> dict[str, bool]:
+    """How XLA compiles for a CPU: its older way to fuse loops runs these ones 1.5 to 2.5 times as
+    fast. Nothing where this version of XLA does not know it.
+    """
+    wanted = {"xla_cpu_use_fusion_emitters": False}
+    try:
+        jax.jit(jnp.negative, compiler_options=wanted)(0.0)
+    except RuntimeError:
+        return {}
+    return wanted
+
+
+OPTIONS = _options()
 
 
 class Batch(NamedTuple):
@@ -65,18 +68,15 @@ def fit_many(
         horizon: days ahead that will be forecast.
         people: how many share one call.
     """
-    order = sorted(range(len(histories)), key=lambda i: _size(histories[i], horizon))
     found: dict[int, Fit] = {}
-    for first in range(0, len(order), people):
-        chosen = order[first : first + people]
-        group = [histories[i] for i in chosen]
-        found.update(zip(chosen, _fit_group(m, group, horizon, people), strict=True))
+    alike: dict[int, list[int]] = {}
+    for i, h in enumerate(histories):
+        alike.setdefault(_padded(h.now + horizon + 1, DAYS), []).append(i)
+    for days, who in alike.items():
+        group = [histories[i] for i in who]
+        found.update(zip(who, _fit_alike(m, group, horizon, days, people), strict=True))
     for i in range(len(histories)):
         yield found[i]
-
-
-def _size(h: History, horizon: int) -> int:
-    return _padded(h.now + horizon + 1, DAYS)
 
 
 def _padded(size: int, sizes: Sequence[int]) -> int:
@@ -85,199 +85,181 @@ def _padded(size: int, sizes: Sequence[int]) -> int:
     return next((s for s in sizes if s >= size), -(-size // largest) * largest)
 
 
-class _Search:
-    """The search of `fit` for one person, one damping at a time; JAX makes the courses."""
-
-    def __init__(self, m: Model, h: History, expected: Shocked, at: Linear) -> None:
-        self.model = with_share(m, usual_share(m, h, expected, at))
-        self.history, self.expected, self.at = h, expected, at
-        self.days = np.array([c.day for c in h.counts])
-        self.counts = np.array([c.value for c in h.counts])
-        self.precision = np.linalg.inv(covariance_of(self.model, self.days, expected))
-        self.cost = self._cost(at)
-        self.damping = 0
-        self.done = self.converged = False
-
-    def _cost(self, at: Linear) -> float:
-        return float(cost(np, self.counts - at.hb[self.days], self.precision, at.z))
-
-    def proposal(self) -> np.ndarray:
-        """Where to look next, z `[11]`."""
-        if self.done:
-            return self.at.z
-        residual = self.counts - self.at.hb[self.days]
-        slope, damping = self.at.jacobian[self.days], DAMPING[self.damping]
-        return np.asarray(
-            self.at.z + newton_step(np, self.at.z, residual, slope, self.precision, damping)
-        )
-
-    def take(self, found: Linear) -> None:
-        """Go there when it is better, else try a shorter step."""
-        if self.done:
-            return
-        after = self._cost(found)
-        if not after <= self.cost:
-            self.damping += 1
-            self.done = self.damping >= len(DAMPING)
-            return
-        moved = float(np.max(np.abs(found.z - self.at.z)))
-        self.converged = moved < SMALL_STEP or self.cost - after < SMALL_GAIN
-        self.done = self.converged
-        self.at, self.cost, self.damping = found, after, 0
+def _fit_alike(
+    m: Model, group: Sequence[History], horizon: int, days: int, people: int
+) -> Iterable[Fit]:
+    """People whose days are padded to the same number; who is still searching shares the calls."""
+    priors = [prior(m, h) for h in group]
+    ends = [h.now + horizon + 1 for h in group]
+    plans = [schedule(m, h, n) for h, n in zip(group, ends, strict=True)]
+    batch = batched(priors, plans, days)
+    guesses = np.stack([first_guess(p, h) for p, h in zip(priors, group, strict=True)])
+    first: list[tuple[Courses, int]] = []
+    expected: list[Shocked] = []
+    for who in _parts(np.arange(len(group)), people):
+        courses, response = _courses_at(batch, m.constants, guesses[who], who, people)
+        by_person = response.transpose(2, 1, 0).astype(float, order="C")
+        for place, i in enumerate(who):
+            n = ends[i]
+            hb = courses.hb[:n, place].astype(float)
+            expected.append(Shocked(hb, by_person[place, :n, : -(-n // WEEK)]))
+            first.append((courses, place))
+    search = Search(m, group, expected, guesses, first)
+    while len(left := search.unfinished()):
+        for who in _parts(left, people):
+            z = search.proposal(who)
+            courses, _ = _courses_at(batch, m.constants, z, who, people, shocks=False)
+            search.take(who, z, courses)
+    return search.fits(priors, plans)
 
 
-def _fit_group(m: Model, group: Sequence[History], horizon: int, people: int) -> Iterable[Fit]:
-    """One batch: courses and their changes by JAX, the small linear algebra by NumPy."""
-    days = max(_size(h, horizon) for h in group)
-    filled = [*group, *[group[0]] * (people - len(group))]
-    batch = batch_of(m, filled, days)
-    guesses = np.stack([first_guess(prior(m, h), h) for h in filled])
-    lengths = [h.now + horizon + 1 for h in group]
-    hb, change = _courses_at(batch, m.constants, guesses, shocks=True)
-    searches = [
-        _Search(
-            m,
-            h,
-            Shocked(hb[:n, i], change[SIZE : SIZE - (-n // WEEK), :n, i].T),
-            Linear(guesses[i], hb[:n, i], change[:SIZE, :n, i].T),
-        )
-        for i, (h, n) in enumerate(zip(group, lengths, strict=True))
-    ]
-    passes = 1
-    while passes < 2 * MOST_PASSES and not all(s.done for s in searches):
-        z = np.stack([s.proposal() for s in searches])
-        z = np.concatenate([z, guesses[len(group) :]])
-        hb, change = _courses_at(batch, m.constants, z, shocks=False)
-        passes += 1
-        for i, (search, n) in enumerate(zip(searches, lengths, strict=True)):
-            search.take(Linear(z[i], hb[:n, i], change[:SIZE, :n, i].T))
-    for search, h, n in zip(searches, group, lengths, strict=True):
-        plan = schedule(m, h, n)
-        yield assembled(search.model, h, plan, search.expected, search.at, passes, search.converged)
+def _parts(who: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (who[at : at + size] for at in range(0, len(who), size))
 
 
 def _courses_at(
-    b: Batch, c: Constants, z: np.ndarray, *, shocks: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Courses `[days, people]`, changes `[directions, days, people]` at z `[people, 11]`."""
-    found = linearize(b, c, jnp.asarray(z.T, dtype=b.center.dtype), shocks=shocks)
-    hb, change = jax.device_get(found)
-    return hb.astype(float), change.astype(float)
+    b: Batch, c: Constants, z: np.ndarray, who: np.ndarray, people: int, *, shocks: bool = True
+) -> tuple[Courses, np.ndarray]:
+    """Courses of some people at z `[people, 11]`, and their response to weekly shocks."""
+    filled = np.resize(np.arange(len(who)), people)
+    some = jax.tree.map(lambda x: x[..., who[filled]], b)
+    at = z[filled].T.astype(b.center.dtype)
+    hb, change, response = jax.device_get(linearize(some, c, at, shocks=shocks))
+    return Courses(hb, change), response
 
 
-def batch_of(m: Model, group: Sequence[History], days: int) -> Batch:
-    """People as arrays padded to `days`, float32 unless JAX was told to use float64."""
-    priors = [prior(m, h) for h in group]
-    plans = [schedule(m, h, days) for h in group]
+def batched(priors: Sequence[Prior], plans: Sequence[Schedule], days: int) -> Batch:
+    """People as arrays, float32 unless JAX was told to use float64; nothing follows on a plan."""
+    kind = jnp.result_type(float)
 
-    def side(rows: Iterable[np.ndarray | float]) -> Array:
-        return jnp.asarray(
-            np.stack([np.asarray(r) for r in rows], axis=-1), dtype=jnp.result_type(float)
-        )
+    def side(rows: Iterable[np.ndarray | float]) -> np.ndarray:
+        return np.stack([np.asarray(r) for r in rows], axis=-1).astype(kind)
 
+    whole = []
+    for name, alike in zip(Schedule._fields, zip(*plans, strict=True), strict=True):
+        made = np.full((len(plans), days, *alike[0].shape[1:]), LATER.get(name, 0.0), dtype=kind)
+        for row, part in zip(made, alike, strict=True):
+            row[: len(part)] = part
+        whole.append(np.moveaxis(made, 0, -1))
     return Batch(
         center=side(p.center for p in priors),
         spread=side(p.spread for p in priors),
         decay=side(p.decay for p in priors),
         reach=side(p.reach for p in priors),
         blood_volume=side(p.blood_volume for p in priors),
-        plan=Schedule(*(side(part) for part in zip(*plans, strict=True))),
+        plan=Schedule(*whole),
     )
 
 
-def course(b: Batch, c: Constants, z: Array, shocks: Array) -> Array:
-    """Hemoglobin `[days, people]` for z `[11, people]` and weekly log shocks `[weeks, people]`."""
+LATER = {"radiation": 1.0}
+"""What a plan says beyond its end, where that is not 0."""
+
+
+def course(b: Batch, c: Constants, z: Array, shocks: Array, units: tuple[Array, float]) -> Array:
+    """Hemoglobin by day `[days, ...lanes, people]`.
+
+    Args:
+        b: the people.
+        c: the constants.
+        z: z scores `[11, ...lanes, people]`.
+        shocks: log production by week `[weeks, ...lanes, people]`.
+        units: on which day each lane gets red cells beside those of the plan, and how many g.
+    """
     t = traits(jnp, z, b.center, b.spread, (b.decay, b.reach, b.blood_volume))
     ready = prepare(jnp, t, c)
     days = b.plan.radiation.shape[0]
+    day = jnp.arange(days, dtype=z.dtype)
     drive = jnp.exp(jnp.repeat(shocks, WEEK, axis=0)[:days])
-    inputs = Inputs(
-        day=jnp.arange(days, dtype=z.dtype),
-        dose=b.plan.dose,
-        radiation=b.plan.radiation,
-        inflammation=b.plan.inflammation,
-        esa=b.plan.esa,
-        bleed=b.plan.bleed,
-        transfused=b.plan.transfused,
-        drive=drive,
-    )
-    _, hb = jax.lax.scan(
-        lambda state, u: step(jnp, state, t, u, c, ready), start(jnp, t, c, ready), inputs
-    )
+    inputs = Inputs(day, *b.plan, drive)
+    visit, grams = units
+
+    def one_day(state: Array, u: Inputs) -> tuple[Array, Array]:
+        given = u.transfused + jnp.where(u.day == visit, grams, 0.0)
+        return step(jnp, state, t, u._replace(transfused=given), c, ready)
+
+    _, hb = jax.lax.scan(one_day, parts(start(jnp, t, c, ready)), inputs)
     return hb
 
 
-@partial(jax.jit, static_argnames=("c", "shocks"))
-def linearize(b: Batch, c: Constants, z: Array, *, shocks: bool) -> tuple[Array, Array]:
-    """Courses `[days, people]` and their change along each direction `[directions, days, people]`.
+@partial(jax.jit, static_argnames=("c", "shocks"), compiler_options=OPTIONS)
+def linearize(b: Batch, c: Constants, z: Array, *, shocks: bool) -> tuple[Array, Array, Array]:
+    """Courses at z `[11, people]`, their change per z, and with `shocks` per weekly shock.
 
-    Directions are the z scores, then with `shocks` the weekly log shocks of production.
+    Returns:
+        `[days, people]`, `[11, days, people]`, `[weeks, days, people]`.
     """
     people = z.shape[1]
     weeks = -(-b.plan.radiation.shape[0] // WEEK)
     still = jnp.zeros((weeks, people), dtype=z.dtype)
-    size = SIZE + weeks if shocks else SIZE
-    basis = jnp.eye(size, SIZE + weeks, dtype=z.dtype)
-    toward = jnp.broadcast_to(basis[:, :, None], (size, SIZE + weeks, people))
+    none = (jnp.full(people, -1.0, dtype=z.dtype), 0.0)
 
-    def along(direction: Array) -> tuple[Array, Array]:
-        if not shocks:
-            return jax.jvp(lambda at: course(b, c, at, still), (z,), (direction[:SIZE],))
-        return jax.jvp(partial(course, b, c), (z, still), (direction[:SIZE], direction[SIZE:]))
+    def along(size: int, made: Callable[[Array], Array], at: Array) -> tuple[Array, Array]:
+        toward = jnp.broadcast_to(jnp.eye(size, dtype=z.dtype)[:, :, None], (size, size, people))
+        return jax.vmap(lambda d: jax.jvp(made, (at,), (d,)), out_axes=(None, 0))(toward)
 
-    return jax.vmap(along, out_axes=(None, 0))(toward)
+    hb, change = along(SIZE, lambda at: course(b, c, at, still, none), z)
+    if not shocks:
+        return hb, change, change[:0]
+    _, response = along(weeks, lambda at: course(b, c, z, at, none), still)
+    return hb, change, response
 
 
-@partial(jax.jit, static_argnames=("c",))
-def _courses(b: Batch, c: Constants, z: Array, transfused: Array) -> Array:
-    """Hemoglobin `[days, lanes, people]` of z `[11, lanes, people]`, red cells by lane."""
-    wide = jax.tree.map(lambda x: x[..., None, :], b.plan)
-    plan = wide._replace(transfused=transfused)
-    lanes = b._replace(
-        center=b.center[:, None],
-        spread=b.spread[:, None],
-        decay=b.decay[:, None],
-        reach=b.reach[:, None],
-        blood_volume=b.blood_volume[None],
-        plan=plan,
-    )
-    weeks = -(-plan.radiation.shape[0] // WEEK)
-    return course(lanes, c, z, jnp.zeros((weeks, 1, 1), dtype=z.dtype))
+@partial(jax.jit, static_argnames=("c",), compiler_options=OPTIONS)
+def _courses(b: Batch, c: Constants, z: Array, visit: Array, grams: Array) -> Array:
+    """Hemoglobin `[days, lanes, people]` of z `[11, lanes, people]`, red cells on visit days."""
+    wide = jax.tree.map(lambda x: x[..., None, :], b)
+    weeks = -(-b.plan.radiation.shape[0] // WEEK)
+    still = jnp.zeros((weeks, 1, 1), dtype=z.dtype)
+    return course(wide, c, z, still, (visit, grams))
+
+
+class _Job(NamedTuple):
+    """Some lanes of one person."""
+
+    person: int
+    lanes: slice
 
 
 def simulate_many(
     fits: Sequence[Fit], lanes: Sequence[Lanes], *, people: int = PEOPLE
-) -> Iterator[np.ndarray]:
+) -> list[np.ndarray]:
     """Hemoglobin of every person's lanes, `[days, lanes]` each, in the order given.
 
     Args:
-        fits: the people.
+        fits: the people, of one model but for their noise.
         lanes: of each person.
-        people: how many share one call.
+        people: how many share one call; a person with many lanes counts several times.
     """
-    for first in range(0, len(fits), people):
-        some = slice(first, first + people)
-        yield from _simulate_group(fits[some], lanes[some], people)
+    found: list[list[np.ndarray]] = [[] for _ in fits]
+    jobs: dict[int, list[_Job]] = {}
+    for i, (f, mine) in enumerate(zip(fits, lanes, strict=True)):
+        cuts = [slice(at, at + LANES) for at in range(0, mine.z.shape[1], LANES)]
+        jobs.setdefault(_padded(f.plan.days, DAYS), []).extend(_Job(i, cut) for cut in cuts)
+    for days, listed in jobs.items():
+        for at in range(0, len(listed), people):
+            some = listed[at : at + people]
+            hb = _simulate_group(fits, lanes, some, days, people)
+            for place, job in enumerate(some):
+                mine = lanes[job.person]
+                wide = len(mine.visit[job.lanes])
+                found[job.person].append(hb[: fits[job.person].plan.days, :wide, place])
+    return [p[0] if len(p) == 1 else np.concatenate(p, axis=1) for p in found]
 
 
 def _simulate_group(
-    fits: Sequence[Fit], lanes: Sequence[Lanes], people: int
-) -> Iterator[np.ndarray]:
-    m = fits[0].model
-    days = _padded(max(len(x.transfused) for x in lanes), DAYS)
-    width = -(-max(x.z.shape[1] for x in lanes) // LANES) * LANES
-    z = np.zeros((SIZE, width, people), dtype=np.float32)
-    given = np.zeros((days, width, people), dtype=np.float32)
-    for i, x in enumerate(lanes):
-        z[:, : x.z.shape[1], i] = x.z
-        given[: len(x.transfused), : x.z.shape[1], i] = x.transfused
-    group = [f.history for f in fits]
-    filled = [*group, *[group[0]] * (people - len(group))]
-    b = batch_of(m, filled, days)
-    parts = [
-        np.asarray(_courses(b, m.constants, z[:, cut], given[:, cut]))
-        for cut in (slice(at, at + LANES) for at in range(0, width, LANES))
-    ]
-    hb = np.concatenate(parts, axis=1).astype(float)
-    for i, x in enumerate(lanes):
-        yield hb[: len(x.transfused), : x.z.shape[1], i]
+    fits: Sequence[Fit], lanes: Sequence[Lanes], jobs: Sequence[_Job], days: int, people: int
+) -> np.ndarray:
+    """`[days, lanes, people]` of the jobs, filled up with the first one."""
+    filled = [*jobs, *[jobs[0]] * (people - len(jobs))]
+    chosen = [fits[job.person] for job in filled]
+    b = batched([f.prior for f in chosen], [f.plan for f in chosen], days)
+    z = np.zeros((SIZE, LANES, people), dtype=b.center.dtype)
+    visit = np.full((LANES, people), -1.0, dtype=b.center.dtype)
+    for i, job in enumerate(filled):
+        mine = lanes[job.person]
+        part = mine.z[:, job.lanes]
+        z[:, : part.shape[1], i] = part
+        visit[: part.shape[1], i] = mine.visit[job.lanes]
+    m = chosen[0].model
+    grams = np.asarray(m.unit_hemoglobin, dtype=b.center.dtype)
+    return np.asarray(_courses(b, m.constants, z, visit, grams))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
+from redcell.erythropoiesis.counted import noises
 from redcell.erythropoiesis.fit import Fit, lanes_of
-from redcell.erythropoiesis.gaussian import covariance
-from redcell.erythropoiesis.priors import EFFICACY
+from redcell.erythropoiesis.gaussian import covariance, turned
+from redcell.erythropoiesis.priors import EFFICACY, SIZE
 from redcell.erythropoiesis.simulate import simulate
 
 FIRST_CHECKS, CHECKS = 48, 300
@@ -37,8 +38,10 @@ class Ahead(Struct, frozen=True):
     freedom: float
     draws: np.ndarray
     """`[draws, days]`, g/dL, circulating hemoglobin without transfusion"""
+    visits: tuple[int, ...]
+    """days after now on which red cells could be given"""
     measured: np.ndarray
-    """`[draws, days]`, the same as a laboratory would report it"""
+    """`[draws, visits]`, the hemoglobin of visit days as a laboratory would report it"""
     efficacy: np.ndarray
     """`[draws]`, of a transfused unit against the most probable one"""
     responses: np.ndarray
@@ -66,8 +69,8 @@ class Lanes(Struct, frozen=True):
     checks: int
     z: np.ndarray
     """`[11, checks + visits]`"""
-    transfused: np.ndarray
-    """g of hemoglobin `[days, checks + visits]`"""
+    visit: np.ndarray
+    """grid day on which a lane gets one unit beside those of the plan, or -1; as many as z"""
 
 
 def lanes_ahead(f: Fit, seed: int, visits: Sequence[int] = (), checks: int = FIRST_CHECKS) -> Lanes:
@@ -80,12 +83,22 @@ def lanes_ahead(f: Fit, seed: int, visits: Sequence[int] = (), checks: int = FIR
         checks: how many draws of z check the approximation.
     """
     rng = np.random.default_rng([seed, 0])
-    drawn = f.z[:, None] + np.linalg.cholesky(f.sigma) @ rng.standard_normal((len(f.z), checks))
-    z = np.concatenate([drawn, np.repeat(f.z[:, None], len(visits), axis=1)], axis=1)
-    given = np.repeat(f.plan.transfused[:, None], z.shape[1], axis=1)
-    for i, day in enumerate(visits):
-        given[min(f.history.now + day, f.plan.days - 1), checks + i] += f.model.unit_hemoglobin
-    return Lanes(checks, z, given)
+    z = np.empty((len(f.z), checks + len(visits)))
+    z[:] = f.z[:, None]
+    z[:, :checks] += np.linalg.cholesky(f.sigma) @ rng.standard_normal((len(f.z), checks))
+    visit = np.full(z.shape[1], -1)
+    visit[checks:] = np.minimum(f.history.now + np.array(visits, dtype=int), f.plan.days - 1)
+    return Lanes(checks, z, visit)
+
+
+class Sampled(Struct, frozen=True):
+    """One person's lanes with their hemoglobin `[days, checks + visits]`."""
+
+    fit: Fit
+    seed: int
+    visits: tuple[int, ...]
+    lanes: Lanes
+    hb: np.ndarray
 
 
 def look_ahead(f: Fit, seed: int, visits: Sequence[int] = (), draws: int = DRAWS) -> Ahead:
@@ -99,127 +112,206 @@ def look_ahead(f: Fit, seed: int, visits: Sequence[int] = (), draws: int = DRAWS
     """
     for checks in (FIRST_CHECKS, CHECKS):
         lanes = lanes_ahead(f, seed, visits, checks)
-        plan = f.plan._replace(transfused=lanes.transfused)
+        given = np.repeat(f.plan.transfused[:, None], len(lanes.visit), axis=1)
+        once = np.flatnonzero(lanes.visit >= 0)
+        given[lanes.visit[once], once] += f.model.unit_hemoglobin
+        plan = f.plan._replace(transfused=given)
         hb = simulate(lanes_of(f.prior, lanes.z), plan, f.model.constants)
-        if not doubtful(f, lanes, hb):
+        sampled = Sampled(f, seed, tuple(visits), lanes, hb)
+        (weights,) = weigh([sampled])
+        if effective(weights) >= DOUBT:
             break
-    return ahead_of(f, seed, lanes, hb, draws)
+    return ahead_of([sampled], [weights], draws)[0]
 
 
-def doubtful(f: Fit, lanes: Lanes, hb: np.ndarray) -> bool:
-    """Do the first draws let doubt that the Laplace approximation holds?"""
-    return _weigh(f, lanes, hb)[1] < DOUBT
+def effective(weights: np.ndarray) -> float:
+    """Relative effective sample size of weights."""
+    return 1.0 / (float(np.sum(weights**2)) * len(weights))
 
 
-def ahead_of(f: Fit, seed: int, lanes: Lanes, hb: np.ndarray, draws: int = DRAWS) -> Ahead:
-    """The same from lanes that were simulated elsewhere, `hb` `[days, checks + visits]`."""
-    now, last = f.history.now, f.plan.days - 1
-    ahead = np.arange(now + 1, last + 1)
-    at = f.linear
-    future = (ahead.astype(float), f.expected.hb[ahead], f.expected.response[ahead])
-    seen = (f.days.astype(float), f.expected.hb[f.days], f.expected.response[f.days])
-    noise = f.model.noise
-    shared = covariance(np, future, seen, f.shocks, noise)
-    gain = shared @ f.precision
-    apart = covariance(np, future, future, f.shocks, noise) - gain @ shared.T
-    slope = at.jacobian[ahead] - gain @ at.jacobian[f.days]
-    mean = at.hb[ahead] + gain @ f.residual
+def weigh(people: Sequence[Sampled]) -> list[np.ndarray]:
+    """Importance weights of each person's draws of z; as many draws of each."""
+    checks = people[0].lanes.checks
+    z = np.stack([p.lanes.z[:, :checks] for p in people])
+    most = max(len(p.fit.days) for p in people)
+    residual, precision = np.zeros((len(people), most, checks)), _precision(people, most)
+    for row, p in zip(residual, people, strict=True):
+        row[: len(p.fit.days)] = _counts(p.fit)[:, None] - p.hb[p.fit.days, :checks]
+    posterior = -0.5 * (np.sum(residual * (precision @ residual), 1) + np.sum(z * z, 1))
+    root = np.linalg.cholesky(np.stack([p.fit.sigma for p in people]))
+    away = np.linalg.solve(root, z - np.stack([p.fit.z for p in people])[:, :, None])
+    log = posterior + 0.5 * np.sum(away * away, 1)
+    weights = np.exp(log - log.max(axis=1)[:, None])
+    return list(weights / weights.sum(axis=1)[:, None])
 
-    n = lanes.checks
-    weights, share = _weigh(f, lanes, hb)
-    counts = np.array([c.value for c in f.history.counts])
-    exact = hb[ahead, :n].T + (counts - hb[f.days, :n].T) @ gain.T
+
+def _counts(f: Fit) -> np.ndarray:
+    """Measured values, g/dL."""
+    return np.array([c.value for c in f.history.counts])
+
+
+def _precision(people: Sequence[Sampled], most: int) -> np.ndarray:
+    """Inverse covariances of the counts, filled up with 0."""
+    found = np.zeros((len(people), most, most))
+    for row, p in zip(found, people, strict=True):
+        n = len(p.fit.days)
+        row[:n, :n] = p.fit.precision
+    return found
+
+
+class _Joint(Struct, frozen=True):
+    """The linear forecast of some people: how days ahead and counts hang together."""
+
+    gain: np.ndarray
+    """`[people, days, counts]`"""
+    apart: np.ndarray
+    """covariance given the counts and z, `[people, days, days]`"""
+    slope: np.ndarray
+    """`[people, days, 11]`"""
+    mean: np.ndarray
+    """`[people, days]`"""
+
+
+def _joint(people: Sequence[Sampled], ahead: np.ndarray) -> _Joint:
+    """Args: people; grid days ahead of each, `[people, days]`."""
+    fits = [p.fit for p in people]
+    most = max(len(f.days) for f in fits)
+    weeks = max(f.shocks.shape[0] for f in fits)
+    precision = _precision(people, most)
+    day, hb = np.zeros((len(fits), most)), np.zeros((len(fits), most))
+    response = np.zeros((len(fits), most, weeks))
+    later = np.zeros((len(fits), ahead.shape[1], weeks))
+    slope = np.zeros((len(fits), most, SIZE))
+    residual = np.zeros((len(fits), most))
+    shocks = np.zeros((len(fits), weeks, weeks))
+    for i, f in enumerate(fits):
+        n, w = len(f.days), f.shocks.shape[0]
+        day[i, :n], hb[i, :n], residual[i, :n] = f.days, f.expected.hb[f.days], f.residual
+        response[i, :n, :w], later[i, :, :w] = (f.expected.response[d] for d in (f.days, ahead[i]))
+        slope[i, :n] = f.linear.jacobian[f.days]
+        shocks[i, :w, :w] = f.shocks
+    noise = noises([f.model for f in fits])
+    expected = np.stack([f.expected.hb[a] for f, a in zip(fits, ahead, strict=True)])
+    future, seen = (ahead.astype(float), expected, later), (day, hb, response)
+    shared = covariance(np, future, seen, shocks, noise)
+    gain = shared @ precision
+    at = np.stack([f.linear.hb[a] for f, a in zip(fits, ahead, strict=True)])
+    change = np.stack([f.linear.jacobian[a] for f, a in zip(fits, ahead, strict=True)])
+    return _Joint(
+        gain=gain,
+        apart=covariance(np, future, future, shocks, noise) - gain @ turned(np, shared),
+        slope=change - gain @ slope,
+        mean=at + (gain @ residual[:, :, None])[:, :, 0],
+    )
+
+
+def ahead_of(
+    people: Sequence[Sampled], weights: Sequence[np.ndarray], draws: int = DRAWS
+) -> list[Ahead]:
+    """The days after now of people who look equally far ahead.
+
+    Args:
+        people: with their lanes simulated.
+        weights: `weigh` of them.
+        draws: how many joint courses.
+    """
+    far = people[0].fit.plan.days - 1 - people[0].fit.history.now
+    since = np.arange(1, far + 1)
+    now = np.array([p.fit.history.now for p in people])
+    joint = _joint(people, now[:, None] + since)
+    sigma = np.stack([p.fit.sigma for p in people])
+    roots = np.linalg.cholesky(joint.apart + JITTER * np.eye(far))
+    bends = joint.slope @ np.linalg.cholesky(sigma)
+    spread = bends @ turned(np, bends)
+    return [
+        _one_ahead(p, w, draws, since, _Laid(joint, i, roots[i], bends[i], spread[i]))
+        for i, (p, w) in enumerate(zip(people, weights, strict=True))
+    ]
+
+
+class _Laid(Struct, frozen=True):
+    """One person's place in the linear forecast, with the roots of its covariances."""
+
+    joint: _Joint
+    place: int
+    root: np.ndarray
+    bend: np.ndarray
+    spread: np.ndarray
+
+
+def _one_ahead(
+    p: Sampled, weights: np.ndarray, draws: int, since: np.ndarray, laid: _Laid
+) -> Ahead:
+    f, n, ahead = p.fit, p.lanes.checks, p.fit.history.now + since
+    mean, spread = laid.joint.mean[laid.place], laid.spread
+    rng = np.random.default_rng([p.seed, 1])
+    dz = _mirrored(rng, draws, SIZE)
+    paths = dz @ laid.bend.T
+    share = effective(weights)
     resampled = share < f.model.least_sample_share
-    spread_z = slope @ f.sigma @ slope.T
     if resampled:
+        gain = laid.joint.gain[laid.place, :, : len(f.days)]
+        exact = p.hb[ahead, :n].T + (_counts(f) - p.hb[f.days, :n].T) @ gain.T
         mean = weights @ exact
         away = exact - mean
-        spread_z = (away * weights[:, None]).T @ away
-    rng = np.random.default_rng([seed, 1])
-    chosen = exact[rng.choice(n, draws, p=weights)] - mean if resampled else None
-    paths, efficacy = _paths(f, rng, draws, apart, slope, chosen)
+        spread = (away * weights[:, None]).T @ away
+        paths = away[rng.choice(n, draws, p=weights)]
+    paths += _mirrored(rng, draws, len(since)) @ laid.root.T
     mix = np.sqrt(f.scale * f.freedom / rng.chisquare(f.freedom, draws))[:, None]
     courses = mean + mix * paths
+    seen = courses[:, [day - 1 for day in p.visits]]
+    efficacy = dz @ np.linalg.cholesky(f.sigma)[EFFICACY]
     return Ahead(
-        days=ahead - now,
+        days=since,
         mean=mean,
-        latent=apart + spread_z,
-        assay=noise.assay,
+        latent=laid.joint.apart[laid.place] + spread,
+        assay=f.model.noise.assay,
         scale=f.scale,
         freedom=f.freedom,
         draws=courses,
-        measured=courses + mix * noise.assay * rng.standard_normal(courses.shape),
-        efficacy=efficacy,
-        responses=(hb[ahead, n:] - at.hb[ahead, None]).T,
-        slope=slope,
+        visits=p.visits,
+        measured=seen + mix * f.model.noise.assay * rng.standard_normal(seen.shape),
+        efficacy=np.exp(f.prior.spread[EFFICACY] * efficacy),
+        responses=(p.hb[ahead, n:] - f.linear.hb[ahead, None]).T,
+        slope=laid.joint.slope[laid.place],
         sample_share=share,
         resampled=resampled,
     )
 
 
-def _paths(
-    f: Fit,
-    rng: np.random.Generator,
-    draws: int,
-    apart: np.ndarray,
-    slope: np.ndarray,
-    chosen: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Courses around the mean before scaling `[draws, days]`, and efficacies `[draws]`."""
-    shock = np.linalg.cholesky(apart + JITTER * np.eye(len(apart)))
-    dz = rng.standard_normal((draws, len(f.z))) @ np.linalg.cholesky(f.sigma).T
-    noise = rng.standard_normal((draws, len(apart))) @ shock.T
-    efficacy = np.exp(f.prior.spread[EFFICACY] * dz[:, EFFICACY])
-    return noise + (dz @ slope.T if chosen is None else chosen), efficacy
+def _mirrored(rng: np.random.Generator, draws: int, size: int) -> np.ndarray:
+    """Standard normal draws `[draws, size]`, each with its opposite: steadier means for less."""
+    half = rng.standard_normal(((draws + 1) // 2, size))
+    return np.concatenate([half, -half])[:draws]
 
 
-def _weigh(f: Fit, lanes: Lanes, hb: np.ndarray) -> tuple[np.ndarray, float]:
-    """Importance weights of the draws, and their relative effective sample size."""
-    z, hb = lanes.z[:, : lanes.checks], hb[:, : lanes.checks]
-    counts = np.array([c.value for c in f.history.counts])
-    residual = counts[:, None] - hb[f.days]
-    posterior = -0.5 * (np.sum(residual * (f.precision @ residual), 0) + np.sum(z * z, 0))
-    away = np.linalg.solve(np.linalg.cholesky(f.sigma), z - f.z[:, None])
-    log = posterior + 0.5 * np.sum(away * away, 0)
-    weights = np.exp(log - log.max())
-    weights /= weights.sum()
-    return weights, float(1.0 / (np.sum(weights**2) * len(weights)))
+def transfuse(ahead: Ahead, threshold: float, rise: float) -> np.ndarray:
+    """Units by draw and visit day, whenever the count of that day lies below the threshold.
 
-
-class WithRedCells(Struct, frozen=True):
-    """Red cells in each draw: units by visit day `[draws, visits]`, and the courses with them."""
-
-    units: np.ndarray
-    courses: np.ndarray
-
-
-def transfuse(ahead: Ahead, visits: Sequence[int], threshold: float, rise: float) -> WithRedCells:
-    """Gives red cells inside each drawn course, whenever a planned count lies below the threshold.
-
-    One unit, then a look at the next count; two where one cannot reach the threshold.
+    One unit, then a look at the next count; two where one cannot reach the threshold. What was
+    given acts on the counts of later visits within the same draw.
 
     Args:
         ahead: the courses.
-        visits: days after now with a planned count, increasing.
         threshold: g/dL.
         rise: g/dL that one unit is expected to give at once.
     """
-    measured, courses = ahead.measured.copy(), ahead.draws.copy()
-    units = np.zeros((len(measured), len(visits)))
-    for i, day in enumerate(visits):
-        seen = measured[:, day - 1]
-        wanted = np.where(seen + rise < threshold, 2.0, 1.0) * (seen < threshold)
+    units = np.zeros_like(ahead.measured)
+    measured = ahead.measured.copy()
+    days = [day - 1 for day in ahead.visits]
+    for i in range(len(days)):
+        wanted = np.where(measured[:, i] + rise < threshold, 2.0, 1.0)
+        wanted *= measured[:, i] < threshold
         units[:, i] = wanted
-        extra = (wanted * ahead.efficacy)[:, None] * ahead.responses[i]
-        measured += extra
-        courses += extra
-    return WithRedCells(units, courses)
+        measured += (wanted * ahead.efficacy)[:, None] * ahead.responses[i, days]
+    return units
 
 
 def unseen(ahead: Ahead, threshold: float) -> np.ndarray:
     """P(hemoglobin has been below the threshold by each day), `[days]`."""
-    lowest = np.minimum.accumulate(ahead.draws, axis=1)
-    return np.asarray(np.mean(lowest < threshold, axis=0))
+    under = ahead.draws < threshold
+    first = np.argmax(under[np.any(under, axis=1)], axis=1)
+    return np.cumsum(np.bincount(first, minlength=len(ahead.days))) / len(under)
 
 
 def spread_after_count(ahead: Ahead, day: int, target: int) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from redcell.findings.case import Case
 from redcell.knowledge.entries import Kinetics
 from redcell.prediction import Flag
 from redcell.record.moment import Moment
-from redcell.record.therapies import Interval, Treatment, treatments
+from redcell.record.therapies import Interval, Treatment
 
 DAYS_1_AND_8 = (7, 14)
 """Days from one dose to the next of a drug given on days 1 and 8 of 21."""
@@ -41,15 +41,15 @@ class Drug(Struct, frozen=True):
     assumed: bool
 
 
-def exposure(case: Case, now: int, horizon: int) -> Exposure:
+def exposure(case: Case, every: Mapping[str, Treatment], now: int, horizon: int) -> Exposure:
     """Every dose from day 0 of the grid to `horizon` days after now.
 
     Args:
         case: the record at a moment.
+        every: its treatments by drug.
         now: the moment's day on the grid.
         horizon: days ahead for which the plan counts.
     """
-    every = treatments(case.record.drugs, case.at)
     table = case.knowledge.kinetics
     found = []
     for slug, treatment in sorted(every.items()):

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from redcell.erythropoiesis.fit import Fit, fit
-from redcell.erythropoiesis.predict import Ahead, WithRedCells, look_ahead, transfuse
+from redcell.erythropoiesis.predict import Ahead, look_ahead
 from redcell.erythropoiesis.priors import Model, model
 from redcell.forecasting import telling
 from redcell.forecasting.calibration import Calibration
@@ -51,7 +51,7 @@ class Forecaster:
         self.seed = seed
         self.calibration = calibration
         self.attributed = attributed
-        self._models: WeakKeyDictionary[Knowledge, Model] = WeakKeyDictionary()
+        self._models: WeakKeyDictionary[Knowledge, tuple[Model, str]] = WeakKeyDictionary()
 
     def __call__(self, situation: Situation) -> Prediction:
         """The forecast of one patient, or why there is none."""
@@ -60,10 +60,15 @@ class Forecaster:
 
     def model(self, knowledge: Knowledge) -> Model:
         """The model's numbers under this site's policy and calibration."""
+        return self._known(knowledge)[0]
+
+    def _known(self, knowledge: Knowledge) -> tuple[Model, str]:
+        """The model's numbers and a hash of them."""
         found = self._models.get(knowledge)
         if found is None:
-            made = model(knowledge)
-            found = self.calibration.applied(made) if self.calibration else made
+            published = model(knowledge)
+            made = self.calibration.applied(published) if self.calibration else published
+            found = made, hashlib.sha256(repr(made).encode()).hexdigest()[:12]
             self._models[knowledge] = found
         return found
 
@@ -78,13 +83,13 @@ class Forecaster:
         """What is to be fitted, or the reason why there is no forecast."""
         counts = usable_counts(s.case)
         why = reason(s.case, s.survey, s.blood, s.flags, counts)
-        made = self.model(s.case.knowledge)
+        made, priors = self._known(s.case.knowledge)
         if why is not None:
-            return self._withheld(s, why, len(counts), _version(made, self.calibration, ""))
+            return self._withheld(s, why, len(counts), _version(priors, self.calibration, ""))
         seen = see(s.case, counts, self.days)
         inputs = hashlib.sha256(msgspec.json.encode(seen.history)).hexdigest()
         seed = self.seed if self.seed is not None else int(inputs[:8], 16)
-        version = _version(made, self.calibration, inputs[:16])
+        version = _version(priors, self.calibration, inputs[:16])
         return Asked(s, made, seen, planned_visits(s, made, self.days), seed, version)
 
     def fitted(self, asked: Asked, found: Fit) -> Fitted | Prediction:
@@ -109,15 +114,15 @@ class Forecaster:
 
     def predict(self, f: Fitted) -> Prediction:
         """The prediction of a fit, under the plan that it looks ahead with."""
-        return self.told(f, *look(f))
+        return self.told(f, look(f))
 
-    def told(self, f: Fitted, ahead: Ahead, given: WithRedCells) -> Prediction:
+    def told(self, f: Fitted, ahead: Ahead) -> Prediction:
         """The prediction that these courses make."""
         if not _possible(f, ahead):
             return self._withheld(
                 f.situation, "out-of-range", len(f.seen.counts), f.version, f.seed
             )
-        red_cells = telling.red_cells(f, given, self.calibration)
+        red_cells = telling.red_cells(f, ahead, self.calibration)
         below = telling.below(f, ahead)
         return Prediction(
             at=f.situation.case.at,
@@ -138,10 +143,9 @@ class Forecaster:
         )
 
 
-def look(f: Fitted) -> tuple[Ahead, WithRedCells]:
-    """The courses ahead, without and with red cells."""
-    ahead = look_ahead(f.fit, f.seed, f.visits.days)
-    return ahead, transfuse(ahead, f.visits.days, f.visits.threshold, f.visits.rise)
+def look(f: Fitted) -> Ahead:
+    """The courses ahead."""
+    return look_ahead(f.fit, f.seed, f.visits.days)
 
 
 def _possible(f: Fitted, ahead: Ahead) -> bool:
@@ -151,12 +155,11 @@ def _possible(f: Fitted, ahead: Ahead) -> bool:
     return bool(np.all(np.isfinite(ahead.draws))) and inside
 
 
-def _version(m: Model, calibration: Calibration | None, inputs: str) -> dict[str, str]:
-    priors = hashlib.sha256(repr(m).encode())
+def _version(priors: str, calibration: Calibration | None, inputs: str) -> dict[str, str]:
     return {
         "model": MODEL,
         "code": __version__,
-        "priors": priors.hexdigest()[:12],
+        "priors": priors,
         "calibration": calibration.name if calibration else "none",
         "inputs": inputs,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from redcell.prediction import Flag
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment, days_between
 from redcell.record.radiation import RadiationCourse
-from redcell.record.therapies import treatments
+from redcell.record.therapies import Treatment, treatments
 from redcell.record.transfusions import Transfusion
 
 CM_PER_M, DL_PER_L = 100.0, 10.0
@@ -50,9 +50,10 @@ def see(case: Case, counts: tuple[Measured, ...], horizon: int) -> Seen:
         counts: at least one usable count, oldest first.
         horizon: days ahead for which the plan counts.
     """
-    first = _first_day(case, counts[0])
+    every = treatments(case.record.drugs, case.at)
+    first = _first_day(case, every, counts[0])
     now = (case.at.day - first.day).days
-    drugs = exposure(case, now, horizon)
+    drugs = exposure(case, every, now, horizon)
     flags = list(drugs.flags)
     courses = tuple(_courses(case, first, now))
     unknown = any(not complete for _, complete in courses)
@@ -79,11 +80,10 @@ def see(case: Case, counts: tuple[Measured, ...], horizon: int) -> Seen:
     return Seen(_shifted(history), tuple(dict.fromkeys(flags)), counts)
 
 
-def _first_day(case: Case, count: Measured) -> Moment:
+def _first_day(case: Case, every: Mapping[str, Treatment], count: Measured) -> Moment:
     """Where the grid begins: the first count, or the treatment shortly before it."""
     lead = case.knowledge.value("erythropoiesis.lead_days")
     table = case.knowledge.kinetics
-    every = treatments(case.record.drugs, case.at)
     starts = [
         interval.start or interval.end
         for slug, treatment in every.items()

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from redcell.errors import WhatIfError
 from redcell.erythropoiesis.fit import fit, under
 from redcell.erythropoiesis.history import Bleed, Given, History
-from redcell.erythropoiesis.predict import Ahead, WithRedCells
+from redcell.erythropoiesis.predict import Ahead
 from redcell.forecasting.fitted import Fitted
 from redcell.forecasting.forecast import Forecaster, look
-from redcell.forecasting.telling import MONTH, TAIL
+from redcell.forecasting.telling import MONTH, TAIL, units_of
 from redcell.loop import Situation
 from redcell.prediction import Assumption, Difference, Prediction, WhatIf
 
@@ -61,12 +61,12 @@ def what_if(forecaster: Forecaster, s: Situation, questions: Sequence[str]) -> W
     texts = [part for q in questions for part in split(q)]
     changes = [parse(text, planned.fit.history, today) for text in texts]
     changed = _changed(planned, changes, forecaster.days)
-    one, other = look(planned), look(changed)
+    both = (planned, look(planned)), (changed, look(changed))
     return WhatIf(
         question=", ".join(texts),
-        planned=forecaster.told(planned, *one),
-        changed=forecaster.told(changed, *other),
-        differences=tuple(_differences(planned, one, other)),
+        planned=forecaster.told(*both[0]),
+        changed=forecaster.told(*both[1]),
+        differences=tuple(_differences(*both)),
         assumptions=tuple(dict.fromkeys(a for c in changes for a in c.assumptions)),
     )
 
@@ -196,19 +196,18 @@ FORMS = (
 )
 
 
-Looked = tuple[Ahead, WithRedCells]
+Looked = tuple[Fitted, Ahead]
 
 
-def _differences(f: Fitted, one: Looked, other: Looked) -> Iterable[Difference]:
+def _differences(planned: Looked, changed: Looked) -> Iterable[Difference]:
     """Changed minus planned: hemoglobin by day, the lowest of 28 days, red cells."""
-    before, after = one[0].draws, other[0].draws
+    before, after = planned[1].draws, changed[1].draws
     for day in SHOWN_DAYS:
         yield _difference(f"hemoglobin on day {day}", "g/dL", before[:, day - 1], after[:, day - 1])
     lowest = (x[:, :MONTH].min(axis=1) for x in (before, after))
     yield _difference("lowest hemoglobin in 28 days", "g/dL", *lowest)
-    month = [i for i, day in enumerate(f.visits.days) if day <= MONTH]
-    stop = 0.0 if f.visits.declined else 1.0
-    units = [stop * x[1].units[:, month].sum(axis=1) for x in (one, other)]
+    month = [i for i, day in enumerate(planned[0].visits.days) if day <= MONTH]
+    units = [units_of(*x)[:, month].sum(axis=1) for x in (planned, changed)]
     yield _difference("further red-cell units in 28 days", "units", *units)
     yield _difference(
         "P(further transfusion in 28 days)", "1", *((u > 0).astype(float) for u in units)
