@@ -3,7 +3,7 @@
 from redcell.outputs.cards.asked import Asked, Missing, Order
 from redcell.outputs.cards.card import Card, Draft, Suggestion, issued
 from redcell.outputs.cards.draft import DECLINES
-from redcell.outputs.cards.make import order_drafts, status_drafts
+from redcell.outputs.cards.make import order_drafts, status_drafts, underage_draft
 
 __all__ = [
     "DECLINES",
@@ -16,4 +16,5 @@ __all__ = [
     "issued",
     "order_drafts",
     "status_drafts",
+    "underage_draft",
 ]

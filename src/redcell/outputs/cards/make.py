@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from redcell.clock import DAY
+from redcell.codes import REDCELL
+from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps
 from redcell.outputs.cards.asked import Asked
-from redcell.outputs.cards.card import Draft
+from redcell.outputs.cards.card import Card, Coding, Draft, Source
 from redcell.outputs.cards.orders import order_cards
 from redcell.outputs.cards.status import status_card
 from redcell.outputs.cards.talk import Talk
@@ -18,3 +21,15 @@ def status_drafts(steps: Steps, asked: Asked) -> tuple[Draft, ...]:
 def order_drafts(steps: Steps, asked: Asked) -> tuple[Draft, ...]:
     """A card for each draft order about which the record says something."""
     return tuple(order_cards(Talk(steps, asked)))
+
+
+def underage_draft(knowledge: Knowledge, at: int) -> Draft:
+    """The card that says that nothing was assessed, because the patient is under 18."""
+    words = knowledge.wording("cards")
+    card = Card(
+        summary=words["summary"]["underage"],
+        indicator="info",
+        source=Source(words["source"]["label"], topic=Coding("card-status", REDCELL)),
+        detail=words["say"]["underage"],
+    )
+    return Draft(card, "status", "under-18", "routine", at + DAY)

@@ -1,0 +1,227 @@
+"""The CDS service's memory in the store: tokens, cards, feedback, and the people it knows.
+
+Cards and feedback are events, which are never changed. Reads of SQLite are quicker than a change of
+thread; reads of PostgreSQL wait in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from msgspec.structs import asdict
+from sqlalchemy.engine import Connection
+from starlette.concurrency import run_in_threadpool
+
+from redcell.clinic import freshness, intake
+from redcell.clinic.fold import facts_of
+from redcell.clinic.intake import ASSESS, Sender
+from redcell.clinic.refresh import stored_forecast
+from redcell.clinic.service import Clinic
+from redcell.identity import replay
+from redcell.sources.fhir.read import RawResource
+from redcell.store import assessments, audit, events, persons
+from redcell.store.events import Event
+from redcell.store.schema import assessments as made
+from redcell.store.schema import events as rows
+from redcell.store.schema import jobs as waiting
+from redcell.web.cds.declines import consent
+from redcell.web.cds.protocols import Answered, Declined, Heard, Holdings, Known, Shown
+
+SHOWN, HEARD, DECLINED = "card-shown", "card-feedback", "card-declined"
+"""Kinds of events."""
+ROLE = "cds-client"
+T = TypeVar("T")
+
+
+class Kept:
+    """Reads and writes of one clinic's store from an event loop."""
+
+    def __init__(self, clinic: Clinic) -> None:
+        self.clinic = clinic
+        self._here = clinic.database.dialect == "sqlite"
+
+    async def read(self, look: Callable[[Connection], T]) -> T:
+        """What a function reads."""
+        return self._read(look) if self._here else await run_in_threadpool(self._read, look)
+
+    def _read(self, look: Callable[[Connection], T]) -> T:
+        with self.clinic.database.read() as connection:
+            return look(connection)
+
+    async def write(self, write: Callable[[Connection], T]) -> T:
+        """What a function gives that writes, after the commit."""
+        return await asyncio.wrap_future(self.clinic.writer.submit(write))
+
+
+class KeptSeen(Kept):
+    """Tokens that were used, and cards that were shown."""
+
+    async def first_use(self, issuer: str, jti: str, until: int, now: int) -> bool:
+        """Note a token; false when it was used before."""
+        return await self.write(lambda c: replay.first_use(c, issuer, jti, until=until))
+
+    async def shown(self, about: Sequence[str]) -> dict[str, Shown]:
+        """The newest card about each of these matters that had one."""
+
+        def look(connection: Connection) -> dict[str, Shown]:
+            found = {}
+            for one in about:
+                newest = events.select(connection, SHOWN, subject=one, newest_first=True, limit=1)
+                if newest:
+                    found[one] = _shown(newest[0])
+            return found
+
+        return await self.read(look)
+
+    async def card(self, card: str) -> Shown | None:
+        """A card that was shown, by its uuid."""
+
+        def look(connection: Connection) -> Shown | None:
+            query = sa.select(rows.c.body).where(rows.c.kind == SHOWN, rows.c.key == card)
+            body = connection.scalar(query)
+            return msgspec.json.decode(body, type=Shown) if body is not None else None
+
+        return await self.read(look)
+
+    async def show(self, cards: Sequence[Shown]) -> None:
+        """Note cards as shown. The same card of a repeated call is noted once."""
+        found = [
+            Event(
+                SHOWN,
+                one.at,
+                one.client,
+                one.person or None,
+                one.about,
+                one.card,
+                msgspec.to_builtins(one),
+            )
+            for one in cards
+        ]
+        await self.write(lambda connection: events.add(connection, found))
+
+
+class KeptFeedback(Kept):
+    """What became of cards."""
+
+    async def keep(self, heard: Sequence[Heard]) -> int:
+        """Keep reports; how many were new."""
+        found = [
+            Event(HEARD, one.at, one.client, None, one.card, one.key, msgspec.to_builtins(one))
+            for one in heard
+        ]
+        return await self.write(lambda connection: events.add(connection, found))
+
+    async def outcomes(self, cards: Sequence[str]) -> dict[str, str]:
+        """The newest outcome of each of these cards that has one."""
+
+        def look(connection: Connection) -> dict[str, str]:
+            found: dict[str, Heard] = {}
+            for card in cards:
+                for event in events.select(connection, HEARD, subject=card):
+                    one = msgspec.convert(event.body, Heard)
+                    if card not in found or one.timestamp >= found[card].timestamp:
+                        found[card] = one
+            return {card: one.outcome for card, one in found.items()}
+
+        return await self.read(look)
+
+    async def decline(self, declined: Declined) -> None:
+        """Keep that a patient declines red cells; of somebody in the store, as a FHIR Consent."""
+        event = Event(
+            DECLINED,
+            declined.at,
+            declined.client,
+            declined.person or None,
+            f"{declined.client}|{declined.patient}",
+            declined.card,
+            asdict(declined),
+        )
+
+        def write(connection: Connection) -> None:
+            new = events.add(connection, [event])
+            if new and declined.person:
+                resource = consent(declined, declined.person)
+                body = msgspec.json.encode(resource)
+                arrival = intake.arrived("cds", "fhir", declined.card, body, declined.at)
+                intake.take_once(connection, arrival, [resource], Sender(declined.client, ROLE))
+
+        await self.write(write)
+
+    async def declines(self, client: str, patient: str) -> tuple[Declined, ...]:
+        """What was reported of a patient whom the store did not know then."""
+
+        def look(connection: Connection) -> tuple[Declined, ...]:
+            found = events.select(connection, DECLINED, subject=f"{client}|{patient}")
+            read = (msgspec.convert(event.body, Declined) for event in found)
+            return tuple(one for one in read if not one.person)
+
+        return await self.read(look)
+
+
+class KeptPeople(Kept):
+    """The people of the store."""
+
+    async def find(self, client: str, patient: str) -> Known | None:
+        """A patient who was assessed; the version moves with each assessment and each new fact."""
+
+        def look(connection: Connection) -> Known | None:
+            person = persons.person_of(connection, patient)
+            newest = connection.scalar(_newest(person))
+            wanted = connection.scalar(
+                sa.select(waiting.c.wanted).where(waiting.c.kind == ASSESS, waiting.c.key == person)
+            )
+            if newest is None and wanted is None:
+                return None
+            return Known(person, f"{newest or 0}:{wanted or 0}")
+
+        return await self.read(look)
+
+    async def load(self, known: Known, now: int) -> Holdings:
+        """The current facts, the newest forecast, and which feeds are silent."""
+
+        def look(connection: Connection) -> Holdings:
+            found = facts_of(connection, known.person)
+            newest = assessments.newest(connection, known.person)
+            raws = tuple(RawResource(f"{f.kind}/{f.rid}", f.body, checked=True) for f in found)
+            aliases = tuple(persons.patients_of(connection, known.person))
+            forecast = stored_forecast(newest) if newest is not None else None
+            return Holdings(raws, forecast, aliases)
+
+        held = await self.read(look)
+        state = freshness.look(self.clinic, at=now)
+        notes = (state.words(self.clinic.settings.zone),) if state.silent else ()
+        return msgspec.structs.replace(held, notes=notes)
+
+    async def note(self, answered: Answered) -> None:
+        """Keep in the audit that a client read about a person."""
+        entry = audit.Entry(
+            at=answered.at,
+            actor=answered.client,
+            role=ROLE,
+            action="R",
+            what=f"cds {answered.service} {answered.hook}",
+            person=answered.person,
+            origin=answered.origin,
+            detail=f"user {answered.user}; cards {answered.cards}",
+        )
+        await self.write(lambda connection: audit.append(connection, [entry]))
+
+
+def _newest(person: str) -> sa.Select[tuple[int]]:
+    table = made.c
+    return sa.select(sa.func.max(table.id)).where(table.person == person)
+
+
+def _shown(event: Event) -> Shown:
+    return msgspec.convert(event.body, Shown)
+
+
+def everything(connection: Connection) -> tuple[list[Shown], list[Heard]]:
+    """Every card that was shown and every report on one, for the account of both."""
+    shown = [_shown(e) for e in events.select(connection, SHOWN)]
+    heard = [msgspec.convert(e.body, Heard) for e in events.select(connection, HEARD)]
+    return shown, heard
