@@ -5,20 +5,45 @@ from __future__ import annotations
 import os
 import sys
 from difflib import get_close_matches
+from importlib import import_module
 
 import click
 
-from redcell.cli.calibrate import calibrate
-from redcell.cli.model import forecast
 from redcell.cli.options import EXIT_CODES, kept_lines
-from redcell.cli.patient import assess, browse, check, why
-from redcell.cli.population import cohort
 from redcell.errors import RedcellError
 from redcell.version import __version__
 
+COMMANDS = {
+    "assess": "patient:assess",
+    "forecast": "model:forecast",
+    "why": "patient:why",
+    "check": "patient:check",
+    "knowledge": "patient:browse",
+    "cohort": "population:cohort",
+    "calibrate": "calibrate:calibrate",
+    "synthesize": "synthesize:synthesize",
+    "demo": "demo:demo",
+    "init": "service:init",
+    "serve": "service:serve",
+}
+"""Verb -> module of this package and name in it; a module loads when its verb is used."""
+
 
 class Verbs(click.Group):
-    """A group that suggests the nearest verb."""
+    """A group that loads a verb when it is used, and suggests the nearest one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, one patient first, then many, then the service."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a verb."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"redcell.cli.{module}"), name)
+        assert isinstance(found, click.Command)  # noqa: S101  (the table above names commands)
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -48,8 +73,6 @@ def cli() -> None:
 
 
 cli.help = kept_lines(cli.help)
-for command in (assess, forecast, cohort, calibrate, why, check, browse):
-    cli.add_command(command)
 
 
 def main() -> None:
