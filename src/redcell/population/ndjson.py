@@ -15,6 +15,8 @@ from redcell.sources.strict_json import BOM, RefusedJsonError, text_of
 MAX_LINE = 1 << 26
 """The longest line that is read, in bytes."""
 GLANCE = 1 << 16
+TRUTH = "truth.ndjson"
+"""What is true of invented people, written beside them by `redcell synthesize`; no input."""
 BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding a line can fail with."""
 
@@ -24,7 +26,7 @@ class RefusedFileError(Exception):
 
 
 def files_of(source: Path) -> list[Path]:
-    """Every file of a folder, in the order of their names; hidden ones are passed over.
+    """Every file of a folder by name; hidden ones and the truth of invented people are passed over.
 
     Raises:
         UnreadableSourceError: there is no such folder or file, or it is empty.
@@ -36,7 +38,9 @@ def files_of(source: Path) -> list[Path]:
     found = sorted(
         p
         for p in source.rglob("*")
-        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(source).parts)
+        if p.is_file()
+        and p.name != TRUTH
+        and not any(part.startswith(".") for part in p.relative_to(source).parts)
     )
     if not found:
         raise UnreadableSourceError(f"{source}: the folder is empty.")

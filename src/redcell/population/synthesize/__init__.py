@@ -1,5 +1,5 @@
 """Invented people with metastatic breast cancer, made by the red-cell model; no one is real."""
 
-from redcell.population.synthesize.people import Person, people
+from redcell.population.synthesize.generate import Person, people
 
 __all__ = ["Person", "people"]

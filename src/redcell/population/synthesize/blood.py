@@ -129,7 +129,13 @@ def cbc(
     small = b.small_by_iron * look.iron_lack**2
     mcv = own.mcv + large - small + b.large_by_vitamin * look.vitamin_lack + noise["mcv"] * z[1]
     hematocrit = PER_G_DL * hb + noise["hematocrit"] * z[2]
-    rdw = own.rdw + 4.5 * look.iron_lack + 4 * look.vitamin_lack + abs(large) / 5 + noise["rdw"] * z[3]
+    rdw = (
+        own.rdw
+        + 4.5 * look.iron_lack
+        + 4 * look.vitamin_lack
+        + abs(large) / 5
+        + noise["rdw"] * z[3]
+    )
     neutrophils = cells[0] * exp(noise["neutrophils"] * z[4])
     lymphocytes = own.lymphocytes * exp(noise["lymphocytes"] * z[5])
     red = hematocrit * 10.0 / mcv

@@ -7,6 +7,7 @@ numbers do not depend on who else is in the batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from msgspec import Struct
@@ -31,7 +32,7 @@ from redcell.population.synthesize.fields import radiation_left
 from redcell.population.synthesize.life import NOISE, Life, Period, stream
 from redcell.population.synthesize.numbers import numbers
 
-LANES = 128
+LANES = 256
 DRUGS = 12
 """Drugs that act on the marrow, of one person."""
 ML_PER_DL, DL_PER_L, CM_PER_M = 100.0, 10.0, 100.0
@@ -49,29 +50,30 @@ class Agent(Struct, frozen=True):
 
 def agents(k: Knowledge, life: Life) -> dict[tuple[str, str], Agent]:
     """Every drug of a person that acts on the marrow, by (regimen, drug)."""
-    n, found, classes = numbers(k), {}, _classes(k, life)
+    found, classes = {}, _classes(k, life)
     for stay in life.lines:
-        drugs = n.regimen[stay.regimen].drugs
-        for slug in drugs:
-            name = kinetics_of(slug, drugs, k.kinetics)
-            if name is None:
-                continue
-            entry = k.kinetics[name]
-            share = entry.parts.get(slug, 1.0)
-            amount = share if entry.doses else share / entry.days
-            found[stay.regimen, slug] = Agent(slug, classes.index(name), amount, not entry.doses)
+        for slug, name, amount, daily in acting(k, stay.regimen):
+            found[stay.regimen, slug] = Agent(slug, classes.index(name), amount, daily)
     return found
 
 
+@lru_cache(maxsize=512)
+def acting(k: Knowledge, regimen: str) -> tuple[tuple[str, str, float, bool], ...]:
+    """A regimen's drugs that act on the marrow: drug, class, amount, taken daily."""
+    drugs, found = numbers(k).regimen[regimen].drugs, []
+    for slug in drugs:
+        name = kinetics_of(slug, drugs, k.kinetics)
+        if name is not None:
+            entry = k.kinetics[name]
+            share = entry.parts.get(slug, 1.0)
+            amount = share if entry.doses else share / entry.days
+            found.append((slug, name, amount, not entry.doses))
+    return tuple(found)
+
+
 def _classes(k: Knowledge, life: Life) -> list[str]:
-    n, seen = numbers(k), {}
-    for stay in life.lines:
-        drugs = n.regimen[stay.regimen].drugs
-        for slug in drugs:
-            name = kinetics_of(slug, drugs, k.kinetics)
-            if name is not None:
-                seen[name] = None
-    return list(seen)
+    """The kinetics classes of a person's drugs, in the order of their lines."""
+    return list(dict.fromkeys(a[1] for stay in life.lines for a in acting(k, stay.regimen)))
 
 
 def blood_volume(k: Knowledge, life: Life) -> float:
@@ -154,10 +156,10 @@ class Body:
                 kidney=life.has("kidney"),
             )
             priors.append(prior(self.model, history))
-            z = life.z.copy()
+            z = life.makeup.z.copy()
             z[KILL : KILL + SLOTS] = 0.0
             for slot, name in enumerate(classes):
-                z[KILL + slot] = life.strengths[name]
+                z[KILL + slot] = life.makeup.strengths[name]
             zs.append(z)
         fixed = (
             np.stack([p.decay for p in priors], axis=-1),
@@ -217,7 +219,7 @@ class Body:
             scene = self.n.scene.get(life.scene)
             if scene is not None and scene.bleed:
                 share = scene.bleed / (ML_PER_DL * self.traits.blood_volume[lane])
-                found.bleed[max(life.until - 1, 0), lane] += share
+                found.bleed[max(life.span.until - 1, 0), lane] += share
         return found
 
     def _iron(self) -> tuple[np.ndarray, np.ndarray]:
@@ -237,8 +239,10 @@ class Body:
             rng = stream(period, life.number, NOISE)
             shocks[:, :, lane] = rng.standard_normal((self.days, 2)).T
             quiet = self.model.quiet or self.model.noise
-            made.append(between(np, quiet, self.model.noise, life.noise_share))
-        rows = np.array([[x.assay, x.plasma, x.plasma_days, x.production, x.production_days] for x in made]).T
+            made.append(between(np, quiet, self.model.noise, life.makeup.noise_share))
+        rows = np.array(
+            [[x.assay, x.plasma, x.plasma_days, x.production, x.production_days] for x in made]
+        ).T
         plasma = _wander(shocks[0], rows[1], rows[2])
         production = _wander(shocks[1], rows[3], rows[4])
         self.course.drive[:] = np.exp(production - rows[3] ** 2 / 2.0)
@@ -306,7 +310,7 @@ class Body:
             (self.lack, self.iron_target, self.iron_pace, self.iron_from),
             (self.lack_vitamin, self.vitamin_target, self.vitamin_pace, self.vitamin_from),
         ):
-            lack += np.where(begins <= day, target - lack, 0.0) / pace
+            np.add(lack, np.where(begins <= day, target - lack, 0.0) / pace, out=lack)
 
 
 def inputs(c: Course, day: int, origin: np.ndarray, dose: np.ndarray) -> Inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from redcell.codes import EXTENSION, HCPCS, REDCELL, SNOMED
+from redcell.codes import EXTENSION, HCPCS, SNOMED
 from redcell.knowledge.load import Knowledge
 from redcell.population.synthesize.chart import Chart, RedCells
 from redcell.population.synthesize.fhir import (
@@ -25,7 +25,8 @@ from redcell.population.synthesize.results import Results
 
 UNIT_MINUTES, MORNING, CGY = 120, 9 * 60, 100
 RED_CELLS = snomed("116863004", "Transfusion of red blood cells")
-CLASS = {"system": f"{TERMINOLOGY}v3-ActCode", "code": "AMB", "display": "ambulatory"}
+CLINIC = {"system": f"{TERMINOLOGY}v3-ActCode", "code": "AMB", "display": "ambulatory"}
+HOME = {"system": f"{TERMINOLOGY}v3-ActCode", "code": "HH", "display": "home health"}
 KINDS = {
     "infusion": ("Infusion visit", 180),
     "visit": ("Clinic visit", 30),
@@ -52,7 +53,7 @@ class Care:
         )  # fmt: skip
         self.site = self.n.clinic[life.clinic]
         self.doctor = self.site.doctors[life.number % len(self.site.doctors)]
-        self.joined = pen.time(life.joins, 7 * 60)
+        self.joined = pen.time(life.span.joins, 7 * 60)
 
     def write(self, results: Results) -> None:
         """Everything."""
@@ -76,10 +77,10 @@ class Care:
         )  # fmt: skip
         self.pen.write(
             "EpisodeOfCare", "episode", self.joined,
-            status="active" if not self.life.died else "finished",
+            status="active" if not self.life.span.died else "finished",
             type=[{"text": "Metastatic breast cancer"}],
             patient=self.pen.subject,
-            period={"start": self.pen.day(self.life.joins)},
+            period={"start": self.pen.day(self.life.span.joins)},
             careManager={"display": self.doctor},
         )  # fmt: skip
 
@@ -94,7 +95,7 @@ class Care:
             units = sum(x.units for x in self.chart.red_cells)
             last = max(x.day for x in self.chart.red_cells)
             end = self.pen.time(last, 18 * 60) if last < self.pen.period.last else self.pen.end
-            period = {"start": self.pen.day(self.life.joins), "end": end}
+            period = {"start": self.pen.day(self.life.span.joins), "end": end}
             results.local(
                 "rbc-units-transfused", "red-cell units transfused", end,
                 effectivePeriod=period, valueInteger=units,
@@ -147,7 +148,7 @@ class Care:
 
     def _beam(self, b: Beam) -> None:
         field, last = self.n.field[b.site], self.pen.period.last
-        going = b.end > min(self.life.until, last - 1)
+        going = b.end > min(self.life.span.until, last - 1)
         if not self.pen.past(b.start, MORNING):
             return
         written = self.pen.time(b.start if going else b.end, 16 * 60)
@@ -187,7 +188,10 @@ class Care:
             )  # fmt: skip
         if not life.wish:
             return
-        denied = {"coding": [{"system": SNOMED, "code": "116863004"}], "text": "transfusion of red blood cells"}
+        denied = {
+            "coding": [{"system": SNOMED, "code": "116863004"}],
+            "text": "transfusion of red blood cells",
+        }
         if life.wish == "unclear":
             denied = {"text": "transfusion"}
         self.pen.write(
@@ -196,14 +200,14 @@ class Care:
             scope=coded("consentscope", "treatment"),
             category=[loinc("59284-0", "Consent Document")],
             patient=self.pen.subject,
-            dateTime=self.pen.day(life.joins),
+            dateTime=self.pen.day(life.span.joins),
             policyRule={"text": "informed refusal of a treatment"},
             provision={"type": "deny", "code": [denied]},
         )  # fmt: skip
 
     def _end_of_life(self) -> None:
         life, pen = self.life, self.pen
-        since = max(life.until - 25, life.joins)
+        since = max(life.span.until - 25, life.span.joins)
         if life.hospice:
             hospice = snomed("385763009", "Hospice care")
             written = pen.time(since, 11 * 60)
@@ -212,12 +216,7 @@ class Care:
                 status="active", intent="order", code=hospice, subject=pen.subject,
                 authoredOn=pen.day(since), requester={"display": self.doctor},
             )  # fmt: skip
-            pen.write(
-                "Encounter", "visit", written, **{
-                    "status": "in-progress", "class": {**CLASS, "code": "HH", "display": "home health"},
-                    "type": [hospice], "subject": pen.subject, "period": {"start": pen.day(since)},
-                },
-            )  # fmt: skip
+            self._encounter("in-progress", hospice, {"start": pen.day(since)}, written, HOME)
         if life.prognosis:
             end = pen.day(pen.period.last + int(self.rng.integers(14, 120)))
             written = pen.time(since, 12 * 60)
@@ -236,29 +235,30 @@ class Care:
 
     def _visits(self) -> None:
         for day, minute, kind in self.chart.visits:
-            text, length = KINDS[kind]
-            begin = self.pen.time(day, minute)
-            done = self.pen.past(day, minute + length)
-            period = {"start": begin}
-            if done:
-                period["end"] = self.pen.time(day, minute + length)
             if not self.pen.past(day, minute):
                 continue
-            self.pen.write(
-                "Encounter", "visit", period.get("end", begin), **{
-                    "status": "finished" if done else "in-progress",
-                    "class": CLASS,
-                    "type": [{"text": text}],
-                    "subject": self.pen.subject,
-                    "participant": [{"individual": {"display": self.doctor}}],
-                    "period": period,
-                },
-            )  # fmt: skip
+            text, length = KINDS[kind]
+            period, status = {"start": self.pen.time(day, minute)}, "in-progress"
+            if self.pen.past(day, minute + length):
+                period["end"], status = self.pen.time(day, minute + length), "finished"
+            written = period.get("end", period["start"])
+            self._encounter(status, {"text": text}, period, written, CLINIC)
+
+    def _encounter(self, status: str, kind: Json, period: Json, written: str, place: Json) -> None:
+        parts: Json = {
+            "status": status,
+            "class": place,
+            "type": [kind],
+            "subject": self.pen.subject,
+            "participant": [{"individual": {"display": self.doctor}}],
+            "period": period,
+        }
+        self.pen.write("Encounter", "visit", written, **parts)
 
     def _plans(self) -> None:
         """What lies ahead: the care plan of the line in progress, and the next appointments."""
         life, chart = self.life, self.chart
-        if life.died:
+        if life.span.died:
             return
         line = chart.lines[-1] if chart.lines and chart.lines[-1].end is None else None
         if line is not None and self.rng.random() < HAS_PLAN:
@@ -290,7 +290,7 @@ class Care:
     def _appointment(self, day: int, hour: int, text: str) -> None:
         begin = hour * 60 + 15 * int(self.rng.integers(0, 8))
         self.pen.write(
-            "Appointment", "appointment", self.pen.time(self.life.until, 7 * 60),
+            "Appointment", "appointment", self.pen.time(self.life.span.until, 7 * 60),
             status="booked",
             serviceType=[{"text": text}],
             description=text,
@@ -309,7 +309,9 @@ def _sessions(b: Beam) -> Json:
 
 def _technique() -> Json:
     modality = snomed("1156506007", "External beam radiation therapy using photons (procedure)")
-    technique = snomed("1162782007", "Three dimensional external beam radiation therapy (procedure)")
+    technique = snomed(
+        "1162782007", "Three dimensional external beam radiation therapy (procedure)"
+    )
     return {
         "url": mcode("mcode-radiotherapy-modality-and-technique"),
         "extension": [
@@ -328,6 +330,3 @@ def _delivered(b: Beam, volume: str) -> Json:
             {"url": "fractionsDelivered", "valueUnsignedInt": b.fractions},
         ],
     }
-
-
-__all__ = ["REDCELL", "Care"]

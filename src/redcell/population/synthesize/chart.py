@@ -13,6 +13,7 @@ class Sample(Struct):
     kind: str
     values: dict[str, float]
     status: str = "final"
+    note: str = ""
 
 
 class Dose(Struct):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from redcell.knowledge.load import Knowledge
 from redcell.population.synthesize.body import Body, Look
-from redcell.population.synthesize.chart import Chart, RedCells, Report, Sample
+from redcell.population.synthesize.chart import Chart, RedCells, Remedy, Report, Sample
 from redcell.population.synthesize.feelings import Feelings
 from redcell.population.synthesize.laboratory import Laboratory
-from redcell.population.synthesize.life import CLINIC, Life, Period, stream
-from redcell.population.synthesize.numbers import Numbers, numbers
+from redcell.population.synthesize.life import CLINIC, FAR, Life, Period, stream
+from redcell.population.synthesize.numbers import numbers
 from redcell.population.synthesize.treatment import Treating
 
-NEVER = 1_000_000
 WEEK = 7
 
 
@@ -32,15 +31,18 @@ class Clinic:
         reporting = self.n.reporting
         self.reports = draw < reporting.reported
         self.is_asked = not self.reports and draw < reporting.reported + reporting.asked
-        self.next_count = life.joins if life.counted else NEVER
-        self.next_report = life.joins + int(self.rng.integers(0, 7)) if self.reports else NEVER
+        self.next_count = life.span.joins if life.span.counted else FAR
+        first = life.span.joins + int(self.rng.integers(0, 7))
+        self.next_report = first if self.reports else FAR
+        self.growth = self.rng.random() < self.n.clinic_practice.stimulates
+        self.stimulated: list[int] = []
         self.pending: tuple[int, int] | None = None
         self.next_day = self._next()
 
     def _next(self) -> int:
-        units = self.pending[0] if self.pending else NEVER
+        units = self.pending[0] if self.pending else FAR
         day = min(self.next_count, self.next_report, units, self.treating.next_day)
-        return day if day <= self.life.until else NEVER
+        return day if day <= self.life.span.until else FAR
 
     def open(self, day: int, minute: int) -> bool:
         """Does this minute lie inside the period, and inside the person's record?"""
@@ -63,8 +65,8 @@ class Clinic:
 
     def _count(self, day: int, look: Look) -> None:
         due = day >= self.next_count
-        missed = self.rng.random() < self.life.misses and day > self.life.joins
-        if day > self.life.lapses or (due and missed and not self.treating.needs_count(day)):
+        missed = self.rng.random() < self.life.span.misses and day > self.life.span.joins
+        if day > self.life.span.lapses or (due and missed and not self.treating.needs_count(day)):
             self.next_count = self.period.workday(day + WEEK)
             return
         value = self.lab.count(day, look)
@@ -72,6 +74,7 @@ class Clinic:
             self.next_count = day + 1
             return
         self._red_cells(day, value)
+        self._stimulate(day, value)
         self.treating.judge(day, value)
         self._set_next(day, value)
 
@@ -86,7 +89,9 @@ class Clinic:
             days = min(days, int(number("monitoring.grade2_interval")))
         if self.pending is not None:
             low = value < number("urgency.hemoglobin_very_low")
-            days = int(number("monitoring.after_very_low" if low else "monitoring.after_transfusion"))
+            days = int(
+                number("monitoring.after_very_low" if low else "monitoring.after_transfusion")
+            )
             days += self.pending[0] - day
         close = days < WEEK
         self.next_count = day + days if close else self.period.workday(day + days)
@@ -103,6 +108,18 @@ class Clinic:
         two = value < threshold - LOW or draw[1] < practice.two_units
         later = 0 if draw[2] < practice.same_day else 1
         self.pending = (day + later, 2 if two else 1)
+
+    def _stimulate(self, day: int, value: float) -> None:
+        """Now and then an erythropoiesis-stimulating agent, every three weeks, a few times."""
+        last = self.stimulated[-1] if self.stimulated else -FAR
+        low = value < self.k.value("alternatives.esa_hemoglobin")
+        if not (self.growth and low and self.treating.on_cytotoxic) or day - last < CYCLE:
+            return
+        if len(self.stimulated) < MOST_ESA:
+            self.stimulated.append(day)
+            effect = self.k.value("erythropoiesis.esa_equivalent")
+            self.body.stimulate(day, self.lane, CYCLE, effect)
+            self.chart.remedies.append(Remedy("darbepoetin alfa", day, day))
 
     def _transfuse(self, day: int, units: int) -> None:
         minute = self.hour + 210
@@ -153,13 +170,12 @@ class Clinic:
         }
         self.chart.vitals.append(Sample(day, minute, "vitals", values))
 
-
     def finished(self) -> Chart:
         """The chart, with what lies ahead."""
         chart, treating = self.chart, self.treating
-        chart.next_count = self.next_count if self.next_count < NEVER else None
+        chart.next_count = self.next_count if self.next_count < FAR else None
         ahead = [day for day, _, _ in treating.due] + [treating.cycle_due]
-        if treating.regimen is not None and treating.held_since is None and min(ahead) < NEVER:
+        if treating.regimen is not None and treating.held_since is None and min(ahead) < FAR:
             chart.next_treatment = min(ahead) if treating.regimen.infusions else None
         chart.samples.sort(key=lambda s: (s.day, s.minute))
         chart.doses.sort(key=lambda d: (d.day, d.minute))
@@ -167,3 +183,4 @@ class Clinic:
 
 
 RECENT, LOW = 3, 0.5
+CYCLE, MOST_ESA = 21, 4

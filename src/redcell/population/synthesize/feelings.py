@@ -1,4 +1,4 @@
-"""How an invented person feels: symptoms that follow the hemoglobin, each with a share of its own."""
+"""How an invented person feels: symptoms that follow the hemoglobin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from redcell.population.synthesize.numbers import Numbers
 
 MOST, STAYS, INFECTED = 3, 0.75, 1.5
-"""Highest grade; how far the feeling must move before the answer changes; grades of an infection."""
+"""Highest grade; how far a feeling moves before the answer changes; grades of an infection."""
 
 
 class Feelings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,10 @@ IDENTIFIER = "urn:redcell:demo:mrn"
 
 def concept(system: str, code: str, display: str, text: str = "") -> Json:
     """A CodeableConcept of one coding."""
-    return {"coding": [{"system": system, "code": code, "display": display}], "text": text or display}
+    return {
+        "coding": [{"system": system, "code": code, "display": display}],
+        "text": text or display,
+    }
 
 
 def coded(table: str, code: str) -> Json:
@@ -52,7 +56,8 @@ def mcode(name: str) -> str:
 
 
 CATEGORY = {
-    name: [coded("observation-category", name)] for name in ("laboratory", "vital-signs", "survey", "social-history")
+    name: [coded("observation-category", name)]
+    for name in ("laboratory", "vital-signs", "survey", "social-history")
 }
 PALLIATIVE = {
     "url": mcode("mcode-procedure-intent"),
@@ -75,14 +80,13 @@ class Pen:
         self.written: list[Json] = []
         self._labels = labels(period)
         self.end = self._labels[-1] + MINUTES[period.minute]
-        self._numbers: dict[str, int] = {}
-        self._metas: dict[tuple[str, str], Json] = {}
+        self._numbers: dict[str, int] = defaultdict(int)
+        self._metas: dict[str, Json] = {}
 
     def name(self, mark: str) -> str:
         """The next id of a kind."""
-        number = self._numbers.get(mark, 0) + 1
-        self._numbers[mark] = number
-        return f"{self.person}-{mark}{number}"
+        self._numbers[mark] += 1
+        return f"{self.person}-{mark}{self._numbers[mark]}"
 
     def day(self, day: int) -> str:
         """A calendar day, past or to come."""
@@ -101,13 +105,13 @@ class Pen:
 
     def meta(self, written: str, profile: str = "") -> Json:
         """Meta of a resource that was written at this time, or at the end where that is later."""
-        written = min(written, self.end)
-        found = self._metas.get((written, profile))
+        found = self._metas.get(written + profile)
         if found is None:
-            found = {"lastUpdated": written, "tag": [TEST]}
+            found = {"lastUpdated": min(written, self.end)}
             if profile:
-                found = {"lastUpdated": written, "profile": [mcode(profile)], "tag": [TEST]}
-            self._metas[written, profile] = found
+                found["profile"] = [mcode(profile)]
+            found["tag"] = [TEST]
+            self._metas[written + profile] = found
         return found
 
     def write(self, kind: str, mark: str, written: str, profile: str = "", **parts: Any) -> Json:

@@ -14,10 +14,10 @@ from redcell.knowledge.load import Knowledge, knowledge
 from redcell.population.synthesize import truth
 from redcell.population.synthesize.body import LANES, Body
 from redcell.population.synthesize.care import Care
-from redcell.population.synthesize.clinic import NEVER, Clinic
-from redcell.population.synthesize.fhir import Json, Pen
+from redcell.population.synthesize.clinic import Clinic
+from redcell.population.synthesize.fhir import Pen
 from redcell.population.synthesize.identity import Identity
-from redcell.population.synthesize.life import RECORD, Period, live, stream
+from redcell.population.synthesize.life import FAR, RECORD, Period, live, stream
 from redcell.population.synthesize.medicines import Medicines
 from redcell.population.synthesize.mishaps import Mishaps
 from redcell.population.synthesize.results import Results
@@ -91,14 +91,14 @@ def _batch(k: Knowledge, period: Period, numbers: range) -> Iterator[Person]:
     lives = [live(k, period, number) for number in numbers]
     body = Body(k, period, lives)
     clinics = [Clinic(k, period, body, lane, life) for lane, life in enumerate(lives)]
-    due = np.full(LANES, NEVER)
+    due = np.full(LANES, FAR)
     due[: len(clinics)] = [clinic.next_day for clinic in clinics]
     for day in range(period.last + 1):
-        for lane in np.flatnonzero(due <= day):
+        for lane in np.flatnonzero(due <= day).tolist():
             clinics[lane].visit(day)
             due[lane] = clinics[lane].next_day
         body.advance(day)
-    ends = [life.until for life in lives]
+    ends = [life.span.until for life in lives]
     losses = truth.effects(body, ends)
     for lane, clinic in enumerate(clinics):
         yield _person(k, period, clinic, truth.told(body, lane, ends[lane], losses[lane]))
@@ -116,7 +116,7 @@ def _person(k: Knowledge, period: Period, clinic: Clinic, known: dict[str, Any])
     mishaps.before()
     for sample in chart.samples:
         results.sample(sample)
-    mishaps.after(results, 0)
+    mishaps.after(results)
     for signs in chart.vitals:
         results.vitals(signs)
     for report in chart.reports:
@@ -136,7 +136,7 @@ def _truth(clinic: Clinic, known: dict[str, Any], mishaps: Mishaps, scene: str) 
         "subtype": life.subtype,
         "regimens": [line.regimen for line in chart.lines],
         "clinic": life.clinic,
-        "deceased": life.died,
+        "deceased": life.span.died,
         **known,
         "red_cells": {
             "units": sum(x.units for x in chart.red_cells),
@@ -148,6 +148,3 @@ def _truth(clinic: Clinic, known: dict[str, Any], mishaps: Mishaps, scene: str) 
         "newest_count": mishaps.doubtful or "plain",
         "set_aside": mishaps.aside,
     }
-
-
-__all__ = ["Json", "Person", "people", "period_of"]

@@ -32,7 +32,7 @@ SMOKING = {
     "never": ("266919005", "Never smoked tobacco"),
 }
 OWN_SATURATION = 88
-WEIGHED = 42
+WEIGHED = 28
 
 
 def record_number(seed: int, number: int) -> str:
@@ -49,11 +49,13 @@ class Identity:
 
     def patient(self) -> None:
         """The Patient."""
-        life, written = self.life, self.pen.time(self.life.joins, 7 * 60)
+        life, written = self.life, self.pen.time(self.life.span.joins, 7 * 60)
         made: Json = {
             "resourceType": "Patient",
             "id": life.id,
-            "meta": self.pen.meta(self.pen.time(life.until, 7 * 60) if life.died else written),
+            "meta": self.pen.meta(
+                self.pen.time(life.span.until, 7 * 60) if life.span.died else written
+            ),
         }
         if life.altitude is not None:
             meters = quantity(life.altitude, "m")
@@ -67,9 +69,11 @@ class Identity:
             "gender": life.sex,
             "birthDate": life.born.isoformat(),
         }
-        if life.died:
-            made["deceasedDateTime"] = self.pen.day(life.until)
-        made["generalPractitioner"] = [{"display": self.site.doctors[life.number % len(self.site.doctors)]}]
+        if life.span.died:
+            made["deceasedDateTime"] = self.pen.day(life.span.until)
+        made["generalPractitioner"] = [
+            {"display": self.site.doctors[life.number % len(self.site.doctors)]}
+        ]
         self.pen.written.append(made)
 
     # -- conditions ------------------------------------------------------------------------------
@@ -80,7 +84,7 @@ class Identity:
         breast = "C50.929" if life.sex == "male" else "C50.919"
         words = "male" if life.sex == "male" else "female"
         name = f"Malignant neoplasm of unspecified site of unspecified {words} breast"
-        begun = life.joins - int(self.rng.integers(30, 6 * YEAR))
+        begun = life.span.joins - int(self.rng.integers(30, 6 * YEAR))
         self._condition(
             icd10(breast, name), begun, "mcode-primary-cancer-condition",
             stage=[{"summary": {"text": "Stage IV"}}],
@@ -88,16 +92,20 @@ class Identity:
         for place in life.metastases:
             m = n.metastasis[place]
             site = [snomed(*m.site)]
-            when = life.joins - int(self.rng.integers(5, 300))
+            when = life.span.joins - int(self.rng.integers(5, 300))
             self._condition(
                 icd10(m.icd10, m.name), when, "mcode-secondary-cancer-condition", bodySite=site
             )
         for disease in life.diseases:
             c = n.comorbidity[disease]
-            ago = int(self.rng.integers(20, YEAR)) if c.dated else int(self.rng.integers(YEAR, 9 * YEAR))
-            self._condition(icd10(c.icd10, c.name), life.joins - ago)
+            ago = (
+                int(self.rng.integers(20, YEAR))
+                if c.dated
+                else int(self.rng.integers(YEAR, 9 * YEAR))
+            )
+            self._condition(icd10(c.icd10, c.name), life.span.joins - ago)
             for drug in c.drugs:
-                chart.remedies.append(Remedy(drug, life.joins, None))
+                chart.remedies.append(Remedy(drug, life.span.joins, None))
         if life.no_heart_disease and not life.has("coronary", "heart-failure"):
             absent = icd10(n.absent.icd10, n.absent.name)
             self._condition(absent, None, verified="refuted")
@@ -110,7 +118,7 @@ class Identity:
         verified: str = "confirmed",
         **parts: object,
     ) -> None:
-        written = self.pen.time(self.life.joins, 7 * 60)
+        written = self.pen.time(self.life.span.joins, 7 * 60)
         if verified == "confirmed":
             parts["clinicalStatus"] = coded("condition-clinical", "active")
         if onset is not None:
@@ -121,7 +129,7 @@ class Identity:
             category=[coded("condition-category", "problem-list-item")],
             code=code,
             subject=self.pen.subject,
-            recordedDate=self.pen.day(self.life.joins),
+            recordedDate=self.pen.day(self.life.span.joins),
             **parts,
         )  # fmt: skip
 
@@ -130,16 +138,18 @@ class Identity:
     def observations(self, results: Results, chart: Chart) -> None:
         """Height once, weight every few weeks, ECOG with it, smoking, a saturation of one's own."""
         life, pen = self.life, self.pen
-        if not pen.past(life.joins, MORNING):
+        if not pen.past(life.span.joins, MORNING):
             return
-        first = pen.time(life.joins, MORNING)
+        first = pen.time(life.span.joins, MORNING)
         results.one("height", life.height, first, first)
         self._smoking(first)
         if life.has("copd"):
             value = {"effectiveDateTime": first, "valueQuantity": quantity(OWN_SATURATION, "%")}
             results.local("spo2-limit", "lowest accepted oxygen saturation", first, **value)
         weight, ecog = life.weight, int(self.rng.random() < FIT)
-        days = sorted({day for day, _, kind in chart.visits if kind != "transfusion"} | {life.joins})
+        days = sorted(
+            {day for day, _, kind in chart.visits if kind != "transfusion"} | {life.span.joins}
+        )
         last = -WEIGHED
         for day in days:
             if day - last < WEIGHED or not pen.past(day, MORNING):

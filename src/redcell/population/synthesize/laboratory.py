@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 from redcell.population.synthesize import blood
 from redcell.population.synthesize.body import Look
 from redcell.population.synthesize.chart import Remedy, Sample
+from redcell.population.synthesize.life import FAR
 
 if TYPE_CHECKING:
     from redcell.population.synthesize.clinic import Clinic
 
-NEVER = 1_000_000
 GROWTH_FACTOR_DAYS = 14
 ISSUED = 50
 """Minutes from the sample to the result."""
@@ -21,10 +22,11 @@ class Laboratory:
     """The tests of one person, in their order."""
 
     def __init__(self, clinic: Clinic) -> None:
-        self.clinic, self.rng, self.n = clinic, clinic.rng, clinic.n
+        self.clinic: Clinic = proxy(clinic)  # no circle: a batch goes when it is done
+        self.rng, self.n = clinic.rng, clinic.n
         self.own = blood.usual(self.rng, self.n, clinic.life)
         self.counts: list[Sample] = []
-        self.last = {"chemistry": -NEVER, "iron": -NEVER, "ejection": -NEVER, "vitamins": -NEVER}
+        self.last = {"chemistry": -FAR, "iron": -FAR, "ejection": -FAR, "vitamins": -FAR}
 
     def count(self, day: int, look: Look) -> float | None:
         """A blood count and what goes with it; the hemoglobin, or none where the day is over."""
@@ -33,7 +35,7 @@ class Laboratory:
         if not clinic.open(day, minute + ISSUED + 5):
             return None
         treating = clinic.treating
-        since = day - treating.spent_growth_factor
+        since = day - treating.growth_factor
         cells = blood.white_cells(
             self.n,
             self.own,
@@ -62,7 +64,8 @@ class Laboratory:
         low = hb < reporting.iron_below
         if day - self.last["chemistry"] >= reporting.chemistry_days:
             rise = self.n.blood.creatinine_abemaciclib * self._on("abemaciclib")
-            self._add(day, minute, "chemistry", blood.chemistry(self.rng, self.n, life, self.own, look, rise))
+            values = blood.chemistry(self.rng, self.n, life, self.own, look, rise)
+            self._add(day, minute, "chemistry", values)
         due = day - self.last["iron"] >= reporting.iron_days
         if due and draw[0] < (reporting.iron_first if first else reporting.iron_low * low):
             self._iron(day, minute, look, vitamins=draw[1] < reporting.vitamins)

@@ -7,14 +7,15 @@ a batch of any size.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from math import exp
 
 import numpy as np
 from msgspec import Struct
 
-from redcell.erythropoiesis.priors import SIZE
+from redcell.erythropoiesis.dynamics import SLOTS
+from redcell.erythropoiesis.priors import DRIFT, FIRST, IMBALANCE, SET, SIZE
 from redcell.forecasting.doses import kinetics_of
-from redcell.knowledge.entries import Kinetics
 from redcell.knowledge.load import Knowledge
 from redcell.population.synthesize.numbers import Numbers, Spread, chosen, drawn, numbers, picked
 
@@ -22,8 +23,8 @@ LIFE, CLINIC, NOISE, RECORD = range(4)
 """Streams of chance: the life, what the clinic does, the wandering of counts, the paperwork."""
 
 YEAR = 365.25
-MOST_CLASSES = 3
-"""Kinetics classes that the red-cell model holds at once."""
+FAR = 1_000_000
+"""A day that never comes."""
 
 
 class Period(Struct, frozen=True):
@@ -93,6 +94,29 @@ class Burden(Struct, frozen=True):
     destroyed: float = 0.0
 
 
+class Span(Struct, frozen=True):
+    """When a person is in the record, and how well they are counted."""
+
+    joins: int
+    until: int
+    begins: int
+    """the first line of treatment"""
+    died: bool = False
+    counted: bool = True
+    lapses: int = FAR
+    """the last day on which a count is made"""
+    misses: float = 0.0
+
+
+class Makeup(Struct, frozen=True):
+    """Traits of the red cells and of other cells, in spreads of their priors."""
+
+    z: np.ndarray
+    strengths: dict[str, float]
+    """of the drugs of each kinetics class"""
+    noise_share: float
+
+
 class Life(Struct, frozen=True):
     """One person as drawn."""
 
@@ -105,34 +129,23 @@ class Life(Struct, frozen=True):
     family: str
     weight: float
     height: float
+    altitude: int | None
+    smoking: str
     subtype: str
-    germline: bool
     metastases: tuple[str, ...]
     diseases: tuple[str, ...]
     no_heart_disease: bool
     clinic: str
-    joins: int
-    until: int
-    died: bool
-    counted: bool
-    lapses: int
-    misses: float
-    begins: int
+    span: Span
     lines: tuple[Stay, ...]
     beams: tuple[Beam, ...]
     burden: Burden
-    z: np.ndarray
-    """Traits of the red cells, in spreads of the priors; the strengths of drugs apart."""
-    strengths: dict[str, float]
-    """The same of each kinetics class."""
-    noise_share: float
+    makeup: Makeup
     scene: str
     wish: str
     """What is on file about red cells: `refuses`, `unclear`, or nothing."""
     hospice: bool
     prognosis: bool
-    altitude: int | None
-    smoking: str
 
     def has(self, *names: str) -> bool:
         """Is one of these on the list of diseases or metastases?"""
@@ -150,59 +163,49 @@ def live(k: Knowledge, period: Period, number: int) -> Life:
     p = n.people
     sex = "male" if rng.random() < p.men else "female"
     subtype = chosen(rng, n.disease.subtype)
+    germline = bool(rng.random() < n.disease.germline[subtype])
     age = drawn(rng, p.age)
     height = round(drawn(rng, p.height_men if sex == "male" else p.height_women))
-    metastases = _metastases(rng, n, subtype)
-    joins, until, counted, died, hospice = _span(rng, n, period)
-    burden = _burden(rng, n, joins, until, bone="bone" in metastases)
-    if burden.infiltrated_from is not None and rng.random() < n.disease.marrow_coded:
-        metastases = (*metastases, "marrow")
-    germline = bool(rng.random() < n.disease.germline[subtype])
-    diseases = _diseases(rng, n, age)
-    begins = period.workday(joins + int(rng.integers(4, 21)))
-    lines = _lines(rng, n, k.kinetics, subtype, germline=germline)
-    lapsed = rng.random() < p.lapsed and not died
-    weak = rng.random() < p.careless
-    wish = rng.random()
+    span = _span(rng, n, period)
+    metastases, burden = _disease(rng, n, subtype, span)
+    hospice = bool(rng.random() < p.hospice) and span.counted and not span.died
     return Life(
         number=number,
         id=f"demo-{number + 1:05d}",
         sex=sex,
-        born=period.first + timedelta(days=period.last) - timedelta(days=int(age * YEAR)),
+        born=period.first + timedelta(days=period.last - int(age * YEAR)),
         age=int(age),
         given=picked(rng, n.names.men if sex == "male" else n.names.women),
         family=picked(rng, n.names.family),
         weight=round(drawn(rng, p.bmi) * (height / 100) ** 2, 1),
         height=height,
+        altitude=int(rng.integers(*p.altitudes)) if rng.random() < p.altitude else None,
+        smoking=_smoking(rng, n),
         subtype=subtype,
-        germline=germline,
         metastases=metastases,
-        diseases=diseases,
+        diseases=_diseases(rng, n, age),
         no_heart_disease=bool(rng.random() < n.absent.share),
         clinic=chosen(rng, {name: c.weight for name, c in n.clinic.items()}),
-        joins=joins,
-        until=until,
-        died=died,
-        counted=counted,
-        lapses=until - int(rng.integers(*p.lapsed_days)) if lapsed else until + 1,
-        misses=p.misses_many if weak else p.misses,
-        begins=begins,
-        lines=lines,
-        beams=_beams(rng, n, joins, until, metastases),
+        span=span,
+        lines=_lines(rng, k, subtype, germline=germline),
+        beams=_beams(rng, n, span, metastases),
         burden=burden,
-        z=_traits(rng, n, infiltrated=burden.infiltrated_from is not None),
-        strengths={name: drawn(rng, p.marked) for name in k.kinetics},
-        noise_share=_noise_share(rng, k),
-        scene=_scene(rng, n) if counted and not died else "",
-        wish="refuses" if wish < p.refuses else "unclear" if wish < p.refuses + p.unclear else "",
+        makeup=_makeup(rng, k, infiltrated=burden.infiltrated_from is not None),
+        scene=_scene(rng, n) if span.counted and not span.died else "",
+        wish=_wish(rng, n),
         hospice=hospice,
         prognosis=bool(rng.random() < p.prognosis) or (hospice and rng.random() < HALF),
-        altitude=int(rng.integers(*map(int, p.altitudes))) if rng.random() < p.altitude else None,
-        smoking=_smoking(rng, n),
-    )  # fmt: skip
+    )
 
 
 HALF = 0.5
+
+
+def _wish(rng: np.random.Generator, n: Numbers) -> str:
+    draw = rng.random() - n.people.refuses
+    if draw < 0:
+        return "refuses"
+    return "unclear" if draw < n.people.unclear else ""
 
 
 def _smoking(rng: np.random.Generator, n: Numbers) -> str:
@@ -212,21 +215,40 @@ def _smoking(rng: np.random.Generator, n: Numbers) -> str:
     return "former" if draw < n.people.smokers + n.people.smoked else "never"
 
 
-def _span(
-    rng: np.random.Generator, n: Numbers, period: Period
-) -> tuple[int, int, bool, bool, bool]:
-    """First and last day of the record; whether ever counted; died; in hospice care."""
+def _span(rng: np.random.Generator, n: Numbers, period: Period) -> Span:
+    """When the record begins and ends, and how well the person is counted."""
     p, last = n.people, period.last
-    never, late, died, hospice = rng.random(4)
-    joins, until = 0, last
+    never, late, died, lapsed, careless = rng.random(5)
+    treated = int(rng.integers(4, 21))
     if never < p.never:
-        return last - int(rng.integers(2, p.never_days)), last, False, False, False
-    if late < p.joins:
-        joins = int(rng.integers(0, max(last - 14, 1)))
-    if died < p.deceased:
-        until = last - int(rng.integers(3, 60))
-        return min(joins, max(until - 30, 0)), max(until, 1), True, True, False
-    return joins, until, True, False, bool(hospice < p.hospice)
+        joins = max(last - int(rng.integers(2, p.never_days)), 0)
+        return Span(joins, last, FAR, counted=False)
+    joins = int(rng.integers(0, max(last - NEWCOMER, 1))) if late < p.joins else 0
+    until = max(last - int(rng.integers(3, 60)), 1) if died < p.deceased else last
+    joins = min(joins, max(until - MONTH, 0))
+    gone = lapsed < p.lapsed and until == last
+    return Span(
+        joins=joins,
+        until=until,
+        begins=period.workday(joins + treated),
+        died=bool(died < p.deceased),
+        lapses=until - int(rng.integers(*p.lapsed_days)) if gone else FAR,
+        misses=p.misses_many if careless < p.careless else p.misses,
+    )
+
+
+NEWCOMER, MONTH = 14, 30
+
+
+def _disease(
+    rng: np.random.Generator, n: Numbers, subtype: str, span: Span
+) -> tuple[tuple[str, ...], Burden]:
+    """Metastases, and what the disease and chance do to red cells."""
+    metastases = _metastases(rng, n, subtype)
+    burden = _burden(rng, n, span, bone="bone" in metastases)
+    if burden.infiltrated_from is not None and rng.random() < n.disease.marrow_coded:
+        metastases = (*metastases, "marrow")
+    return metastases, burden
 
 
 def _metastases(rng: np.random.Generator, n: Numbers, subtype: str) -> tuple[str, ...]:
@@ -242,30 +264,29 @@ def _diseases(rng: np.random.Generator, n: Numbers, age: float) -> tuple[str, ..
 
 
 def _lines(
-    rng: np.random.Generator,
-    n: Numbers,
-    table: dict[str, Kinetics],
-    subtype: str,
-    *,
-    germline: bool,
+    rng: np.random.Generator, k: Knowledge, subtype: str, *, germline: bool
 ) -> tuple[Stay, ...]:
     """Lines of treatment from the one in which the period begins; at most three classes in all."""
+    n = numbers(k)
     number = int(chosen(rng, {str(i): w for i, w in enumerate(n.begin.line[subtype], start=1)}))
     stays: list[Stay] = []
-    classes: set[str] = set()
+    classes: frozenset[str] = frozenset()
     for line in (number, number + 1, number + 2, number + 2):
-        weights = _choices(n, f"{subtype}{min(line, MOST_CLASSES)}", stays)
+        weights = _choices(n, f"{subtype}{min(line, LAST_LINE)}", stays)
         if germline and line > 1:
             weights |= _choices(n, "germline2", stays)
-        weights = {r: w for r, w in weights.items() if len(classes | _classes(n, table, r)) <= MOST_CLASSES}
-        if not weights:
+        fits = {r: w for r, w in weights.items() if len(classes | classes_of(k, r)) <= SLOTS}
+        if not fits:
             break
-        name = chosen(rng, weights)
+        name = chosen(rng, fits)
         while name:
-            classes |= _classes(n, table, name)
+            classes |= classes_of(k, name)
             stays.append(_stay(rng, n, name))
             name = n.regimen[name].next
     return tuple(stays)
+
+
+LAST_LINE = 3
 
 
 def _stay(rng: np.random.Generator, n: Numbers, name: str) -> Stay:
@@ -278,43 +299,50 @@ def _stay(rng: np.random.Generator, n: Numbers, name: str) -> Stay:
 
 def _choices(n: Numbers, key: str, before: list[Stay]) -> dict[str, float]:
     had = {stay.regimen for stay in before}
-    return {name: r.lines[key] for name, r in n.regimen.items() if key in r.lines and name not in had}
+    return {
+        name: r.lines[key] for name, r in n.regimen.items() if key in r.lines and name not in had
+    }
 
 
-def _classes(n: Numbers, table: dict[str, Kinetics], name: str) -> set[str]:
-    drugs = n.regimen[name].drugs
-    return {c for slug in drugs if (c := kinetics_of(slug, drugs, table)) is not None}
+@lru_cache(maxsize=512)
+def classes_of(k: Knowledge, name: str) -> frozenset[str]:
+    """The kinetics classes of a regimen's drugs."""
+    drugs = numbers(k).regimen[name].drugs
+    found = (kinetics_of(slug, drugs, k.kinetics) for slug in drugs)
+    return frozenset(c for c in found if c is not None)
 
 
 def _beams(
-    rng: np.random.Generator, n: Numbers, joins: int, until: int, metastases: tuple[str, ...]
+    rng: np.random.Generator, n: Numbers, span: Span, metastases: tuple[str, ...]
 ) -> tuple[Beam, ...]:
     brain, bone = "brain" in metastases, "bone" in metastases
     share = n.radiotherapy.share_of_bone if bone else n.radiotherapy.share if brain else 0.0
-    if rng.random() >= share or until - joins < MONTH:
+    if rng.random() >= share or span.until - span.joins < MONTH:
         return ()
     names = [name for name in n.field if (brain if name == "brain" else bone)]
     beams = []
-    for _ in range(1 + int(rng.random() < THIRD)):
+    for _ in range(1 + int(rng.random() < AGAIN)):
         name = chosen(rng, {x: n.field[x].weight for x in names})
         field = n.field[name]
         gray, fractions = field.doses[int(rng.integers(len(field.doses)))]
-        start = int(rng.integers(joins, until - 14))
+        start = int(rng.integers(span.joins, span.until - NEWCOMER))
         end = start + fractions - 1 + 2 * ((fractions - 1) // 5)
         beams.append(Beam(start, end, name, picked(rng, field.parts), gray, fractions))
     return tuple(beams)
 
 
-MONTH, THIRD = 30, 0.3
+AGAIN = 0.3
 
 
-def _burden(rng: np.random.Generator, n: Numbers, joins: int, until: int, *, bone: bool) -> Burden:
-    b, length = n.burden, until + 1
+def _burden(rng: np.random.Generator, n: Numbers, span: Span, *, bone: bool) -> Burden:
+    b, length = n.burden, span.until + 1
     infections = tuple(
-        Infection(int(rng.integers(0, length)), drawn(rng, b.infection), drawn(rng, b.infection_days))
+        Infection(
+            int(rng.integers(0, length)), drawn(rng, b.infection), drawn(rng, b.infection_days)
+        )
         for _ in range(int(rng.poisson(b.infections * length / YEAR)))
     )
-    bleeds = _bleeds(rng, n, joins, until)
+    bleeds = _bleeds(rng, n, span)
     iron_from: int | None = None
     if rng.random() < b.iron_lack or bleeds:
         begin = bleeds[0].day + 7 if bleeds else int(rng.integers(-120, length))
@@ -332,37 +360,35 @@ def _burden(rng: np.random.Generator, n: Numbers, joins: int, until: int, *, bon
         vitamin=("folate" if rng.random() < b.folate_share else "b12") if lacks else "",
         vitamin_from=int(rng.integers(-60, length)),
         infiltrated_from=int(rng.integers(*n.disease.onset)) if infiltrated else None,
-        destroyed_from=until - int(rng.integers(*b.hemolysis_days)) if destroyed else None,
+        destroyed_from=span.until - int(rng.integers(*b.hemolysis_days)) if destroyed else None,
         destroyed=drawn(rng, b.destroyed),
     )
 
 
-def _bleeds(rng: np.random.Generator, n: Numbers, joins: int, until: int) -> tuple[Bleed, ...]:
+def _bleeds(rng: np.random.Generator, n: Numbers, span: Span) -> tuple[Bleed, ...]:
     b = n.burden
     if rng.random() >= b.bleeds:
         return ()
-    day = int(rng.integers(joins, max(until - 7, joins + 1)))
+    day = int(rng.integers(span.joins, max(span.until - 7, span.joins + 1)))
     return (Bleed(day, int(drawn(rng, b.bleed_days)), drawn(rng, b.bleed)),)
 
 
-SET_POINT, IMBALANCE, DRIFT, FIRST = 0, 7, 8, 9
-
-
-def _traits(rng: np.random.Generator, n: Numbers, *, infiltrated: bool) -> np.ndarray:
-    """z of the model's parameters; the drift of an infiltrated marrow is set by the body."""
-    p = n.people
+def _makeup(rng: np.random.Generator, k: Knowledge, *, infiltrated: bool) -> Makeup:
+    """Traits of the red cells; the drift of an infiltrated marrow is no z but the drift itself."""
+    n, p = numbers(k), numbers(k).people
     own: dict[int, Spread] = {
-        SET_POINT: p.set_point, IMBALANCE: p.imbalance, DRIFT: p.drift, FIRST: p.first,
+        SET: p.set_point, IMBALANCE: p.imbalance, DRIFT: p.drift, FIRST: p.first,
     }  # fmt: skip
     z = np.array([drawn(rng, own.get(i, p.marked)) for i in range(SIZE)])
     if infiltrated:
         z[DRIFT] = drawn(rng, n.disease.drift)
-    return z
+    strengths = {name: drawn(rng, p.strength) for name in k.kinetics}
+    return Makeup(z, strengths, _noise_share(rng, k))
 
 
 def _noise_share(rng: np.random.Generator, k: Knowledge) -> float:
     rows = k.number("erythropoiesis.noise_shares").rows
-    return float(chosen(rng, {str(share): likely for share, likely, _ in rows}))
+    return float(chosen(rng, {str(share): likely for share, _, likely in rows}))
 
 
 def _scene(rng: np.random.Generator, n: Numbers) -> str:

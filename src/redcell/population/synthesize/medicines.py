@@ -43,7 +43,10 @@ class Medicines:
 
     def __init__(self, k: Knowledge, pen: Pen, life: Life, chart: Chart, draw: float) -> None:
         self.k, self.n, self.pen, self.life, self.chart = k, numbers(k), pen, life, chart
-        self.tablets_as = "statement" if draw < STATEMENT else "dispense" if draw < DISPENSE else "request"
+        self.tablets_as = (
+            "statement" if draw < STATEMENT else "dispense" if draw < DISPENSE else "request"
+        )
+        self.references: dict[str, Json] = {}
         self.surface = (life.height * life.weight / CM2_KG) ** 0.5
 
     def write(self) -> None:
@@ -57,6 +60,19 @@ class Medicines:
         for one in self.chart.remedies:
             self._remedy(one)
 
+    def _named(self, slug: str, written: str) -> Json:
+        """How this clinic names a drug: in the resource, or as a Medication that it refers to."""
+        code = medication(self.k, slug)
+        if not self.n.clinic[self.life.clinic].references:
+            return {"medicationCodeableConcept": code}
+        if slug not in self.references:
+            made = self.pen.write("Medication", "drug", written, code=code, status="active")
+            self.references[slug] = {
+                "reference": f"Medication/{made['id']}",
+                "display": code["text"],
+            }
+        return {"medicationReference": self.references[slug]}
+
     # -- infusions -------------------------------------------------------------------------------
 
     def _dose(self, d: Dose) -> None:
@@ -69,7 +85,7 @@ class Medicines:
         begin, end = self.pen.time(d.day, d.minute), self.pen.time(d.day, d.minute + HOUR)
         parts: Json = {
             "status": "completed" if d.given else "not-done",
-            "medicationCodeableConcept": medication(self.k, d.slug),
+            **self._named(d.slug, begin),
             "subject": self.pen.subject,
             "effectivePeriod": {"start": begin, "end": end},
         }
@@ -119,8 +135,8 @@ class Medicines:
                 extension=[PALLIATIVE],
                 status=status,
                 intent="order",
-                medicationCodeableConcept=medication(self.k, slug),
                 subject=self.pen.subject,
+                **self._named(slug, self.pen.time(line.start, 6 * HOUR)),
                 authoredOn=self.pen.day(line.start),
                 requester={"display": self.n.clinic[self.life.clinic].doctors[0]},
                 dosageInstruction=[{"text": text, "timing": {"repeat": repeat}}],
@@ -145,8 +161,8 @@ class Medicines:
         self.pen.write(
             "MedicationStatement", "tablets", self.pen.time(last, 6 * HOUR),
             status=status,
-            medicationCodeableConcept=medication(self.k, t.slug),
             subject=self.pen.subject,
+            **self._named(t.slug, self.pen.time(t.start, 6 * HOUR)),
             effectivePeriod=period,
             dateAsserted=self.pen.day(last),
             dosage=[{"text": f"{said} daily", "doseAndRate": [{"doseQuantity": amount["dose"]}]}],
@@ -154,14 +170,14 @@ class Medicines:
 
     def _dispense(self, t: Tablets) -> None:
         """A supply of four weeks as often as tablets were taken."""
-        end = t.end if t.end is not None else self.life.until + 1
+        end = t.end if t.end is not None else self.life.span.until + 1
         for day in range(t.start, end, SUPPLY):
             if self.pen.past(day, MORNING):
                 self.pen.write(
                     "MedicationDispense", "supply", self.pen.time(day, MORNING),
                     status="completed",
-                    medicationCodeableConcept=medication(self.k, t.slug),
                     subject=self.pen.subject,
+                    **self._named(t.slug, self.pen.time(day, MORNING)),
                     whenHandedOver=self.pen.time(day, MORNING),
                     daysSupply=quantity(SUPPLY, "d"),
                 )  # fmt: skip
@@ -169,7 +185,7 @@ class Medicines:
     # -- other drugs -----------------------------------------------------------------------------
 
     def _remedy(self, one: Remedy) -> None:
-        if not self.pen.past(one.start, MORNING) or one.start > self.life.until:
+        if not self.pen.past(one.start, MORNING) or one.start > self.life.span.until:
             return
         dose = self.n.support[one.name][1]
         number, _, unit = dose.partition(" ")

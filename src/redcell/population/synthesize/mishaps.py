@@ -37,7 +37,7 @@ class Mishaps:
         """Change samples: a preliminary newest count, or a diluted sample after it."""
         r, draw = self.n.reporting, self.rng.random(2)
         counts = [s for s in self.chart.samples if s.kind == "cbc"]
-        if not counts or self.life.died:
+        if not counts or self.life.span.died:
             return
         newest = counts[-1]
         if draw[0] < r.diluted:
@@ -57,10 +57,11 @@ class Mishaps:
         for name in CELLS:
             values[name] *= DILUTED
         values["hemoglobin"] = round(values["hemoglobin"], 1)
-        self.chart.samples.append(Sample(*divmod(latest, DAY), "cbc", values))
+        note = "Drawn from the arm with the running infusion."
+        self.chart.samples.append(Sample(*divmod(latest, DAY), "cbc", values, note=note))
         self.doubtful = "diluted"
 
-    def after(self, results: Results, written: int) -> None:
+    def after(self, results: Results) -> None:
         """Write results that nobody should use, and note what must be set aside."""
         r = self.n.reporting
         counts = [s for s in self.chart.samples if s.kind == "cbc"]
@@ -69,11 +70,8 @@ class Mishaps:
                 self._in_error(results, s)
         if counts and self.rng.random() < r.held:
             self._held(results, counts[int(self.rng.integers(len(counts)))])
-        for made in self.pen.written[written:]:
-            status = made.get("status")
-            if made["resourceType"] != "Observation":
-                continue
-            if status == "corrected":
+        for made in self.pen.written:
+            if made["resourceType"] == "Observation" and made["status"] == "corrected":
                 self.aside[f"Observation/{made['id']}"] = "corrected-result-used"
 
     def _in_error(self, results: Results, s: Sample) -> None:
@@ -109,7 +107,7 @@ class Mishaps:
             return ""
         within = DAY - 4 * 60 if scene.vitals else self.n.scene_times.within_days * DAY
         ago = int(self.rng.integers(20, within))
-        day, minute = divmod(max(self.end - ago, self.life.joins * DAY), DAY)
+        day, minute = divmod(max(self.end - ago, self.life.span.joins * DAY), DAY)
         time = self.pen.time(day, minute)
         begun = divmod(day * DAY + minute - int(self.rng.integers(60, 30 * 60)), DAY)
         onset = self.pen.time(*begun)

@@ -1,4 +1,4 @@
-"""What invented people are made of: the numbers of `knowledge/synthesize.toml`, checked and frozen."""
+"""What invented people are made of: the numbers of `knowledge/synthesize.toml`, checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class People(Part, frozen=True):
     height_men: Spread
     bmi: Spread
     altitude: float
-    altitudes: tuple[float, float]
+    altitudes: tuple[int, int]
     smokers: float
     smoked: float
     deceased: float
@@ -52,6 +52,7 @@ class People(Part, frozen=True):
     imbalance: Spread
     drift: Spread
     marked: Spread
+    strength: Spread
 
 
 class Disease(Part, frozen=True):
@@ -146,6 +147,7 @@ class Clinic(Struct, frozen=True, forbid_unknown_fields=True):
     units: str
     limits: dict[str, tuple[float, float]]
     panel: bool
+    references: bool
     team: str
     doctors: tuple[str, ...]
     nurses: tuple[str, ...]
@@ -174,6 +176,7 @@ class Practice(Part, frozen=True):
     elsewhere: float
     product_too: float
     forgot_growth_factor: float
+    stimulates: float
 
 
 class Blood(Part, frozen=True):

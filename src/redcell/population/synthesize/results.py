@@ -1,4 +1,4 @@
-"""Observations of invented people: counts, chemistry, vital signs, the smear, and what goes wrong."""
+"""Observations of invented people: counts, chemistry, vital signs, the smear."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from redcell.codes import LOINC, REDCELL, UCUM
+from redcell.codes import REDCELL, UCUM
 from redcell.knowledge.load import Knowledge
 from redcell.population.synthesize.chart import Sample
 from redcell.population.synthesize.fhir import CATEGORY, Json, Pen, coded, loinc, snomed
@@ -18,6 +18,7 @@ from redcell.sources.terms import terms
 
 ISSUED = 45
 PANEL = loinc("58410-2", "CBC panel - Blood by Automated count", "Complete blood count")
+PRESSURE = loinc("85354-9", "Blood pressure panel with all children optional", "Blood pressure")
 SMEAR = ("teardrops", "schistocytes", "hypersegmented")
 SEEN = {1.0: snomed("52101004", "Present"), 0.0: snomed("2667000", "Absent")}
 MOLAR = "59260-0"
@@ -34,19 +35,12 @@ class Printed(Struct, frozen=True):
     ranges: list[Json]
     category: list[Json]
 
-    def value(self, canonical: float) -> float:
-        """The number in the laboratory's unit."""
-        number = round(float(canonical) * self.factor, self.decimals)
-        return number if self.decimals else int(number)
-
     def quantity(self, canonical: float) -> Json:
         """The Quantity in the laboratory's unit."""
-        return {
-            "value": self.value(canonical),
-            "unit": self.unit,
-            "system": UCUM,
-            "code": self.unit,
-        }
+        number = round(float(canonical) * self.factor, self.decimals)
+        unit = self.unit
+        value = number if self.decimals else int(number)
+        return {"value": value, "unit": unit, "system": UCUM, "code": unit}
 
 
 VITALS = frozenset(
@@ -55,8 +49,25 @@ VITALS = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def printed(k: Knowledge, clinic: str, sex: str, slug: str) -> Printed:
+class Printer(dict[str, Printed]):
+    """How one laboratory prints each result, made as it is asked for."""
+
+    def __init__(self, k: Knowledge, clinic: str, sex: str) -> None:
+        super().__init__()
+        self._for = (k, clinic, sex)
+
+    def __missing__(self, slug: str) -> Printed:
+        found = self[slug] = _printed(*self._for, slug)
+        return found
+
+
+@lru_cache(maxsize=64)
+def printer(k: Knowledge, clinic: str, sex: str) -> Printer:
+    """How this clinic's laboratory prints results of a person of this sex."""
+    return Printer(k, clinic, sex)
+
+
+def _printed(k: Knowledge, clinic: str, sex: str, slug: str) -> Printed:
     """How this clinic's laboratory prints this result."""
     n, analyte = numbers(k), k.analytes[slug]
     site = n.clinic[clinic]
@@ -70,7 +81,9 @@ def printed(k: Knowledge, clinic: str, sex: str, slug: str) -> Printed:
     bare = Printed(loinc(code, display), unit, factor, decimals, [], [])
     limits = {"low": low, "high": high}
     own = {name: bare.quantity(x) for name, x in limits.items() if x is not None}
-    category = CATEGORY["vital-signs" if slug in VITALS else "survey" if slug == "ecog" else "laboratory"]
+    category = CATEGORY[
+        "vital-signs" if slug in VITALS else "survey" if slug == "ecog" else "laboratory"
+    ]
     ranges = [own] if own and slug not in VITALS else []
     return Printed(bare.code, unit, factor, decimals, ranges, category)
 
@@ -89,11 +102,8 @@ class Results:
     def __init__(self, k: Knowledge, pen: Pen, life: Life) -> None:
         self.k, self.pen, self.life = k, pen, life
         self.site = numbers(k).clinic[life.clinic]
+        self.how = printer(k, life.clinic, life.sex)
         self.by = [{"display": f"Laboratory, {self.site.team.rpartition(', ')[2]}"}]
-
-    def how(self, slug: str) -> Printed:
-        """How this person's laboratory prints a result."""
-        return printed(self.k, self.life.clinic, self.life.sex, slug)
 
     def sample(self, s: Sample) -> None:
         """All results of one sample."""
@@ -101,7 +111,13 @@ class Results:
             self._panel(s)
             return
         time, issued = self.pen.time(s.day, s.minute), self.pen.time(s.day, s.minute + ISSUED)
-        made = [self.one(slug, x, time, issued, s.status) for slug, x in s.values.items()]
+        rest = "final" if s.status == "corrected" else s.status
+        made = [
+            self.one(slug, x, time, issued, s.status if slug == "hemoglobin" else rest)
+            for slug, x in s.values.items()
+        ]
+        if s.note:
+            made[0]["note"] = [{"text": s.note}]
         if s.kind == "cbc":
             self._report(made, time, issued, s.status)
 
@@ -111,7 +127,10 @@ class Results:
         """One result."""
         if slug in SMEAR:
             return self._smear(slug, canonical, time, issued)
-        p, pen = self.how(slug), self.pen
+        p, pen = self.how[slug], self.pen
+        value = p.quantity(canonical)
+        if slug == "haptoglobin" and canonical < FLOOR:
+            value = {**p.quantity(FLOOR), "comparator": "<"}
         made: Json = {
             "resourceType": "Observation",
             "id": pen.name("o"),
@@ -123,10 +142,8 @@ class Results:
             "effectiveDateTime": time,
             "issued": issued,
             "performer": self.by,
-            "valueQuantity": p.quantity(canonical),
+            "valueQuantity": value,
         }
-        if slug == "haptoglobin" and canonical < FLOOR:
-            made["valueQuantity"] = {**p.quantity(FLOOR), "comparator": "<"}
         if p.ranges:
             made["referenceRange"] = p.ranges
         pen.written.append(made)
@@ -151,11 +168,12 @@ class Results:
         time, issued = self.pen.time(s.day, s.minute), self.pen.time(s.day, s.minute + ISSUED)
         parts = []
         for slug, value in s.values.items():
-            p = self.how(slug)
+            p = self.how[slug]
             part: Json = {"code": p.code, "valueQuantity": p.quantity(value)}
             if p.ranges:
                 part["referenceRange"] = p.ranges
             parts.append(part)
+        note: Json = {"note": [{"text": s.note}]} if s.note else {}
         self.pen.write(
             "Observation", "o", issued,
             status=s.status,
@@ -166,6 +184,7 @@ class Results:
             issued=issued,
             performer=self.by,
             component=parts,
+            **note,
         )  # fmt: skip
 
     def _report(self, made: list[Json], time: str, issued: str, status: str) -> None:
@@ -193,11 +212,11 @@ class Results:
                 "Observation", "o", time,
                 status="final",
                 category=CATEGORY["vital-signs"],
-                code=loinc("85354-9", "Blood pressure panel with all children optional", "Blood pressure"),
+                code=PRESSURE,
                 subject=self.pen.subject,
                 effectiveDateTime=time,
                 component=[
-                    {"code": self.how(x).code, "valueQuantity": self.how(x).quantity(v)}
+                    {"code": self.how[x].code, "valueQuantity": self.how[x].quantity(v)}
                     for x, v in pressure.items()
                 ],
             )  # fmt: skip
@@ -218,4 +237,3 @@ SMEAR_NAMES = {
     "schistocytes": "Schistocytes [Presence] in Blood by Light microscopy",
     "hypersegmented": "Neutrophils.hypersegmented [Presence] in Blood by Light microscopy",
 }
-__all__ = ["LOINC", "Printed", "Results", "printed"]

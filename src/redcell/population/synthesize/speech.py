@@ -1,4 +1,4 @@
-"""How invented people say what they feel: questionnaires and single reports; the last days' events."""
+"""How invented people say what they feel: questionnaires and single reports."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ class Speech:
             item=items,
         )  # fmt: skip
 
-    def symptom(
-        self, name: str, grade: int, time: str, course: str = "", onset: str = ""
-    ) -> Json:
+    def symptom(self, name: str, grade: int, time: str, course: str = "", onset: str = "") -> Json:
         """One symptom as an Observation."""
         entry = self.k.symptoms[name]
         parts = []
@@ -73,5 +71,3 @@ class Speech:
         if parts:
             made["component"] = parts
         return self.pen.write("Observation", "o", time, **made)
-
-

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 from redcell.findings.case import CHECKPOINT, CONJUGATE, CYTOTOXIC
 from redcell.population.synthesize.blood import Exposure
 from redcell.population.synthesize.body import Look
 from redcell.population.synthesize.chart import Dose, Line, Remedy, Tablets
+from redcell.population.synthesize.life import FAR
 from redcell.population.synthesize.numbers import Regimen
 
 if TYPE_CHECKING:
     from redcell.population.synthesize.clinic import Clinic
 
-NEVER = 1_000_000
 WEEK = 7
 SEEN = 45
 """Days for which a dose still shows in other cells."""
@@ -26,29 +27,29 @@ class Treating:
     """The treatment of one person."""
 
     def __init__(self, clinic: Clinic) -> None:
-        self.clinic, life = clinic, clinic.life
+        self.clinic: Clinic = proxy(clinic)  # no circle: a batch goes when it is done
+        life = clinic.life
         self.rng, self.period, self.n, self.k = clinic.rng, clinic.period, clinic.n, clinic.k
         self.practice = self.n.clinic_practice
         self.agents = clinic.body.agents[clinic.lane]
         self.number = {key: i for i, key in enumerate(self.agents)}
         self.left = list(life.lines)
-        self.line_due = life.begins if life.counted else NEVER
+        self.line_due = life.span.begins if life.span.counted else FAR
         self.regimen: Regimen | None = None
         self.name = ""
-        self.stop_at = self.cycle_due = NEVER
+        self.stop_at = self.cycle_due = FAR
         self.cycle = self.cycle_start = 0
         self.fraction = 1.0
         self.due: list[tuple[int, str, int]] = []
         self.held_since: int | None = None
-        self.ends = life.until - STOPS_IN_HOSPICE if life.hospice else NEVER
-        self.spent_growth_factor = -NEVER
-        self.esa_from = -NEVER
+        self.ends = life.span.until - STOPS_IN_HOSPICE if life.hospice else FAR
+        self.growth_factor = -FAR
 
     @property
     def next_day(self) -> int:
         """The next day on which treatment may need something."""
-        waiting = NEVER if self.held_since is not None else self.cycle_due
-        doses = min((day for day, _, _ in self.due), default=NEVER)
+        waiting = FAR if self.held_since is not None else self.cycle_due
+        doses = min((day for day, _, _ in self.due), default=FAR)
         return min(self.line_due, self.stop_at, waiting, doses, self.ends)
 
     @property
@@ -61,14 +62,19 @@ class Treating:
         """Does the regimen hold back red cells?"""
         return any(key[0] == self.name for key in self.agents)
 
+    @property
+    def on_cytotoxic(self) -> bool:
+        """Is the person on chemotherapy or an antibody-drug conjugate?"""
+        return self.regimen is not None and self._cytotoxic(self.regimen.drugs)
+
     # -- lines -----------------------------------------------------------------------------------
 
     def plan(self, day: int) -> None:
         """End and begin lines of treatment."""
         if day >= self.ends:
-            self.ends, self.left = NEVER, []
+            self.ends, self.left = FAR, []
             self.stop_at = min(self.stop_at, day)
-            self.line_due = NEVER
+            self.line_due = FAR
         if self.regimen is not None and day >= self.stop_at:
             self._end(day)
         if self.regimen is None and day >= self.line_due and self.left:
@@ -83,17 +89,17 @@ class Treating:
         planned = day + self.regimen.cycle * self.regimen.cycles
         self.clinic.chart.lines.append(Line(self.name, day, planned))
         self.stop_at, self.cycle_due, self.cycle, self.due = day + stay.days, day, 0, []
-        self.line_due = NEVER
+        self.line_due = FAR
         self.clinic.next_count = min(self.clinic.next_count, day)
 
     def _end(self, day: int) -> None:
         self._stop_tablets(day, held=False)
         self.line.end, self.line.held_since = day, None
         self.regimen, self.held_since, self.due = None, None, []
-        self.stop_at = self.cycle_due = NEVER
+        self.stop_at = self.cycle_due = FAR
         low, high = self.practice.restaging
         gap = int(self.rng.integers(low, high))
-        self.line_due = self.period.workday(day + gap) if self.left else NEVER
+        self.line_due = self.period.workday(day + gap) if self.left else FAR
 
     # -- counts ----------------------------------------------------------------------------------
 
@@ -186,7 +192,7 @@ class Treating:
         for slug in regimen.tablets:
             self._take(day, slug)
         if regimen.growth_factor:
-            self.spent_growth_factor = day + 1
+            self.growth_factor = day + 1
             if self.rng.random() >= self.practice.forgot_growth_factor:
                 self.clinic.chart.remedies.append(Remedy("pegfilgrastim", day + 1, day + 1))
         if not regimen.infusions:
@@ -268,10 +274,12 @@ class Treating:
         return tuple(found)
 
     def large(self, day: int) -> float:
-        """fL by which drugs have changed the size of red cells."""
+        """By how many fL drugs have changed the size of red cells."""
         b, total = self.n.blood, 0.0
         for t in self.clinic.chart.tablets:
-            weight = b.large_cells.get(t.slug, 0.0) - b.small_by_everolimus * (t.slug == "everolimus")
+            weight = b.large_cells.get(t.slug, 0.0) - b.small_by_everolimus * (
+                t.slug == "everolimus"
+            )
             if weight:
                 taken = (t.end or day) - t.start
                 since = day - t.end if t.end is not None else 0

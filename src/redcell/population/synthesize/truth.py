@@ -143,7 +143,11 @@ def told(body: Body, lane: int, day: int, losses: dict[str, float]) -> dict[str,
     """One person's truth on their last day, as plain data."""
     life, traits, c = body.lives[lane], body.traits, body.course
     burden = life.burden
-    lack = 0.0 if body.n.burden.iron_loss == 0 else float((1 - c.iron[day, lane]) / body.n.burden.iron_loss)
+    lack = (
+        0.0
+        if body.n.burden.iron_loss == 0
+        else float((1 - c.iron[day, lane]) / body.n.burden.iron_loss)
+    )
     milliliters = sum(b.milliliters * min(b.days, max(day - b.day, 0)) for b in burden.bleeds)
     return {
         "set_point_g_dl": round(float(traits.set_point[lane]), 2),
@@ -168,7 +172,11 @@ def told(body: Body, lane: int, day: int, losses: dict[str, float]) -> dict[str,
             "milliliters": round(milliliters),
             "effect_g_dl": losses.get(BLEEDING, 0.0),
         },
-        "iron": {"lack": round(lack, 3), "state": _iron(lack), "effect_g_dl": losses.get(IRON, 0.0)},
+        "iron": {
+            "lack": round(lack, 3),
+            "state": _iron(lack),
+            "effect_g_dl": losses.get(IRON, 0.0),
+        },
     }
 
 
