@@ -38,17 +38,17 @@ class Fact(Struct, frozen=True):
 
 def report(steps: Steps) -> str:
     """The whole assessment as one page for professionals: to read, to print, to file."""
-    page = _Page(steps)
+    page = Page(steps)
     return environment().get_template("report.html.j2").render(p=page, out=page.out)
 
 
 def fragment(steps: Steps) -> str:
     """The chart, its table twin and the key facts, for a notebook."""
-    page = _Page(steps)
+    page = Page(steps)
     return environment().get_template("fragment.html.j2").render(p=page, out=page.out)
 
 
-class _Page:
+class Page:
     """What the templates show, section by section."""
 
     def __init__(self, steps: Steps) -> None:
