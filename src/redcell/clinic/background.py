@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redcell.clinic import corrections, notices
+from redcell.clinic import corrections, demo, notices
 from redcell.clinic.daily import Daily
 from redcell.clinic.intake import ASSESS
 from redcell.clinic.worker import Worker
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
+
+
+def assessor(clinic: Clinic) -> Worker:
+    """The worker that assesses; in a demonstration's folder it takes in invented people too."""
+    return Worker(clinic, {ASSESS: corrections.assess, **demo.HANDLERS})
 
 
 class Background:
@@ -20,7 +25,7 @@ class Background:
     """
 
     def __init__(self, clinic: Clinic) -> None:
-        self.assessing = Worker(clinic, {ASSESS: corrections.assess})
+        self.assessing = assessor(clinic)
         self.telling = Worker(clinic)
         self.telling.handlers = dict(notices.HANDLERS)
         self.daily = Daily(clinic)

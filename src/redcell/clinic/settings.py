@@ -11,6 +11,7 @@ a value `env:NAME` is read from there.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -218,6 +219,31 @@ def load_settings(folder: Path) -> Settings:
     except (msgspec.ValidationError, KeyError, ValueError, OSError) as error:
         raise SettingsError(f"{path}: {error}.{_nearest(str(error))}") from error
     return found
+
+
+SECRETS = frozenset({"client_secret", "password", "secret"})
+MASK = "***"
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, to be shown: what is secret is masked."""
+    found: dict[str, Any] = msgspec.to_builtins(settings)
+    return {name: _masked(name, value) for name, value in found.items()}
+
+
+def _masked(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(key, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(name, inner) for inner in value]
+    if name in SECRETS and value:
+        return MASK
+    if isinstance(value, str) and "://" in value:
+        return _ADDRESS_SECRET.sub(rf"\1{MASK}@", value)
+    return value
+
+
+_ADDRESS_SECRET = re.compile(r"(://[^/@:]*:)[^@/]*@")
 
 
 def _nearest(text: str) -> str:

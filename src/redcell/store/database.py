@@ -56,6 +56,19 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS)))
             yield connection
 
+    def check(self) -> None:
+        """Is the store's file whole? PostgreSQL looks after its own.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        if self.dialect != "sqlite":
+            return
+        with self.read() as connection:
+            said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        if said != "ok":
+            raise StoreError(f"the store's file is damaged: {said}. Restore a backup.")
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

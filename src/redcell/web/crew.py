@@ -47,7 +47,8 @@ class Crew:
     @asynccontextmanager
     async def working(self, stop: asyncio.Event) -> AsyncIterator[None]:
         """The processes run inside the block, and are drained at its end."""
-        names = [f"web-{n + 1}" for n in range(self.serving.workers)] + ["background"]
+        webs = self.serving.workers if self.serving.workers > 1 else 0
+        names = [*(f"web-{n + 1}" for n in range(webs)), "background"]
         for name in names:
             self._start(name)
         watch = None
@@ -105,16 +106,15 @@ def web(serving: Serving, up: Any, where: socket.socket) -> None:
     """Answer pages and APIs on a socket that others share."""
     _begin(serving)
     from redcell.clinic.service import Clinic
-    from redcell.web.app import Options, create_app
-    from redcell.web.serving import is_loopback, running, server, stop_on_signals
+    from redcell.web.app import create_app
+    from redcell.web.serving import options, running, server, stop_on_signals
 
     clinic = Clinic(serving.folder)
-    options = Options(cds_open=serving.cds_open, loopback=is_loopback(serving.host), works=False)
+    app = create_app(clinic, options(serving, works=False))
 
     async def run() -> None:
         stop = asyncio.Event()
         stop_on_signals(stop.set)
-        app = create_app(clinic, options)
         async with running(server(app, clinic.settings, clinic.folder), where):
             up.release()
             await stop.wait()

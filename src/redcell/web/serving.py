@@ -28,7 +28,7 @@ from redcell.errors import SettingsError
 from redcell.web import logs
 
 if TYPE_CHECKING:
-    from redcell.web.crew import Crew
+    from redcell.web.app import Options
 
 Say = Callable[[str], None]
 """Takes a line for the person who started the service."""
@@ -52,6 +52,8 @@ class Serving(Struct, frozen=True):
     """The next port after `port` when it is not given; one is chosen when that is 0."""
     mllp_host: str = "127.0.0.1"
     mllp_port: int | None = None
+    apart: bool = False
+    """Do background work in a process of its own; always so with several workers."""
     next_free: bool = False
     """Take the next free port when one is busy."""
     log_level: str = "info"
@@ -276,19 +278,25 @@ async def _web(
     clinic: Clinic, serving: Serving, listening: Listening, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """The pages and APIs: in this process, or in a crew of processes."""
-    if serving.workers > 1:
-        from redcell.web.crew import Crew
+    async with AsyncExitStack() as stack:
+        if serving.workers > 1 or serving.apart:
+            from redcell.web.crew import Crew
 
-        crew: Crew = Crew(serving, listening.main)
-        async with crew.working(stop):
-            yield
-        return
-    from redcell.web.app import Options, create_app
+            await stack.enter_async_context(Crew(serving, listening.main).working(stop))
+        if serving.workers == 1:
+            from redcell.web.app import create_app
 
-    loopback = is_loopback(serving.host)
-    app = create_app(clinic, Options(cds_open=serving.cds_open, loopback=loopback))
-    async with running(server(app, clinic.settings, clinic.folder), listening.main):
+            app = create_app(clinic, options(serving, works=not serving.apart))
+            here = running(server(app, clinic.settings, clinic.folder), listening.main)
+            await stack.enter_async_context(here)
         yield
+
+
+def options(serving: Serving, *, works: bool) -> Options:
+    """How the application of one process serves."""
+    from redcell.web.app import Options
+
+    return Options(cds_open=serving.cds_open, loopback=is_loopback(serving.host), works=works)
 
 
 @asynccontextmanager
