@@ -83,8 +83,8 @@ def find(
     statement = statement.where(*_conditions(query))
     if after is not None:
         statement = statement.where(_beyond(key, query, after))
-    turn = (lambda c: c.desc()) if query.descending else (lambda c: c.asc())
-    statement = statement.order_by(turn(key), turn(_C.rid)).limit(limit)
+    by = (key.desc(), _C.rid.desc()) if query.descending else (key.asc(), _C.rid.asc())
+    statement = statement.order_by(*by).limit(limit)
     return [Found(*row) for row in connection.execute(statement)]
 
 

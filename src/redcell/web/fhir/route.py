@@ -1,0 +1,66 @@
+"""The class of every FHIR route: JSON only, and each error an OperationOutcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from redcell.web.fhir.body import JSON_TYPES, media_type
+from redcell.web.fhir.outcome import FhirError, Issue, outcome, plain
+from redcell.web.fhir.respond import answer
+
+ANY = frozenset({"*/*", "application/*", "*", ""})
+FAULT = Issue("exception", "redcell failed; the service's log says where.")
+
+
+class FhirRoute(APIRoute):
+    """A route whose errors are OperationOutcomes."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with its errors turned into answers."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                require_json(request)
+                return await handle(request)
+            except Exception as error:
+                return failed(request, error)
+
+        return handler
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """The answer for an error; a fault is logged by its kind and place alone."""
+    expected = plain(error)
+    if expected is not None:
+        return answer(outcome(expected.issues), expected.status, expected.headers)
+    name = getattr(request.scope.get("route"), "name", "")
+    structlog.get_logger("redcell.fhir").error("fhir-failed", route=name, exc_info=error)
+    return answer(outcome([FAULT]), 500)
+
+
+def require_json(request: Request) -> None:
+    """Refuse a request that wants something other than JSON.
+
+    Raises:
+        FhirError: 406.
+    """
+    wanted = request.query_params.get("_format")
+    if wanted is not None and wanted != "":
+        if wanted != "json" and media_type(wanted.replace(" ", "+")) not in JSON_TYPES:
+            raise FhirError(406, "not-supported", "_format: only json is sent.", "http._format")
+        return
+    sent = ",".join(request.headers.getlist("accept"))
+    types = {media_type(part) for part in sent.split(",") if "q=0" not in _quality(part)}
+    if not types & (JSON_TYPES | ANY):
+        raise FhirError(406, "not-supported", "Accept: only application/fhir+json is sent.")
+
+
+def _quality(part: str) -> str:
+    found = part.replace(" ", "").partition(";q=")[2].partition(";")[0]
+    return "q=0" if found and not found.strip("0.") else ""
