@@ -120,6 +120,18 @@ def known_arrival(connection: Connection, feed: str, key: str) -> Arrival | None
     return Arrival(*(getattr(row, n) for n in Arrival.__struct_fields__)) if row else None
 
 
+def same_arrival(connection: Connection, arrival: Arrival) -> str:
+    """What was decided the last time that this came under the same name; empty when it did not."""
+    c = arrivals.c
+    found = connection.scalar(
+        sa.select(c.outcome)
+        .where(c.feed == arrival.feed, c.key == arrival.key, c.hash == arrival.hash)
+        .order_by(c.id.desc())
+        .limit(1)
+    )
+    return str(found or "")
+
+
 def add(connection: Connection, versions: Sequence[Version], arrival: int) -> list[Kept]:
     """Keep versions of resources; what became of each, in the same order."""
     kept: list[Kept] = []

@@ -1,0 +1,146 @@
+"""Messages over the line into the real store: one effect each, corrections, merges, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import sqlalchemy as sa
+
+from feeds.messages import adt, cbc, obr, obx, oru, pid
+from redcell import clock
+from redcell.clinic import fold
+from redcell.feeds.channels import Channel, Channels
+from redcell.feeds.intake import StoreIntake
+from redcell.feeds.mllp import Listener
+from redcell.feeds.mllp.framing import Framer, framed
+from redcell.knowledge.load import knowledge
+from redcell.sources.as_fhir import AUTHORITY, patient_id
+from redcell.store import facts, persons
+from redcell.store.schema import arrivals, audit, jobs
+from redcell.store.writer import Writer
+
+JANE = patient_id(f"{AUTHORITY}HOSP", "417733")
+NINE = patient_id(f"{AUTHORITY}HOSP", "9")
+AT = clock.micros(clock.EPOCH.replace(year=2026, month=11, day=22, hour=9))
+
+
+@pytest.fixture
+def send(database):
+    """Send messages on one connection; the answers' MSA-1."""
+    writer = Writer(database)
+
+    async def main(messages):
+        listener = Listener(StoreIntake(writer), Channels([Channel()]), now=lambda: AT)
+        await listener.start()
+        reader, out = await asyncio.open_connection("127.0.0.1", listener.port)
+        out.write(b"".join(framed(m) for m in messages))
+        framer, found = Framer(), []
+        while len(found) < len(messages):
+            found += framer.feed(await asyncio.wait_for(reader.read(65536), 20))
+        out.close()
+        await listener.stop()
+        return [answer.split(b"\rMSA|")[1][:2].decode() for answer in found]
+
+    yield lambda *messages: asyncio.run(main(messages))
+    writer.close()
+
+
+def record(database, person=JANE):
+    with database.read() as connection:
+        return fold.fold(connection, person, knowledge()).record
+
+
+def hemoglobin(found):
+    return [(m.value, m.status) for m in found.results.get("hemoglobin", ())]
+
+
+def rows(database, table):
+    with database.read() as connection:
+        return connection.execute(sa.select(table)).all()
+
+
+def test_a_message_is_an_arrival_facts_an_audit_entry_and_a_job(database, send):
+    assert send(cbc(obx("7.60"))) == ["AA"]
+    (arrival,) = rows(database, arrivals)
+    assert (arrival.feed, arrival.form, arrival.key, arrival.outcome) == (
+        "lab", "hl7v2", "LAB|HOSP|M1", "accepted",
+    )  # fmt: skip
+    assert arrival.body == cbc(obx("7.60"))
+    assert [(j.kind, j.key) for j in rows(database, jobs)] == [("assess", JANE)]
+    assert [(a.actor, a.role, a.person) for a in rows(database, audit)] == [("lab", "feed", JANE)]
+    assert hemoglobin(record(database)) == [(7.6, "final")]
+    with database.read() as connection:
+        name = next(f.rid for f in facts.everything(connection) if f.kind == "Observation")
+        assert b'"value":7.60' in facts.read_one(connection, "Observation", name).body
+
+
+def test_a_resend_changes_nothing_and_other_content_is_held_once(database, send):
+    assert send(cbc(obx()), cbc(obx()), cbc(obx("6.1")), cbc(obx("6.1"))) == [
+        "AA",
+        "AA",
+        "AE",
+        "AE",
+    ]
+    assert [a.outcome for a in rows(database, arrivals)] == ["accepted", "held"]
+    assert hemoglobin(record(database)) == [(9.1, "final")]
+
+
+def test_what_is_refused_is_kept_once_with_its_reason(database, send):
+    assert send(cbc(obx(), mode="T"), cbc(obx(), mode="T")) == ["AR", "AR"]
+    (arrival,) = rows(database, arrivals)
+    assert (arrival.outcome, arrival.code) == ("refused", "test-message")
+    assert rows(database, jobs) == []
+    assert send(cbc(obx())) == ["AA"]
+    assert [a.outcome for a in rows(database, arrivals)] == ["refused", "accepted"]
+
+
+def test_corrections_replace_in_any_order_of_arrival(database, send):
+    first = cbc(obx("12.4"))
+    later = cbc(obx("8.4", status="C"), control="M2", sent="20261120090000+0000")
+    assert send(later, first) == ["AA", "AA"]
+    assert hemoglobin(record(database)) == [(8.4, "corrected")]
+    assert send(cbc(obx("", status="W"), control="M3", sent="20261120100000+0000")) == ["AA"]
+    assert hemoglobin(record(database)) == []
+
+
+def test_one_commit_serves_many(database, send):
+    messages = [
+        oru(pid(f"{n}^^^HOSP^MR"), obr(filler=f"F{n}"), obx(), control=f"M{n}") for n in range(60)
+    ]
+    assert send(*messages) == ["AA"] * 60
+    assert len(rows(database, arrivals)) == 60
+    assert {j.key for j in rows(database, jobs)} == {
+        patient_id(f"{AUTHORITY}HOSP", str(n)) for n in range(60)
+    }
+
+
+def test_a_merge_moves_results_and_a_late_result_of_the_old_number_follows(database, send):
+    old = oru(
+        pid("9^^^HOSP^MR"), obr(filler="F9"), obx("7.9", time="20261118070000+0000"), control="M1"
+    )
+    new = cbc(obx("7.6"), control="M2")
+    merged = adt("A40", pid(), "MRG|9^^^HOSP^MR", control="M3", sent="20261120100000+0000")
+    late = oru(
+        pid("9^^^HOSP^MR"), obr(filler="F10"), obx("7.5", time="20261121070000+0000"),
+        control="M4", sent="20261121080000+0000",
+    )  # fmt: skip
+    assert send(old, new) == ["AA", "AA"]
+    assert [v for v, _ in hemoglobin(record(database))] == [7.6]
+    assert send(merged, late) == ["AA", "AA"]
+    with database.read() as connection:
+        person = persons.person_of(connection, NINE)
+        assert person == persons.person_of(connection, JANE)
+    assert [v for v, _ in hemoglobin(record(database, person))] == [7.9, 7.6, 7.5]
+    assert {j.key for j in rows(database, jobs)} >= {person}
+
+
+def test_a_patient_who_is_known_only_in_part_is_one_person(database, send):
+    poor = cbc(obx("7.9")).replace(b"|19680214|F", b"|")
+    assert send(poor) == ["AA"]
+    found = record(database)
+    assert (found.patient.sex, hemoglobin(found)) == ("unknown", [(7.9, "final")])
+    full = adt("A08", pid(sex="M"), control="M2", sent="20261101080000+0000")
+    assert send(full) == ["AA"]
+    found = record(database)
+    assert (found.patient.sex, hemoglobin(found)) == ("male", [(7.9, "final")])
