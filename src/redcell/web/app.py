@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 
 from redcell.clinic.service import Clinic
 from redcell.version import __version__
 from redcell.web import failures, health
+from redcell.web.pages import routes as pages
+from redcell.web.security.authorize import authorize
+from redcell.web.security.protect import protect
+from redcell.web.sign_in import routes as sign_in
 
 
 class Options(Struct, frozen=True):
@@ -47,10 +51,14 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        dependencies=[Depends(authorize)],
     )
     app.state.clinic = clinic
     app.state.options = options
     app.include_router(health.router)
+    app.include_router(sign_in.router)
     failures.install(app)
+    pages.install(app)
+    protect(app, clinic, loopback=options.loopback)
     app.add_middleware(health.Counted)
     return app

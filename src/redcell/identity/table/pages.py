@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redcell.identity.table.row import Row
+from redcell.identity.table.row import Row, Where
 
 TEAM = ("nurse", "physician")
 
@@ -10,8 +10,17 @@ FRAME: tuple[Row, ...] = (
     Row(name="static", everyone=True),
     Row(name="language", everyone=True),
 )
-TODAY: tuple[Row, ...] = ()
-CHART: tuple[Row, ...] = ()
+TODAY: tuple[Row, ...] = (
+    Row(name="today", all=TEAM),
+    Row(name="today-events", all=TEAM),
+    Row(name="huddle", all=TEAM),
+    Row(name="line", where=Where.PATH, all=TEAM),
+    Row(name="line-act", methods=("POST",), where=Where.PATH, all=TEAM),
+)
+CHART: tuple[Row, ...] = (
+    Row(name="chart", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="why", where=Where.PATH, all=TEAM, glass=True),
+)
 PATIENT: tuple[Row, ...] = ()
 CAPACITY: tuple[Row, ...] = ()
 MESSAGES: tuple[Row, ...] = ()

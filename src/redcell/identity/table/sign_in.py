@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
-from redcell.identity.table.row import Row
+from redcell.identity.table.row import GLASS_ROLES, Row
 
-ROWS: tuple[Row, ...] = ()
+PEOPLE = ("patient", "proxy", "nurse", "physician", "infusion", "blood-bank", "researcher", "admin")
+"""Roles that people have; the others are programs'."""
+
+ROWS: tuple[Row, ...] = (
+    Row(name="sign-in", everyone=True),
+    Row(name="sign-in-try", methods=("POST",), everyone=True),
+    Row(name="sign-in-link", everyone=True),
+    Row(name="sign-in-link-use", methods=("POST",), everyone=True),
+    Row(name="sign-in-passkey-question", methods=("POST",), everyone=True),
+    Row(name="sign-in-passkey", methods=("POST",), everyone=True),
+    Row(name="sign-in-hospital", everyone=True),
+    Row(name="sign-in-hospital-back", everyone=True),
+    Row(name="sign-out", methods=("POST",), everyone=True),
+    Row(name="sign-out-everywhere", methods=("POST",), all=PEOPLE),
+    Row(name="account", all=PEOPLE),
+    Row(name="account-password", methods=("POST",), all=PEOPLE),
+    Row(name="passkey-question", methods=("POST",), all=PEOPLE),
+    Row(name="passkey-add", methods=("POST",), all=PEOPLE),
+    Row(name="passkey-remove", methods=("POST",), all=PEOPLE),
+    Row(name="break-glass", all=tuple(sorted(GLASS_ROLES))),
+    Row(name="break-glass-open", methods=("POST",), all=tuple(sorted(GLASS_ROLES))),
+)

@@ -52,7 +52,8 @@ from redcell.identity.caller import STRANGER, Caller
 from redcell.store import audit
 from redcell.web.pages import assets, formats
 from redcell.web.pages.language import language_of, translator
-from redcell.web.pages.navigation import items, route_names
+from redcell.web.pages.navigation import items
+from redcell.web.pages.navigation import route_names as route_names
 
 FOLDER = Path(__file__).parent
 CSRF = "csrf"
@@ -65,7 +66,7 @@ PERSON = "for_person"
 def environment() -> Environment:
     """Jinja with every value escaped and every missing name an error."""
     made = Environment(
-        loader=FileSystemLoader([FOLDER / "templates", FOLDER]),
+        loader=FileSystemLoader([FOLDER / "templates", FOLDER, FOLDER.parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,1 @@
+"""What stands before every route: who asks, may they, is it our own form, and the headers."""

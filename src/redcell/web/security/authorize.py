@@ -1,0 +1,123 @@
+"""Enforces the authorization table on every route, before its own code runs.
+
+The caller was found by the middleware; the row by the route's name. The same dependency refuses
+state changes that do not come from our own pages.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute, Mount
+
+from redcell.errors import SettingsError
+from redcell.identity.caller import STRANGER, Caller
+from redcell.identity.scopes import allows
+from redcell.identity.table import AREAS, TABLE, Row, Verdict, Where, judge, widened
+from redcell.store import persons
+from redcell.web.security import csrf
+
+VERDICT = "verdict"
+"""Where a request's state keeps the answer; the tests of the table read it."""
+
+
+def unknown() -> HTTPException:
+    """What to raise for a person or thing that is not there, or not to be seen: one answer."""
+    return HTTPException(404)
+
+
+def sign_in_first() -> HTTPException:
+    """What a stranger gets: pages turn it into a redirect to sign-in."""
+    return HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
+
+
+async def authorize(request: Request) -> None:
+    """Let the request pass, or refuse it as its row says. A dependency of the whole application."""
+    row = TABLE[request.scope["route"].name]
+    caller: Caller = getattr(request.state, "caller", STRANGER)
+    person = await run_in_threadpool(_person, request, row) if _named(request, row) else None
+    verdict = judge(row, caller, person)
+    if verdict is Verdict.ALLOWED and caller.scopes is not None and not _granted(request, row):
+        verdict = Verdict.FORBIDDEN
+    setattr(request.state, VERDICT, verdict)
+    if verdict is not Verdict.ALLOWED:
+        raise _refusal(verdict, request)
+    await csrf.check(request, row)
+    request.state.caller = widened(row, caller)
+
+
+def _refusal(verdict: Verdict, request: Request) -> HTTPException:
+    if verdict is Verdict.SIGN_IN:
+        return sign_in_first()
+    if verdict is Verdict.UNKNOWN:
+        return unknown()
+    challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    token = "authorization" in request.headers
+    return HTTPException(403, "Not for your role.", challenge if token else None)
+
+
+def _named(request: Request, row: Row) -> str:
+    """The id by which the request names a person; empty when it names none."""
+    if row.where is Where.PATH:
+        return str(request.path_params["person"])
+    if row.where is Where.QUERY:
+        query = request.query_params
+        named = query.get("person") or query.get("patient") or ""
+        return named.removeprefix("Patient/")
+    return ""
+
+
+def _person(request: Request, row: Row) -> str:
+    """The person behind the id; two ids of one person are the same person."""
+    with request.app.state.clinic.database.read() as connection:
+        return persons.person_of(connection, _named(request, row))
+
+
+def _granted(request: Request, row: Row) -> bool:
+    if row.everyone or row.scope == "self":
+        return True
+    kind = request.path_params.get("kind")
+    return kind is not None and allows(request.state.caller, kind, row.scope)
+
+
+# -- when the application is made ------------------------------------------------------------------
+
+
+def check_table(app: FastAPI) -> None:
+    """Compare the application's routes with the table.
+
+    An area none of whose routes is here is not served by this application.
+
+    Raises:
+        SettingsError: a route has no row, a row no route, or they differ.
+    """
+    found: dict[str, set[str]] = {}
+    for context in iter_route_contexts(app.router.routes):
+        route = context.original_route
+        name = getattr(route, "name", "") or ""
+        wrong = _wrong(route, name, found)
+        if wrong:
+            raise SettingsError(f"route {getattr(route, 'path', route)} ({name!r}): {wrong}")
+        found[name] = set(getattr(route, "methods", None) or {"GET", "HEAD"})
+    for name, methods in found.items():
+        if set(TABLE[name].methods) != methods:
+            raise SettingsError(f"row {name}: the route answers {sorted(methods)}.")
+    for area, rows in AREAS.items():
+        missing = [row.name for row in rows if row.name not in found]
+        if missing and len(missing) < len(rows):
+            raise SettingsError(f"row {missing[0]} of the area {area} has no route.")
+
+
+def _wrong(route: BaseRoute, name: str, found: dict[str, set[str]]) -> str:
+    if name not in TABLE:
+        return "it has no row in redcell.identity.table."
+    if name in found:
+        return "two routes have this name."
+    row = TABLE[name]
+    if not isinstance(route, APIRoute) and not row.everyone:
+        return "only a FastAPI route can be guarded; another kind must be open to everyone."
+    path = getattr(route, "path", "")
+    if row.where is Where.PATH and "{person" not in path and not isinstance(route, Mount):
+        return "its row finds the person in the path, which has no {person}."
+    return ""

@@ -1,0 +1,21 @@
+"""Values for path parameters, so that the test of the table can call every route.
+
+By the name of the parameter, or by route and parameter where one name means several things.
+Add a line here when a new route needs a value that these do not fit.
+"""
+
+from __future__ import annotations
+
+BY_NAME = {
+    "kind": "Observation",
+    "rid": "own-hb",
+    "id": "own-hb",
+    "code": "en",
+    "name": "sign-in.css",
+    "passkey": "none",
+}
+BY_ROUTE: dict[tuple[str, str], str] = {}
+
+
+def value(route: str, parameter: str) -> str:
+    return BY_ROUTE.get((route, parameter)) or BY_NAME.get(parameter, "1")
