@@ -197,8 +197,8 @@ class CallRule(Struct, frozen=True):
 
 def call_rules(knowledge: Knowledge) -> tuple[CallRule, ...]:
     """The fixed table of answers and calls, the emergencies first."""
-    rows: list[dict[str, Any]] = knowledge.file("patient_calls")["answer"]
-    found = [CallRule(r["symptom"], r["grade"], r["call"], r["text"]) for r in rows]
+    rows: dict[str, dict[str, Any]] = knowledge.file("patient_calls")["answer"]
+    found = [CallRule(r["symptom"], r["grade"], r["call"], r["text"]) for r in rows.values()]
     return tuple(sorted(found, key=lambda rule: rule.call != "emergency"))
 
 
