@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -231,7 +230,7 @@ class Answerer:
             return kept.left_out
         selected = msgspec.json.encode(call.context.selections)
         about = bytes(call.context.draftOrders) + selected if orders is not None else b""
-        name = blake2b(about, digest_size=16).digest()
+        name = sha256(about).digest()
         if name not in kept.drafts:
             settings = self.needed.settings
             asked = Asked(
@@ -264,18 +263,15 @@ class Answerer:
         news = await news_of(drafts, viewer, needed.seen, needed.feedback)
         cards = [issued(draft, viewer.uuid(draft)) for draft in news]
         rows = [_shown(d, c, viewer, person) for d, c in zip(news, cards, strict=True)]
-        writes = [needed.seen.show(rows)] if rows else []
-        if person is not None:
-            writes.append(needed.stored.note(_answered_to(viewer, person, len(cards))))
-        if writes:
-            await asyncio.gather(*writes)
+        if rows or person is not None:
+            await needed.seen.show(rows, _answered_to(viewer, person, len(cards)))
         return msgspec.json.encode(Response(tuple(cards))) if cards else NO_CARDS
 
 
 def _name(call: Call, client: Client, prefetch: bytes, person: Known | None) -> bytes:
     """One name for everything that an assessment rests on, except knowledge and time."""
     version = person.version if person is not None else ""
-    seal = blake2b(prefetch, digest_size=32)
+    seal = sha256(prefetch)
     seal.update("\x00".join((client.name, call.context.patientId, version)).encode())
     return seal.digest()
 
@@ -324,7 +320,9 @@ def _unmet(lacking: list[str], call: Call) -> str:
     )
 
 
-def _answered_to(viewer: Viewer, person: Known, cards: int) -> Answered:
+def _answered_to(viewer: Viewer, person: Known | None, cards: int) -> Answered | None:
+    if person is None:
+        return None
     return Answered(
         client=viewer.client,
         user=viewer.user,

@@ -18,6 +18,8 @@ Uuid = Annotated[
 Filled = Annotated[str, Meta(min_length=1, max_length=512)]
 NOTHING = msgspec.Raw(b"")
 NULL = b"null"
+SIGN = 256
+"""So many bytes of a part are looked for."""
 WORTH_SKIPPING = 1024
 """Prefetch of this size and more is checked once, however often it comes."""
 
@@ -119,13 +121,20 @@ def strict(data: bytes, known_prefetch: bytes = b"") -> None:
     Raises:
         RefusedCallError: with status 400.
     """
-    rest = data
-    if len(known_prefetch) >= WORTH_SKIPPING:
-        rest = data.replace(known_prefetch, NULL, 1)
+    rest = _without(data, known_prefetch) if len(known_prefetch) >= WORTH_SKIPPING else data
     try:
         check(text_of(rest))
     except RefusedJsonError as error:
         raise refused(400, f"This is not JSON that can be used: {error}") from error
+
+
+def _without(data: bytes, part: bytes) -> bytes:
+    """The body with a part of it replaced by null; found by its beginning, which is quick."""
+    start = data.find(part[:SIGN])
+    end = start + len(part)
+    if start < 0 or data[start:end] != part:
+        return data
+    return data[:start] + NULL + data[end:]
 
 
 # -- feedback --------------------------------------------------------------------------------------

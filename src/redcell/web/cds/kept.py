@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from redcell.store.events import Event
 from redcell.store.schema import assessments as made
 from redcell.store.schema import events as rows
 from redcell.store.schema import jobs as waiting
+from redcell.store.schema import persons as who
 from redcell.web.cds.declines import consent
 from redcell.web.cds.protocols import Answered, Declined, Heard, Holdings, Known, Shown
 
@@ -70,9 +71,9 @@ class KeptSeen(Kept):
         def look(connection: Connection) -> dict[str, Shown]:
             found = {}
             for one in about:
-                newest = events.select(connection, SHOWN, subject=one, newest_first=True, limit=1)
-                if newest:
-                    found[one] = _shown(newest[0])
+                body = connection.scalar(_NEWEST_CARD, {"about": one})
+                if body is not None:
+                    found[one] = _read_shown(body)
             return found
 
         return await self.read(look)
@@ -81,14 +82,16 @@ class KeptSeen(Kept):
         """A card that was shown, by its uuid."""
 
         def look(connection: Connection) -> Shown | None:
-            query = sa.select(rows.c.body).where(rows.c.kind == SHOWN, rows.c.key == card)
-            body = connection.scalar(query)
-            return msgspec.json.decode(body, type=Shown) if body is not None else None
+            body = connection.scalar(_CARD, {"card": card})
+            return _read_shown(body) if body is not None else None
 
         return await self.read(look)
 
-    async def show(self, cards: Sequence[Shown]) -> None:
-        """Note cards as shown. The same card of a repeated call is noted once."""
+    async def show(self, cards: Sequence[Shown], answered: Answered | None) -> None:
+        """Note cards as shown, and the reading in the audit, in one transaction.
+
+        The same card of a repeated call is noted once.
+        """
         found = [
             Event(
                 SHOWN,
@@ -101,7 +104,13 @@ class KeptSeen(Kept):
             )
             for one in cards
         ]
-        await self.write(lambda connection: events.add(connection, found))
+
+        def write(connection: Connection) -> None:
+            events.add(connection, found)
+            if answered is not None:
+                audit.append(connection, [_entry(answered)])
+
+        await self.write(write)
 
 
 class KeptFeedback(Kept):
@@ -121,8 +130,8 @@ class KeptFeedback(Kept):
         def look(connection: Connection) -> dict[str, str]:
             found: dict[str, Heard] = {}
             for card in cards:
-                for event in events.select(connection, HEARD, subject=card):
-                    one = msgspec.convert(event.body, Heard)
+                for body in connection.scalars(_REPORTS, {"card": card}):
+                    one = _read_heard(body)
                     if card not in found or one.timestamp >= found[card].timestamp:
                         found[card] = one
             return {card: one.outcome for card, one in found.items()}
@@ -169,14 +178,10 @@ class KeptPeople(Kept):
         """A patient who was assessed; the version moves with each assessment and each new fact."""
 
         def look(connection: Connection) -> Known | None:
-            person = persons.person_of(connection, patient)
-            newest = connection.scalar(_newest(person))
-            wanted = connection.scalar(
-                sa.select(waiting.c.wanted).where(waiting.c.kind == ASSESS, waiting.c.key == person)
-            )
-            if newest is None and wanted is None:
+            row = connection.execute(_VERSION, {"patient": patient}).one()
+            if row.newest is None and row.wanted is None:
                 return None
-            return Known(person, f"{newest or 0}:{wanted or 0}")
+            return Known(row.person, f"{row.newest or 0}:{row.wanted or 0}")
 
         return await self.read(look)
 
@@ -196,32 +201,56 @@ class KeptPeople(Kept):
         notes = (state.words(self.clinic.settings.zone),) if state.silent else ()
         return msgspec.structs.replace(held, notes=notes)
 
-    async def note(self, answered: Answered) -> None:
-        """Keep in the audit that a client read about a person."""
-        entry = audit.Entry(
-            at=answered.at,
-            actor=answered.client,
-            role=ROLE,
-            action="R",
-            what=f"cds {answered.service} {answered.hook}",
-            person=answered.person,
-            origin=answered.origin,
-            detail=f"user {answered.user}; cards {answered.cards}",
-        )
-        await self.write(lambda connection: audit.append(connection, [entry]))
+
+def _entry(answered: Answered) -> audit.Entry:
+    """What the audit keeps of an answer about a person."""
+    return audit.Entry(
+        at=answered.at,
+        actor=answered.client,
+        role=ROLE,
+        action="R",
+        what=f"cds {answered.service} {answered.hook}",
+        person=answered.person,
+        origin=answered.origin,
+        detail=f"user {answered.user}; cards {answered.cards}",
+    )
 
 
-def _newest(person: str) -> sa.Select[tuple[int]]:
-    table = made.c
-    return sa.select(sa.func.max(table.id)).where(table.person == person)
+# -- the queries of every call, put together once --------------------------------------------------
 
-
-def _shown(event: Event) -> Shown:
-    return msgspec.convert(event.body, Shown)
+_PATIENT: Any = sa.bindparam("patient")
+_PERSON = sa.func.coalesce(
+    sa.select(who.c.person).where(who.c.patient == _PATIENT).scalar_subquery(), _PATIENT
+)
+_VERSION = sa.select(
+    _PERSON.label("person"),
+    sa.select(sa.func.max(made.c.id))
+    .where(made.c.person == _PERSON)
+    .scalar_subquery()
+    .label("newest"),
+    sa.select(waiting.c.wanted)
+    .where(waiting.c.kind == ASSESS, waiting.c.key == _PERSON)
+    .scalar_subquery()
+    .label("wanted"),
+)
+_NEWEST_CARD = (
+    sa.select(rows.c.body)
+    .where(rows.c.kind == SHOWN, rows.c.subject == sa.bindparam("about"))
+    .order_by(rows.c.id.desc())
+    .limit(1)
+)
+_CARD = sa.select(rows.c.body).where(rows.c.kind == SHOWN, rows.c.key == sa.bindparam("card"))
+_REPORTS = (
+    sa.select(rows.c.body)
+    .where(rows.c.kind == HEARD, rows.c.subject == sa.bindparam("card"))
+    .order_by(rows.c.id)
+)
+_read_shown = msgspec.json.Decoder(Shown).decode
+_read_heard = msgspec.json.Decoder(Heard).decode
 
 
 def everything(connection: Connection) -> tuple[list[Shown], list[Heard]]:
     """Every card that was shown and every report on one, for the account of both."""
-    shown = [_shown(e) for e in events.select(connection, SHOWN)]
+    shown = [msgspec.convert(e.body, Shown) for e in events.select(connection, SHOWN)]
     heard = [msgspec.convert(e.body, Heard) for e in events.select(connection, HEARD)]
     return shown, heard

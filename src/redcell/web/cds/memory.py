@@ -35,7 +35,7 @@ class MemorySeen:
         """A card that was shown."""
         return self._cards.get(card)
 
-    async def show(self, cards: Sequence[Shown]) -> None:
+    async def show(self, cards: Sequence[Shown], answered: Answered | None) -> None:
         """Note cards as shown; the oldest are forgotten when there are too many."""
         for one in cards:
             self._newest[one.about] = one
@@ -93,6 +93,3 @@ class NobodyStored:
     async def load(self, known: Known, now: int) -> Holdings:
         """Nothing is held."""
         return Holdings()
-
-    async def note(self, answered: Answered) -> None:
-        """There is no audit without a store."""

@@ -116,8 +116,8 @@ class Seen(Protocol):
         """A card that was shown, by its uuid."""
         ...
 
-    async def show(self, cards: Sequence[Shown]) -> None:
-        """Note cards as shown."""
+    async def show(self, cards: Sequence[Shown], answered: Answered | None) -> None:
+        """Note cards as shown, and in the audit that a person of the store was read."""
         ...
 
 
@@ -150,8 +150,4 @@ class Stored(Protocol):
 
     async def load(self, known: Known, now: int) -> Holdings:
         """What the store has of somebody. Asked for once, as long as the version stays."""
-        ...
-
-    async def note(self, answered: Answered) -> None:
-        """Keep in the audit that an answer was given."""
         ...
