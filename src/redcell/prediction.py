@@ -61,6 +61,15 @@ class Day(Struct, frozen=True):
     q95: float
 
 
+class Given(Struct, frozen=True, array_like=True):
+    """Red cells given in one course of a forecast."""
+
+    course: int
+    ahead: int
+    """Days after the forecast."""
+    units: int
+
+
 class Transfusions(Struct, frozen=True):
     """Red cells ahead, under the site's threshold and the planned days of counts.
 
@@ -80,6 +89,12 @@ class Transfusions(Struct, frozen=True):
     likely_to: date | None = None
     interval_days: float | None = None
     """Median days from one transfusion to the next, in courses with more than one."""
+    given: tuple[Given, ...] = ()
+    """Every transfusion of every course, for sums over many people."""
+    courses: int = 0
+    """How many joint courses there are."""
+    hours: tuple[float, float] = (0.0, 0.0)
+    """Chair hours of one unit and of two."""
 
 
 class Loss(Struct, frozen=True):

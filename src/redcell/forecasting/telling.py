@@ -12,7 +12,7 @@ from redcell.erythropoiesis.predict import Ahead, spread_after_count, transfuse,
 from redcell.erythropoiesis.student import quantiles
 from redcell.forecasting.calibration import Calibration
 from redcell.forecasting.fitted import Fitted
-from redcell.prediction import Attribution, Day, Flag, Loss, NextCount, Transfusions
+from redcell.prediction import Attribution, Day, Flag, Given, Loss, NextCount, Transfusions
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 MONTH = 28
@@ -55,6 +55,29 @@ def red_cells(f: Fitted, ahead: Ahead, calibration: Calibration | None) -> Trans
         likely_from=first,
         likely_to=last,
         interval_days=interval,
+        given=_given(v.days, units, factor),
+        courses=len(units),
+        hours=v.hours,
+    )
+
+
+def _given(days: tuple[int, ...], units: np.ndarray, factor: float) -> tuple[Given, ...]:
+    """The transfusions of each course; a site's calibration thins them out or repeats them.
+
+    Thinned, whole courses lose theirs; repeated, courses without any take over those of others:
+    so the share of courses with a transfusion is the recalibrated probability.
+    """
+    some = np.flatnonzero(units.any(axis=1))
+    wanted = min(round(len(some) * factor), len(units))
+    source = some[np.linspace(0, len(some) - 1, min(wanted, len(some))).astype(int)]
+    pairs = [(int(c), int(c)) for c in source]
+    if wanted > len(some) > 0:
+        none = np.flatnonzero(~units.any(axis=1))[: wanted - len(some)]
+        pairs += [(int(c), int(some[i % len(some)])) for i, c in enumerate(none)]
+    return tuple(
+        Given(course, days[visit], int(units[of, visit]))
+        for course, of in sorted(pairs)
+        for visit in np.flatnonzero(units[of])
     )
 
 
