@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from redcell import clock
 from redcell.errors import AuditError
-from redcell.store import audit, persons
+from redcell.store import audit, persons, search
 from redcell.store.audit import Head
-from redcell.store.schema import audit as table
+from redcell.store.search import Act
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
@@ -107,137 +106,112 @@ def read_anchors(path: Path) -> list[Head]:
 # -- FHIR ------------------------------------------------------------------------------------------
 
 BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
-TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
+TERMS = "http://terminology.hl7.org/CodeSystem/"
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"
-ENTITY = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
-ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
+ACCOUNTS, SEALS = "urn:redcell:account", "urn:redcell:audit-seal"
+SERVICE = "redcell"
+SUCCEEDED, FAILED = "0", "8"
 PROFILES = {"C": "Create", "R": "Read", "U": "Update", "D": "Delete", "E": "Query"}
 INTERACTIONS = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "search"}
-SYSTEM = "urn:redcell"
 
 
-def audit_event(entry: Row[Any]) -> Json:
+def audit_event(act: Act) -> Json:
     """One audit entry as a FHIR AuditEvent."""
-    profile = ("Patient" if entry.person else "") + PROFILES.get(entry.action, "Read")
-    good = entry.outcome == "ok"
-    event: Json = {
-        "resourceType": "AuditEvent",
-        "id": f"audit-{entry.seq}",
-        "type": {"system": TYPES, "code": "rest", "display": "Restful Operation"},
-        "subtype": [
-            {
-                "system": "http://hl7.org/fhir/restful-interaction",
-                "code": INTERACTIONS.get(entry.action, "read"),
-            }
-        ],
-        "action": entry.action,
-        "recorded": clock.iso(entry.at),
-        "outcome": "0" if good else "4",
-        "purposeOfEvent": [{"coding": [_reason(entry.purpose)]}],
-        "agent": _agents(entry),
-        "source": {
-            "observer": {"display": "redcell"},
-            "type": [
-                {
-                    "system": "http://terminology.hl7.org/CodeSystem/security-source-type",
-                    "code": "4",
-                    "display": "Application Server",
-                }
-            ],
-        },
-        "entity": _entities(entry),
-    }
+    at, good = clock.iso(act.at), act.outcome == "ok"
+    profile = ("Patient" if act.person else "") + PROFILES.get(act.action, "Query")
+    meta: Json = {"versionId": "1", "lastUpdated": at}
     if good:  # the patterns are those of acts that succeeded
-        event["meta"] = {"profile": [BALP + profile]}
-    else:
-        event["outcomeDesc"] = entry.outcome
-    return event
-
-
-def _reason(purpose: str) -> Json:
+        meta["profile"] = [BALP + profile]
+    interaction = INTERACTIONS.get(act.action, "search")
     return {
-        "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-        "code": purpose or "TREAT",
-    }
-
-
-def _agents(entry: Row[Any]) -> list[Json]:
-    user: Json = {
-        "type": {
-            "coding": [
-                {
-                    "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
-                    "code": "IRCP",
-                    "display": "information recipient",
-                }
-            ]
+        "resourceType": "AuditEvent",
+        "id": str(act.seq),
+        "meta": meta,
+        "type": _coding(f"{TERMS}audit-event-type", "rest", "Restful Operation"),
+        "subtype": [_coding("http://hl7.org/fhir/restful-interaction", interaction, interaction)],
+        "action": act.action,
+        "recorded": at,
+        "outcome": SUCCEEDED if good else FAILED,
+        "outcomeDesc": act.outcome,
+        "purposeOfEvent": [{"coding": [_coding(f"{TERMS}v3-ActReason", act.purpose, act.purpose)]}],
+        "agent": _agents(act),
+        "source": {
+            "observer": {"type": "Device", "display": SERVICE},
+            "type": [_coding(f"{TERMS}security-source-type", "4", "Application Server")],
         },
-        "role": [{"text": role} for role in entry.role.split() or ["none"]],
-        "who": {"identifier": {"system": f"{SYSTEM}:account", "value": entry.actor or "stranger"}},
-        "requestor": True,
+        "entity": _entities(act),
     }
+
+
+def _agents(act: Act) -> list[Json]:
+    """The program that asked, the service, and who asked with it."""
     client: Json = {
-        "type": {"coding": [_dicom("110153", "Source Role ID")]},
-        "who": {"display": "client"},
+        "type": {"coding": [_coding(DICOM, "110153", "Source Role ID")]},
+        "who": {"type": "Device", "display": "client"},
         "requestor": False,
     }
-    if entry.origin:
-        client["network"] = {"address": entry.origin, "type": "2"}
+    if act.origin:
+        client["network"] = {"address": act.origin, "type": "2"}
     server: Json = {
-        "type": {"coding": [_dicom("110152", "Destination Role ID")]},
-        "who": {"display": "redcell"},
+        "type": {"coding": [_coding(DICOM, "110152", "Destination Role ID")]},
+        "who": {"type": "Device", "display": SERVICE},
         "requestor": False,
+    }
+    receives = _coding(f"{TERMS}v3-ParticipationType", "IRCP", "information recipient")
+    user: Json = {
+        "type": {"coding": [receives]},
+        "role": [{"text": role} for role in act.role.split() or ["none"]],
+        "who": {"identifier": {"system": ACCOUNTS, "value": act.actor or "nobody"}},
+        "requestor": True,
     }
     return [client, server, user]
 
 
-def _dicom(code: str, display: str) -> Json:
-    return {"system": DICOM, "code": code, "display": display}
-
-
-def _entities(entry: Row[Any]) -> list[Json]:
+def _entities(act: Act) -> list[Json]:
+    detail = [{"type": "seal", "valueString": act.hash}]
+    if act.detail:
+        detail.insert(0, {"type": "detail", "valueString": act.detail})
     data: Json = {
-        "what": {"identifier": {"system": f"{SYSTEM}:what", "value": entry.what}},
-        "type": {"system": ENTITY, "code": "2", "display": "System Object"},
-        "role": {"system": ROLE, "code": "4", "display": "Domain Resource"},
+        "what": {"identifier": {"system": SEALS, "value": str(act.seq)}, "display": act.what},
+        "type": _coding(f"{TERMS}audit-entity-type", "2", "System Object"),
+        "role": _coding(f"{TERMS}object-role", "4", "Domain Resource"),
+        "detail": detail,
     }
-    if entry.detail:
-        data["detail"] = [{"type": "detail", "valueString": entry.detail}]
-    if entry.action == "E":
-        data["role"] = {"system": ROLE, "code": "24", "display": "Query"}
-        data["query"] = base64.b64encode(entry.what.encode()).decode()
-    found = [data]
-    if entry.person:
-        found.append(
-            {
-                "what": {"reference": f"Patient/{entry.person}"},
-                "type": {"system": ENTITY, "code": "1", "display": "Person"},
-                "role": {"system": ROLE, "code": "1", "display": "Patient"},
-            }
-        )
-    return found
+    if act.action == "E":
+        data["role"] = _coding(f"{TERMS}object-role", "24", "Query")
+        data["query"] = base64.b64encode(act.what.encode()).decode()
+    if not act.person:
+        return [data]
+    patient: Json = {
+        "what": {"reference": f"Patient/{act.person}"},
+        "type": _coding(f"{TERMS}audit-entity-type", "1", "Person"),
+        "role": _coding(f"{TERMS}object-role", "1", "Patient"),
+    }
+    return [patient, data]
 
 
-def entries(
+def _coding(system: str, code: str, display: str) -> Json:
+    return {"system": system, "code": code, "display": display}
+
+
+def acts(
     connection: Connection,
     *,
-    persons_in: Sequence[str] = (),
+    person: Sequence[str] | None = None,
     since: int | None = None,
     until: int | None = None,
-) -> Iterator[Row[Any]]:
-    """Audit entries in order, a few at a time: those of these persons, from one time to another."""
-    query = sa.select(table)
-    if persons_in:
-        query = query.where(table.c.person.in_(list(persons_in)))
-    if since is not None:
-        query = query.where(table.c.at >= since)
-    if until is not None:
-        query = query.where(table.c.at < until)
+) -> Iterator[Act]:
+    """Audit entries in order, a few at a time: those of a person, from one time to another."""
     after = 0
     while True:
-        found = connection.execute(
-            query.where(table.c.seq > after).order_by(table.c.seq).limit(BATCH)
-        ).all()
+        found = search.acts(
+            connection,
+            person=person,
+            between=(since, until),
+            limit=BATCH,
+            oldest_first=True,
+            after=after,
+        )
         yield from found
         if len(found) < BATCH:
             return
@@ -248,8 +222,8 @@ def export(
     connection: Connection, *, since: int | None = None, until: int | None = None
 ) -> Iterator[bytes]:
     """The audit as NDJSON of AuditEvents, a line for each entry."""
-    for entry in entries(connection, since=since, until=until):
-        yield msgspec.json.encode(audit_event(entry)) + b"\n"
+    for act in acts(connection, since=since, until=until):
+        yield msgspec.json.encode(audit_event(act)) + b"\n"
 
 
 # -- disclosures -----------------------------------------------------------------------------------
@@ -273,6 +247,6 @@ def disclosures(
     people = persons.patients_of(connection, persons.person_of(connection, person))
     return [
         Disclosure(clock.iso(e.at), e.actor, e.role, e.what, e.purpose, e.origin)
-        for e in entries(connection, persons_in=people, since=since)
+        for e in acts(connection, person=people, since=since)
         if e.action in ("R", "E") and e.outcome == "ok" and e.role not in OWN
     ]

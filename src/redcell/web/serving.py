@@ -325,8 +325,22 @@ async def _admin(clinic: Clinic, where: socket.socket) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _feeds(clinic: Clinic, mllp: socket.socket | None) -> AsyncIterator[None]:
-    """The listener for HL7 v2 and the drop folders."""
-    yield
+    """The listener for HL7 v2."""
+    if mllp is None:
+        yield
+        return
+    from redcell.feeds.channels import channels_of
+    from redcell.feeds.intake import StoreIntake
+    from redcell.feeds.mllp import Listener
+    from redcell.sources.terms import terms
+
+    known = terms(clinic.basis().knowledge)
+    listener = Listener(StoreIntake(clinic.writer), channels_of(clinic.settings, known))
+    await listener.start(sock=mllp)
+    try:
+        yield
+    finally:
+        await listener.stop()
 
 
 # -- what is said ----------------------------------------------------------------------------------
