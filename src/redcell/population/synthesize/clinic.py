@@ -106,8 +106,9 @@ class Clinic:
         if not (value < threshold or symptoms) or recent or self.pending or self.life.wish:
             return
         two = value < threshold - LOW or draw[1] < practice.two_units
-        later = 0 if draw[2] < practice.same_day else 1
-        self.pending = (day + later, 2 if two else 1)
+        later = 0 if draw[2] < practice.same_day else 1 + int(draw[3] * practice.within_days)
+        when = day + later if value < threshold else self.period.workday(day + later)
+        self.pending = (when, 2 if two else 1)
 
     def _stimulate(self, day: int, value: float) -> None:
         """Now and then an erythropoiesis-stimulating agent, every three weeks, a few times."""

@@ -141,7 +141,7 @@ def _truth(clinic: Clinic, known: dict[str, Any], mishaps: Mishaps, scene: str) 
         "red_cells": {
             "units": sum(x.units for x in chart.red_cells),
             "times": len(chart.red_cells),
-            "effect_g_dl": -known["effects_g_dl"].get("transfusion", 0.0),
+            "effect_g_dl": 0.0 - known["effects_g_dl"].get("transfusion", 0.0),
         },
         "scene": scene,
         "wish": life.wish,

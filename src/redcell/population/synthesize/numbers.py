@@ -169,10 +169,10 @@ class Practice(Part, frozen=True):
     symptomatic: float
     two_units: float
     same_day: float
+    within_days: int
     reaction: float
     late_cycle: float
     restaging: tuple[int, int]
-    early_count: float
     elsewhere: float
     product_too: float
     forgot_growth_factor: float
