@@ -19,7 +19,14 @@ TODAY: tuple[Row, ...] = (
 )
 CHART: tuple[Row, ...] = (
     Row(name="chart", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="chart-csv", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="chart-results", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="chart-treatment", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="chart-symptoms", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="chart-audit", where=Where.PATH, all=TEAM),
     Row(name="why", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="source", where=Where.PATH, all=TEAM, glass=True),
+    Row(name="decide", methods=("POST",), where=Where.PATH, all=TEAM),
 )
 PATIENT: tuple[Row, ...] = ()
 CAPACITY: tuple[Row, ...] = ()

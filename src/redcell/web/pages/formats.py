@@ -95,6 +95,11 @@ def decimal(value: float | None) -> str:
     return NOTHING if value is None else tenths(value)
 
 
+def one_decimal(value: float | None) -> str:
+    """A figure of a model: one decimal, as no more is deserved."""
+    return NOTHING if value is None else f"{half_up(value, 1) + 0.0:.1f}".replace("-", MINUS)
+
+
 def signed(value: float | None, digits: int = 1) -> str:
     """+0.4 or −0.4."""
     if value is None:
@@ -103,13 +108,13 @@ def signed(value: float | None, digits: int = 1) -> str:
 
 
 def percent(share: float | None) -> str:
-    """71 %; never 0 and never 100 of a probability that is neither."""
+    """71 %; an estimate is never 0 and never 100."""
     if share is None:
         return NOTHING
     shown = int(half_up(share * HUNDRED, 0))
-    if shown == 0 and share > 0:
+    if shown <= 0:
         return "<1 %"
-    return ">99 %" if shown == HUNDRED and share < 1 else f"{shown} %"
+    return ">99 %" if shown >= HUNDRED else f"{shown} %"
 
 
 def hundredths(share: float | None) -> str:
@@ -133,6 +138,7 @@ FILTERS: dict[str, Any] = {
     "ago": ago,
     "due": due,
     "tenths": decimal,
+    "tenths_one": one_decimal,
     "signed": signed,
     "percent": percent,
     "hundredths": hundredths,

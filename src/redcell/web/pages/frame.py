@@ -52,8 +52,7 @@ from redcell.identity.caller import STRANGER, Caller
 from redcell.store import audit
 from redcell.web.pages import assets, formats
 from redcell.web.pages.language import language_of, translator
-from redcell.web.pages.navigation import items
-from redcell.web.pages.navigation import route_names as route_names
+from redcell.web.pages.navigation import items, route_names
 
 FOLDER = Path(__file__).parent
 CSRF = "csrf"
@@ -270,6 +269,7 @@ __all__ = [
     "not_found",
     "render",
     "require",
+    "route_names",
     "see_other",
     "today_of",
 ]

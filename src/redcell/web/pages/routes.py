@@ -5,10 +5,15 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from redcell.web.pages import assets, errors, language
+from redcell.web.pages.chart import routes as chart
+from redcell.web.pages.today import pulse
+from redcell.web.pages.today import routes as today
+
+ROUTERS = (assets.router, language.router, pulse.router, today.router, chart.router)
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to an application."""
-    for router in (assets.router, language.router):
+    """Add the pages to an application, before it is protected."""
+    for router in ROUTERS:
         app.include_router(router)
     errors.install(app)

@@ -1,0 +1,108 @@
+"""What a line says: the worklist's row in words, ready for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from msgspec import Struct
+
+from redcell.clinic.lines import Complaint, Reason
+from redcell.clinic.people import Person
+from redcell.clinic.worklist import Row, is_overdue
+from redcell.clock import DAY
+from redcell.knowledge.load import Knowledge
+from redcell.web.pages.today.sparkline import Sparkline, sparkline
+
+OLD_FORECAST_DAYS = 35
+SHOWN_REASONS = 1
+SHOWN_SYMPTOMS = 3
+SEX = {"female": "F", "male": "M"}
+TONES = {
+    "emergency": "alarm",
+    "same-day-face-to-face": "alarm",
+    "same-day": "warn",
+    "within-4-days": "near",
+    "within-7-days": "near",
+}
+ASSESSED = "assessed"
+
+
+class LineView(Struct, frozen=True):
+    """One line, every cell as people read it."""
+
+    row: Row
+    mark: str
+    """Which urgency mark."""
+    tone: str
+    who: str
+    """44 F."""
+    spark: Sparkline | None
+    reasons: tuple[Reason, ...]
+    more: tuple[Reason, ...]
+    symptoms: tuple[str, ...]
+    more_symptoms: int
+    symptoms_word: str
+    withheld: str
+    """Why there is no forecast; empty where there is one, or none was asked for."""
+    late: bool
+    mine: bool
+
+
+def view_of(row: Row, knowledge: Knowledge, *, at: int, today: date, account: str) -> LineView:
+    """The line of a row for a reader."""
+    head, detail = row.head, row.detail
+    left_out = head.status != ASSESSED
+    held = head.held > 0 and head.urgency not in TONES
+    reasons = tuple(_reasons(row))
+    shown = SHOWN_REASONS
+    named = [_symptom(c, knowledge) for c in _worst_first(detail.symptoms)]
+    return LineView(
+        row=row,
+        mark="left-out" if left_out else ("held" if held else head.urgency),
+        tone="" if left_out else ("warn" if held else TONES.get(head.urgency, "")),
+        who=_who(row, today),
+        spark=sparkline(detail.course, at),
+        reasons=reasons[:shown],
+        more=reasons[shown:],
+        symptoms=tuple(named[:SHOWN_SYMPTOMS]),
+        more_symptoms=max(0, len(named) - SHOWN_SYMPTOMS),
+        symptoms_word="none reported" if detail.symptoms_asked else "not asked",
+        withheld=_withheld(row, at),
+        late=is_overdue(head, today.isoformat()),
+        mine=bool(account) and row.standing.owner == account,
+    )
+
+
+def _who(row: Row, today: date) -> str:
+    age = Person("", birth_date=row.detail.birth_date).age(today)
+    sex = SEX.get(row.detail.sex, "")
+    return " ".join(part for part in ("" if age is None else str(age), sex) if part)
+
+
+def _reasons(row: Row) -> Iterator[Reason]:
+    """Held results first: nothing else on the line may rest on them."""
+    if row.head.status != ASSESSED:
+        yield Reason("", f"Not assessed: {row.head.status.replace('-', ' ')}.")
+        return
+    yield from (Reason("", f"Held, not used: {held.text}") for held in row.detail.held)
+    yield from row.detail.reasons
+
+
+def _worst_first(symptoms: tuple[Complaint, ...]) -> list[Complaint]:
+    return sorted(symptoms, key=lambda c: -(c.grade or 0))
+
+
+def _symptom(one: Complaint, knowledge: Knowledge) -> str:
+    known = knowledge.symptoms.get(one.symptom)
+    name = known.name if known else one.symptom.replace("-", " ")
+    return f"{name} {'?' if one.grade is None else one.grade}"
+
+
+def _withheld(row: Row, at: int) -> str:
+    said = row.detail.forecast
+    if said.startswith("withheld"):
+        return said.partition(": ")[2].replace("-", " ") or "withheld"
+    if said and at - row.head.made > OLD_FORECAST_DAYS * DAY:
+        return f"older than {OLD_FORECAST_DAYS} days"
+    return ""
