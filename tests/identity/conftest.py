@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from identity import people
 from identity.web import Browser
-
 from redcell.clinic.service import Clinic, make_store
 from redcell.clinic.settings import Settings
 from redcell.web.app import Options, create_app

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
+
 from identity import people, samples
 from identity.web import Browser, account, signed_in
-
 from redcell import clock
 from redcell.errors import SettingsError
 from redcell.identity import accounts, clients, tokens

@@ -101,3 +101,47 @@ def _in_category(category: str, resource: Mapping[str, Any] | None) -> bool:
             if same and (not bar or coding.get("system", "") == system):
                 return True
     return False
+
+
+# -- what a client gets of what it asks for --------------------------------------------------------
+
+
+def granted(
+    asked: Iterable[str], registered: Iterable[str], levels: frozenset[str]
+) -> tuple[str, ...]:
+    """The scopes that a client gets: those it asks for, as far as it is registered for them.
+
+    Args:
+        asked: what it asks for; what is not understood grants nothing.
+        registered: the most that it may have.
+        levels: which of `patient`, `user`, `system` this way to ask can give.
+    """
+    most = understood(registered)
+    found: dict[str, None] = {}
+    for text in asked:
+        scope = parse(text)
+        if scope is not None and scope.level in levels:
+            for part in _narrowed(scope, most):
+                found[text if part == scope else _text(part)] = None
+    return tuple(found)
+
+
+def _narrowed(scope: Scope, most: Iterable[Scope]) -> list[Scope]:
+    found = []
+    for limit in most:
+        same_kind = limit.kind == scope.kind or "*" in (limit.kind, scope.kind)
+        if limit.level != scope.level or not same_kind:
+            continue
+        if limit.category and scope.category not in ("", limit.category):
+            continue
+        kind = scope.kind if limit.kind == "*" else limit.kind
+        letters = "".join(letter for letter in scope.letters if letter in limit.letters)
+        if letters:
+            category = scope.category or limit.category
+            found.append(Scope(scope.level, kind, letters, category))
+    return [scope] if scope in found else found
+
+
+def _text(scope: Scope) -> str:
+    query = f"?category={scope.category}" if scope.category else ""
+    return f"{scope.level}/{scope.kind}.{scope.letters}{query}"

@@ -16,6 +16,7 @@ from redcell.web.pages import routes as pages
 from redcell.web.security.authorize import authorize
 from redcell.web.security.protect import protect
 from redcell.web.sign_in import routes as sign_in
+from redcell.web.smart import routes as smart
 
 
 class Options(Struct, frozen=True):
@@ -57,6 +58,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     app.state.options = options
     app.include_router(health.router)
     app.include_router(sign_in.router)
+    app.include_router(smart.router)
     failures.install(app)
     pages.install(app)
     protect(app, clinic, loopback=options.loopback)

@@ -25,4 +25,13 @@ ROWS: tuple[Row, ...] = (
     Row(name="passkey-remove", methods=("POST",), all=PEOPLE),
     Row(name="break-glass", all=tuple(sorted(GLASS_ROLES))),
     Row(name="break-glass-open", methods=("POST",), all=tuple(sorted(GLASS_ROLES))),
+    Row(name="smart-configuration", everyone=True),
+    Row(name="smart-configuration-fhir", everyone=True),
+    Row(name="smart-authorize", all=PEOPLE),
+    Row(name="smart-consent", methods=("POST",), all=PEOPLE),
+    Row(name="smart-token", methods=("POST",), everyone=True, csrf=False),
+    Row(name="smart-introspect", methods=("POST",), everyone=True, csrf=False),
+    Row(name="smart-revoke", methods=("POST",), everyone=True, csrf=False),
+    Row(name="launch", everyone=True),
+    Row(name="launch-back", everyone=True),
 )

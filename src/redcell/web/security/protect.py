@@ -13,6 +13,7 @@ from redcell.web.security.authorize import check_table
 from redcell.web.security.callers import Callers
 from redcell.web.security.headers import Headers
 from redcell.web.security.rates import Rates
+from redcell.web.smart.cross_origin import CrossOrigin
 
 
 def protect(app: FastAPI, clinic: Clinic, *, loopback: bool) -> None:
@@ -32,6 +33,7 @@ def protect(app: FastAPI, clinic: Clinic, *, loopback: bool) -> None:
     app.state.rates = Rates()
     refusals.install(app)
     app.add_middleware(Callers)
+    app.add_middleware(CrossOrigin)
     app.add_middleware(Headers, settings=clinic.settings)
     if clinic.settings.proxies:
         trusted = list(clinic.settings.proxies)

@@ -1,0 +1,11 @@
+"""Every route of SMART, as one router. Include it before the FHIR API, whose paths are wider."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from redcell.web.smart import configuration, consent, launch, token
+
+router = APIRouter()
+for part in (configuration, consent, token, launch):
+    router.include_router(part.router)
