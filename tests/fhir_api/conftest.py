@@ -29,7 +29,7 @@ class Api:
     def __init__(self, clinic: Clinic) -> None:
         self.clinic = clinic
         self.caller = NURSE
-        app = FastAPI(dependencies=[Depends(authorize)], docs_url=None, redoc_url=None)
+        app = FastAPI(dependencies=[Depends(authorize)], docs_url=None, openapi_url=None)
         app.state.clinic, app.state.secret = clinic, b"test"
         app.include_router(router)
 

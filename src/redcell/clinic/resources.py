@@ -159,11 +159,15 @@ def named(resource: Json, full_url: str = "") -> Json:
 
 
 def linked(value: Any, names: dict[str, str]) -> Any:
-    """The same with every `urn:uuid:` that names an entry replaced by `Type/id`."""
+    """The same with every reference to a `urn:uuid:` that names an entry as `Type/id`."""
     if not names:
         return value
-    if isinstance(value, dict):
-        return {key: linked(one, names) for key, one in value.items()}
     if isinstance(value, list):
         return [linked(one, names) for one in value]
-    return names.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, dict):
+        return value
+    found = {key: linked(one, names) for key, one in value.items()}
+    reference = value.get("reference")
+    if isinstance(reference, str):
+        found["reference"] = names.get(reference, reference)
+    return found

@@ -82,18 +82,18 @@ class Answered(Struct, frozen=True):
         return found | ({"entry": [shown[n] for n in sorted(shown)]} if shown else {})
 
 
-def entries(bundle: Json) -> list[Entry]:
-    """The entries of a batch or transaction.
+def entries(bundle: Json) -> list[Any]:
+    """The entries of a Bundle, not yet looked at.
 
     Raises:
-        FhirError: 400 with the place of what is not understood.
+        FhirError: they are no list, or too many.
     """
     found = bundle.get("entry", [])
     if not isinstance(found, list):
         raise FhirError(400, "structure", "Bundle.entry is not a list.", "Bundle.entry")
     if len(found) > MOST:
         raise FhirError(413, "too-costly", f"more than {MOST} entries.", "Bundle.entry")
-    return [_entry(number, one) for number, one in enumerate(found)]
+    return found
 
 
 def _entry(number: int, one: Any) -> Entry:
@@ -140,7 +140,7 @@ def transaction(asked: Asked, payload: bytes, bundle: Json) -> Answered:
         FhirError: something of it cannot be done; then nothing is.
         RefusedResourceError: something of it cannot be kept; then nothing is.
     """
-    found = entries(bundle)
+    found = [_entry(number, one) for number, one in enumerate(entries(bundle))]
     done: dict[int, Written] = {}
     changes: dict[int, Change] = {}
     names: dict[str, str] = {}
@@ -279,7 +279,7 @@ def batch(asked: Asked, bundle: Json) -> Answered:
     done: dict[int, Written] = {}
     failed: dict[int, FhirError] = {}
     found: list[Entry] = []
-    for number, raw in enumerate(bundle.get("entry") or []):
+    for number, raw in enumerate(entries(bundle)):
         try:
             one = _entry(number, raw)
         except FhirError as error:

@@ -6,13 +6,14 @@ from typing import Any
 
 from redcell.clinic.versions import KINDS
 from redcell.version import __version__
-from redcell.web.fhir.kinds import CONCLUDED, PARAMETERS, SERVED
+from redcell.web.fhir.kinds import AUDITED, CONCLUDED, PARAMETERS, SERVED
 
 Json = dict[str, Any]
 DATE = "2026-11-28"
 """When what is described here last changed."""
 READ = ("read", "vread", "history-instance", "search-type")
 WRITE = ("create", "update")
+SEALED = ("read", "search-type")
 SAYS = {
     "AuditEvent": "Who read or wrote what, sealed in a chain. For those who may see the audit.",
     "DetectedIssue": "Red flags of the newest assessment; found by patient.",
@@ -76,12 +77,12 @@ def _rest() -> Json:
 
 def _type(kind: str) -> Json:
     kept = kind in KINDS
-    codes = (*READ, *WRITE) if kept else READ
+    codes = (*READ, *WRITE) if kept else SEALED if kind == AUDITED else READ
     found: Json = {
         "type": kind,
         "interaction": [{"code": code} for code in codes],
-        "versioning": "versioned-update" if kept else "versioned",
-        "readHistory": True,
+        "versioning": "versioned-update" if kept else "no-version",
+        "readHistory": kind != AUDITED,
         "searchParam": [_parameter(kind, name) for name in sorted(PARAMETERS[kind])],
     }
     said = " ".join(filter(None, (SAYS.get(kind), OWN if kept and kind in CONCLUDED else "")))

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from redcell.clinic.versions import ID
 from redcell.store.search import Key, Match
-from redcell.web.fhir.kinds import PARAMETERS, RESULTS, SORTS, Parameter
+from redcell.web.fhir.kinds import AUDITED, PARAMETERS, RESULTS, SORTS, TRACED, Parameter
 from redcell.web.fhir.outcome import FhirError, Issue
 from redcell.web.fhir.spans import Compared, compared
 
@@ -105,7 +105,8 @@ def criteria(kind: str, given: Iterable[tuple[str, str]], *, strict: bool = Fals
             _tell(draft, kind, name, strict=strict)
             continue
         draft.used.append((name, value))
-    if draft.after is not None and isinstance(draft.after.value, str) != (draft.sort == "_id"):
+    named = draft.sort == "_id" and kind not in (AUDITED, TRACED)
+    if draft.after is not None and isinstance(draft.after.value, str) != named:
         raise bad("_after", "it belongs to another order.")
     found = {n: _frozen(getattr(draft, n)) for n in Draft.__struct_fields__}
     return Criteria(kind=kind, **found)

@@ -72,8 +72,8 @@ def version(asked: Asked, kind: str, rid: str, number: str) -> Read:
     Raises:
         FhirError: 404.
     """
-    require_served(kind)
-    if kind in (AUDITED, TRACED) or "." in rid:
+    _require_open(kind)
+    if kind == TRACED or "." in rid:
         found = one(asked, kind, rid) if number == "1" else None
         if found is not None and found.body["meta"]["versionId"] == "1":
             return found
@@ -97,7 +97,7 @@ def history(asked: Asked, kind: str, rid: str, query: Mapping[str, str], base: s
     Raises:
         FhirError: 404 when there is none.
     """
-    require_served(kind)
+    _require_open(kind)
     past = search.versions(asked.connection, kind, rid)
     if not past:
         found = one(asked, kind, rid)
@@ -235,7 +235,7 @@ def by_address(asked: Asked, url: str, base: str) -> Read:
     """
     path, _, query = url.partition("?")
     kind, *rest = path.split("/")
-    require_served(kind)
+    _require_open(kind)
     require(asked.caller, kind, "r" if rest else "s")
     match rest:
         case []:
@@ -247,6 +247,13 @@ def by_address(asked: Asked, url: str, base: str) -> Read:
         case [rid, "_history", number]:
             return version(asked, kind, rid, number)
     raise FhirError(400, "not-supported", "this address is not offered in a Bundle.")
+
+
+def _require_open(kind: str) -> None:
+    """Refuse the audit, which has addresses and rules of its own."""
+    require_served(kind)
+    if kind == AUDITED:
+        raise FhirError(404, "not-supported", f"{AUDITED} is read and searched by itself.")
 
 
 def require_served(kind: str) -> None:
