@@ -207,7 +207,7 @@ def iron_studies(
 
 
 def vitamins(rng: np.random.Generator, life: Life, own: Usual, look: Look) -> dict[str, float]:
-    """Vitamin B12, folate and thyrotropin."""
+    """Vitamin B12, folate, thyrotropin and erythropoietin."""
     z, lack = rng.standard_normal(3).tolist(), look.vitamin_lack
     b12 = 1.0 - 0.85 * lack * (life.burden.vitamin == "b12")
     folate = 1.0 - 0.75 * lack * (life.burden.vitamin == "folate")
@@ -215,13 +215,15 @@ def vitamins(rng: np.random.Generator, life: Life, own: Usual, look: Look) -> di
         "vitamin-b12": own.vitamin_b12 * b12 * exp(0.06 * z[0]),
         "folate": own.folate * folate * exp(0.08 * z[1]),
         "tsh": own.tsh * exp(0.15 * z[2]),
+        "erythropoietin": own.epo * exp(0.3 * max(13.0 - look.hemoglobin, 0.0)),
     }
 
 
 def hemolysis_tests(rng: np.random.Generator, own: Usual, look: Look) -> dict[str, float]:
-    """Haptoglobin and indirect bilirubin; a value under 10 is printed as "<10"."""
+    """Haptoglobin, indirect bilirubin, and the antiglobulin test where cells are destroyed."""
     z = rng.standard_normal(2).tolist()
     return {
         "haptoglobin": max(own.haptoglobin * exp(-260 * look.destroyed) * exp(0.1 * z[0]), 9.0),
         "bilirubin-indirect": max(0.35 + 55 * look.destroyed + 0.08 * z[1], 0.1),
+        "dat": float(look.destroyed > 0),
     }

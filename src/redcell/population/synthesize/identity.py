@@ -143,6 +143,8 @@ class Identity:
         first = pen.time(life.span.joins, MORNING)
         results.one("height", life.height, first, first)
         self._smoking(first)
+        if life.smoking == "daily":
+            results.one("packs-per-day", PACKS, first, first)
         if life.has("copd"):
             value = {"effectiveDateTime": first, "valueQuantity": quantity(OWN_SATURATION, "%")}
             results.local("spo2-limit", "lowest accepted oxygen saturation", first, **value)
@@ -185,5 +187,5 @@ class Identity:
         )  # fmt: skip
 
 
-FIT, CHANGES = 0.6, 0.1
+FIT, CHANGES, PACKS = 0.6, 0.1, 0.5
 LEAST_FIT, BEDBOUND = 2, 4

@@ -77,6 +77,7 @@ class Laboratory:
             values = {
                 "teardrops": float(shown),
                 "schistocytes": 0.0,
+                "spherocytes": float(fell),
                 "hypersegmented": float(look.vitamin_lack > SHOWS),
                 "myelocytes": 2.0 * shown,
                 "nucleated-rbc": 3.0 * shown,

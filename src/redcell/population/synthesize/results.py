@@ -19,8 +19,8 @@ from redcell.sources.terms import terms
 ISSUED = 45
 PANEL = loinc("58410-2", "CBC panel - Blood by Automated count", "Complete blood count")
 PRESSURE = loinc("85354-9", "Blood pressure panel with all children optional", "Blood pressure")
-SMEAR = ("teardrops", "schistocytes", "hypersegmented")
 SEEN = {1.0: snomed("52101004", "Present"), 0.0: snomed("2667000", "Absent")}
+POSITIVE = {1.0: snomed("10828004", "Positive"), 0.0: snomed("260385009", "Negative")}
 MOLAR = "59260-0"
 FLOOR = 10
 
@@ -125,8 +125,8 @@ class Results:
         self, slug: str, canonical: float, time: str, issued: str, status: str = "final"
     ) -> Json:
         """One result."""
-        if slug in SMEAR:
-            return self._smear(slug, canonical, time, issued)
+        if slug in WORDED:
+            return self._worded(slug, canonical, time, issued)
         p, pen = self.how[slug], self.pen
         value = p.quantity(canonical)
         if slug == "haptoglobin" and canonical < FLOOR:
@@ -149,18 +149,18 @@ class Results:
         pen.written.append(made)
         return made
 
-    def _smear(self, slug: str, canonical: float, time: str, issued: str) -> Json:
+    def _worded(self, slug: str, canonical: float, time: str, issued: str) -> Json:
         analyte = self.k.analytes[slug]
         return self.pen.write(
             "Observation", "o", issued,
             status="final",
             category=CATEGORY["laboratory"],
-            code=loinc(analyte.loinc[0], SMEAR_NAMES[slug]),
+            code=loinc(analyte.loinc[0], WORDED[slug]),
             subject=self.pen.subject,
             effectiveDateTime=time,
             issued=issued,
             performer=self.by,
-            valueCodeableConcept=SEEN[canonical],
+            valueCodeableConcept=(POSITIVE if slug == "dat" else SEEN)[canonical],
         )  # fmt: skip
 
     def _panel(self, s: Sample) -> None:
@@ -232,8 +232,10 @@ class Results:
         )  # fmt: skip
 
 
-SMEAR_NAMES = {
+WORDED = {
     "teardrops": "Dacrocytes [Presence] in Blood by Light microscopy",
     "schistocytes": "Schistocytes [Presence] in Blood by Light microscopy",
+    "spherocytes": "Spherocytes [Presence] in Blood by Light microscopy",
+    "dat": "Direct antiglobulin test.poly specific reagent [Presence] on Red Blood Cells",
     "hypersegmented": "Neutrophils.hypersegmented [Presence] in Blood by Light microscopy",
 }
