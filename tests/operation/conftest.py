@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from operation.process import Service
+from redcell import clock
 from redcell.clinic import setup
 from redcell.clinic.service import Clinic
 from redcell.clinic.settings import Settings, Site
@@ -27,7 +29,15 @@ def folder(store_address, tmp_path) -> Path:
 
 
 @pytest.fixture
-def clinic(database, store_address, tmp_path) -> Clinic:
+def moving(monkeypatch) -> None:
+    """The clock of this process goes on from a fixed moment, so that nothing ages."""
+    began = time.monotonic_ns()
+    start = clock.micros(clock.EPOCH.replace(year=2026, month=11, day=22, hour=9))
+    monkeypatch.setattr(clock, "now", lambda: start + (time.monotonic_ns() - began) // 1000)
+
+
+@pytest.fixture
+def clinic(database, store_address, tmp_path, moving) -> Clinic:
     """A clinic in this process, on either database."""
     address = store_address if "://" in store_address else ""
     settings = Settings(site=Site(forecast=False), database=address)

@@ -163,8 +163,11 @@ def _bundle(settings: Settings, news: News) -> dict[str, Any]:
 
 def line(settings: Settings, news: News) -> str:
     """What is said in words: what kind of news, of which id, and where to read it."""
-    link = f"{settings.base_url.rstrip('/')}/patients/{news.person}"
-    return f"redcell: {_subject(news)}. Patient {news.person}. {link}"
+    return f"redcell: {_subject(news)}. Patient {news.person}. {_link(settings, news)}"
+
+
+def _link(settings: Settings, news: News) -> str:
+    return f"{settings.base_url.rstrip('/')}/patients/{news.person}"
 
 
 def _subject(news: News) -> str:
@@ -179,7 +182,8 @@ def message(settings: Settings, notice: Notice, news: News, key: str) -> EmailMe
     mail["Subject"] = f"redcell: {_subject(news)}"
     mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@redcell>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(line(settings, news) + "\n")
+    said = (f"redcell: {_subject(news)}", f"Patient {news.person}", _link(settings, news))
+    mail.set_content("\n".join((*said, "")))
     return mail
 
 
