@@ -18,16 +18,21 @@ from redcell.record.therapies import Treatment
 from redcell.rule import Finding, Unassessed
 
 SPACE = re.compile(r"\s+")
+ENGLISH, SPANISH = "en", "es"
+"""The languages that the patient's sentences are in; the care team's are English."""
 
 
 class Speech:
     """Turns findings into sentences with one set of wording files."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, language: str = ENGLISH) -> None:
         self.knowledge = knowledge
+        self.language = language
         self._findings = knowledge.wording("findings")
         self._labels = knowledge.wording("labels")
-        self._patient = knowledge.wording("patient")
+        name = "patient" if language == ENGLISH else f"patient.{language}"
+        self.patient: dict[str, dict[str, str]] = knowledge.wording(name)
+        """The patient's sentences by topic and key."""
         self._shows = self._tables()
 
     def statement(self, finding: Finding[Any]) -> str:
@@ -50,9 +55,14 @@ class Speech:
 
     def sentence(self, topic: str, key: str, **values: object) -> str:
         """A fixed sentence by topic and key, filled."""
-        table = self._labels.get(topic) or self._patient.get(topic, {})
+        table = self._labels.get(topic) or self.patient.get(topic, {})
         text = str(table.get(key, ""))
         return SPACE.sub(" ", text.format_map(_Plain(values))).strip()
+
+    def symptom(self, name: str) -> str:
+        """A symptom in the patient's words."""
+        known = self.patient.get("symptom", {}).get(name)
+        return known or self.knowledge.symptoms[name].patient_name
 
     def drug(self, slug: str) -> str:
         """The printed name of a drug; contributors by their ingredient."""

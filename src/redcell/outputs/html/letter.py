@@ -13,7 +13,7 @@ from datetime import date
 from msgspec import Struct
 
 from redcell.loop import Steps
-from redcell.outputs.speech import Speech
+from redcell.outputs.speech import ENGLISH, SPANISH, Speech
 from redcell.outputs.templates import environment
 from redcell.quantity import half_up, plain
 from redcell.record.measured import Measured
@@ -21,6 +21,10 @@ from redcell.record.measured import Measured
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+MESES = (
+    "enero", "febrero", "marzo", "abril", "mayo", "junio",
+    "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
 )  # fmt: skip
 MEANING = ("what-anemia-is", "treatment-and-anemia", "radiation-and-marrow")
 LIVING = ("living-and-work",)
@@ -43,15 +47,16 @@ class Line(Struct, frozen=True):
 
 def letter(steps: Steps) -> str:
     """The letter as one self-contained page in large print."""
-    return environment().get_template("letter.html.j2").render(p=_Letter(steps))
+    return environment().get_template("letter.html.j2").render(p=Letter(steps))
 
 
-class _Letter:
-    """What the template shows; every sentence comes from the patient's wording file."""
+class Letter:
+    """What a letter or page says to the patient; every sentence comes from the wording file."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, language: str = ENGLISH) -> None:
         self.steps = steps
-        self.speech = Speech(steps.case.knowledge)
+        self.language = language
+        self.speech = Speech(steps.case.knowledge, language)
 
     def say(self, key: str, **values: object) -> str:
         """A sentence of the letter."""
@@ -59,7 +64,7 @@ class _Letter:
 
     def call(self, prefix: str) -> list[str]:
         """The fixed call rules of one kind."""
-        table = self.speech.knowledge.wording("patient")["call"]
+        table = self.speech.patient["call"]
         keys = [k for k in table if k.startswith(f"{prefix}_") and k != f"{prefix}_heading"]
         return [self.speech.sentence("call", key) for key in keys]
 
@@ -70,7 +75,10 @@ class _Letter:
     @property
     def day(self) -> str:
         """The day of the record."""
-        return _day(self.steps.case.at.day)
+        return self._day(self.steps.case.at.day)
+
+    def _day(self, day: date) -> str:
+        return day_in(day, self.language)
 
     @property
     def in_hospice(self) -> bool:
@@ -94,7 +102,7 @@ class _Letter:
             return
         line = self.line(count)
         limit = plain(self.steps.survey.lower_limit.value.value)
-        yield self.say("count", value=_tenths(count.value), date=_day(count.time.day))
+        yield self.say("count", value=_tenths(count.value), date=self._day(count.time.day))
         yield self.say("zone_is", zone=line.zone, limit=limit)
         yield from self._change(count)
         if self.steps.survey.stale.value:
@@ -110,7 +118,7 @@ class _Letter:
         before = earlier[-1]
         change = half_up(count.value - before.value, 2)
         key = "fell" if change < 0 else "rose" if change > 0 else "same"
-        yield self.say(key, difference=plain(abs(change)), date=_day(before.time.day))
+        yield self.say(key, difference=plain(abs(change)), date=self._day(before.time.day))
 
     def line(self, count: Measured) -> Line:
         """Where a count stands between very low and usual."""
@@ -130,7 +138,7 @@ class _Letter:
         known = [c for c in counts if c is not None]
         return [
             {
-                "date": _day(c.time.day),
+                "date": self._day(c.time.day),
                 "value": _tenths(c.value),
                 "zone": self.line(c).zone if self._used(c) else self.say("past_checking"),
             }
@@ -149,9 +157,8 @@ class _Letter:
             return "", []
         day = max(reply.report.time for reply in answers.values()).day
         present = sorted((r for r in answers.values() if r.present), key=lambda r: -(r.grade or 0))
-        names = self.steps.case.knowledge.symptoms
-        said = [f"{names[r.symptom].patient_name}: {self._how(r.grade)}" for r in present]
-        return self.say("felt" if said else "felt_none", date=_day(day)), said
+        said = [f"{self.speech.symptom(r.symptom)}: {self._how(r.grade)}" for r in present]
+        return self.say("felt" if said else "felt_none", date=self._day(day)), said
 
     def _how(self, grade: int | None) -> str:
         return self.say("grade_unknown" if grade is None else f"grade_{grade}")
@@ -208,8 +215,10 @@ class _Letter:
         return (self.line(count), _tenths(count.value)) if count else None
 
 
-def _day(day: date) -> str:
-    """A day as people in the US write it, the same in every locale."""
+def day_in(day: date, language: str = ENGLISH) -> str:
+    """A day as people in the US write it, in English or Spanish; the same on every machine."""
+    if language == SPANISH:
+        return f"{day.day} de {MESES[day.month - 1]} de {day.year}"
     return f"{MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
