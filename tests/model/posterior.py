@@ -21,7 +21,7 @@ from model.rows import Row
 from redcell.erythropoiesis.attribute import INFILTRATION, attribute
 from redcell.erythropoiesis.fit import Fit, fit, lanes_of, under
 from redcell.erythropoiesis.history import Count, Given, History
-from redcell.erythropoiesis.predict import Ahead, look_ahead, spread_after_count
+from redcell.erythropoiesis.predict import Ahead, look_ahead, mirrored, spread_after_count
 from redcell.erythropoiesis.priors import Model
 from redcell.erythropoiesis.schedule import schedule
 from redcell.erythropoiesis.simulate import simulate as courses
@@ -161,7 +161,8 @@ def _away_from_deficit(f: Fit) -> float:
     away = [total - split.deficit, split.set_point - split.hemoglobin - split.deficit]
     z = _drawn(f, split.set_point.shape[0])
     t = lanes_of(f.prior, z)
-    drift = t.drift if INFILTRATION in split.names else t.drift * 0.0
+    usual = f.model.centers["drift"][0]
+    drift = t.drift - usual if INFILTRATION in split.names else t.drift * 0.0
     t = t._replace(imbalance=t.imbalance * 0.0, drift=drift)
     plan = schedule(f.model, f.history, f.history.now + 1)
     caused = courses(t, plan, f.model.constants)[-1]
@@ -171,7 +172,7 @@ def _away_from_deficit(f: Fit) -> float:
 
 def _drawn(f: Fit, draws: int) -> np.ndarray:
     """The draws of the posterior that `attribute` takes under this seed."""
-    noise = np.random.default_rng(SEED).standard_normal((len(f.z), draws))
+    noise = mirrored(np.random.default_rng(SEED), draws, len(f.z)).T
     return f.z[:, None] + np.sqrt(f.scale) * (np.linalg.cholesky(f.sigma) @ noise)
 
 

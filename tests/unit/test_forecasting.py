@@ -35,6 +35,7 @@ from redcell.forecasting.what_if import split, what_if
 from redcell.knowledge.load import knowledge
 from redcell.loop import run, situation_of
 from redcell.prediction import Prediction
+from redcell.record.therapies import DrugRecord
 
 COURSE = [(-84, 12.6), (-63, 11.8), (-42, 11.1), (-21, 10.6), (-1, 10.1)]
 CYCLES = doses(-84, -63, -42, -21)
@@ -78,6 +79,65 @@ def test_doses_given_and_the_cycle_goes_on():
 def test_days_1_and_8_alternate():
     s = seen(therapy={"eribulin": doses(-49, -42, -28, -21, -7)})
     assert sorted(amounts(s, "eribulin", planned=True)) == [1, 15, 22]
+
+
+@pytest.mark.parametrize(
+    ("drug", "given", "ahead"),
+    [
+        ("paclitaxel", (-49, -42, -35, -21, -14, -7), [7, 14, 21]),
+        ("paclitaxel", (-42, -35, -28, -14, -7), [1, 15, 22]),
+        ("paclitaxel", (-42, -35, -21, -14, -7), [7, 14, 21]),
+        ("paclitaxel", (-49, -42, -35, -28, -14, -7), [1, 8, 15, 22]),
+        ("docetaxel", (-70, -49, -28, -1), [20]),
+        ("docetaxel", (-70, -49, -21), [1, 22]),
+        ("docetaxel", (-28, -14), [1, 15]),
+        ("eribulin", (-7,), [1, 15, 22]),
+        ("eribulin", (-14, -7), [7, 14, 28]),
+    ],
+)
+def test_doses_ahead_follow_the_pattern_of_those_given(drug, given, ahead):
+    assert sorted(amounts(seen(therapy={drug: doses(*given)}), drug, planned=True)) == ahead
+
+
+def test_a_combination_on_days_1_and_8_goes_on_so():
+    s = seen(therapy={d: doses(-14, -7) for d in ("gemcitabine", "carboplatin")})
+    for drug in ("gemcitabine", "carboplatin"):
+        assert sorted(amounts(s, drug, planned=True)) == [7, 14, 28]
+    assert set(amounts(s, "carboplatin", planned=False).values()) == {0.3}
+    assert set(amounts(s, "gemcitabine", planned=False).values()) == {0.2}
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "ahead"),
+    [
+        ("active", None, [1, 22]),
+        ("completed", 0, []),
+        ("stopped", -5, []),
+        ("stopped", -30, [1, 22]),
+    ],
+)
+def test_a_stopped_or_completed_order_ends_the_plan(status, end, ahead):
+    record = patient(hemoglobin=COURSE, therapy={"docetaxel": CYCLES})
+    order = DrugRecord(
+        "docetaxel",
+        "request",
+        "MedicationRequest/order",
+        when(-84),
+        None if end is None else when(end),
+        ongoing=status == "active",
+        stopped=status == "stopped",
+    )
+    case = run(replace(record, drugs=(*record.drugs, order)), AT, knowledge()).case
+    s = see(case, usable_counts(case), 28)
+    assert sorted(amounts(s, "docetaxel", planned=True)) == ahead
+
+
+def test_a_completed_order_of_one_dose_does_not_end_the_plan():
+    record = patient(hemoglobin=COURSE, therapy={"docetaxel": CYCLES})
+    order = DrugRecord("docetaxel", "request", "MedicationRequest/one", when(-21), when(-20))
+    case = run(replace(record, drugs=(*record.drugs, order)), AT, knowledge()).case
+    s = see(case, usable_counts(case), 28)
+    assert sorted(amounts(s, "docetaxel", planned=True)) == [1, 22]
 
 
 def test_a_drug_on_hold_or_stopped_long_ago_has_no_plan():

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from redcell.erythropoiesis.dynamics import Traits
 from redcell.erythropoiesis.fit import Fit, lanes_of
+from redcell.erythropoiesis.predict import mirrored
 from redcell.erythropoiesis.schedule import TRANSFUSION, Schedule, causes, schedule
 from redcell.erythropoiesis.simulate import simulate
 
@@ -47,7 +48,7 @@ def attribute(f: Fit, seed: int, draws: int = DRAWS) -> Split:
     coalitions = _orders(len(names)) if ordered else list(product((False, True), repeat=len(names)))
     root = np.linalg.cholesky(f.sigma)
     rng = np.random.default_rng(seed)
-    z = f.z[:, None] + np.sqrt(f.scale) * (root @ rng.standard_normal((len(f.z), draws)))
+    z = f.z[:, None] + np.sqrt(f.scale) * (root @ mirrored(rng, draws, len(f.z)).T)
     hb = _run(f, names, coalitions, z)
     value = {c: hb[i] for i, c in enumerate(coalitions)}
     shares = _removed(value, len(names)) if ordered else _shapley(value, len(names), draws)
@@ -104,13 +105,16 @@ def _run(
         [INFILTRATION in names and c[names.index(INFILTRATION)] for c in coalitions], draws
     )
     lanes = lanes_of(f.prior, np.tile(z, len(coalitions)))
-    lanes = _only_recorded(lanes, drifts)
+    lanes = _only_recorded(lanes, drifts, f.model.centers["drift"][0])
     today = simulate(lanes, plan, f.model.constants)[-1]
     return np.reshape(today, (len(coalitions), draws))
 
 
-def _only_recorded(t: Traits, drifts: np.ndarray) -> Traits:
-    return t._replace(imbalance=t.imbalance * 0.0, drift=np.where(drifts, t.drift, 0.0))
+def _only_recorded(t: Traits, drifts: np.ndarray, usual: float) -> Traits:
+    """Lanes without what is not on record; infiltration is the drift beyond that of people who
+    have none.
+    """
+    return t._replace(imbalance=t.imbalance * 0.0, drift=np.where(drifts, t.drift - usual, 0.0))
 
 
 def _shapley(value: dict[tuple[bool, ...], np.ndarray], size: int, draws: int) -> np.ndarray:

@@ -245,7 +245,7 @@ def _one_ahead(
     f, n, ahead = p.fit, p.lanes.checks, p.fit.history.now + since
     mean, spread = laid.joint.mean[laid.place], laid.spread
     rng = np.random.default_rng([p.seed, 1])
-    dz = _mirrored(rng, draws, SIZE)
+    dz = mirrored(rng, draws, SIZE)
     paths = dz @ laid.bend.T
     share = effective(weights)
     resampled = share < f.model.least_sample_share
@@ -256,7 +256,7 @@ def _one_ahead(
         away = exact - mean
         spread = (away * weights[:, None]).T @ away
         paths = away[rng.choice(n, draws, p=weights)]
-    paths += _mirrored(rng, draws, len(since)) @ laid.root.T
+    paths += mirrored(rng, draws, len(since)) @ laid.root.T
     mix = np.sqrt(f.scale * f.freedom / rng.chisquare(f.freedom, draws))[:, None]
     courses = mean + mix * paths
     seen = courses[:, [day - 1 for day in p.visits]]
@@ -279,7 +279,7 @@ def _one_ahead(
     )
 
 
-def _mirrored(rng: np.random.Generator, draws: int, size: int) -> np.ndarray:
+def mirrored(rng: np.random.Generator, draws: int, size: int) -> np.ndarray:
     """Standard normal draws `[draws, size]`, each with its opposite: steadier means for less."""
     half = rng.standard_normal(((draws + 1) // 2, size))
     return np.concatenate([half, -half])[:draws]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
-from statistics import fmean, median
+from itertools import pairwise, repeat
+from statistics import median
 
 from msgspec import Struct
 
@@ -80,7 +80,7 @@ def _on_grid(case: Case, t: Treatment, name: str, now: int, horizon: int) -> Dru
     entry = case.knowledge.kinetics[name]
     share = entry.parts.get(t.drug, 1.0)
     amounts = _fractions(case, t.drug)
-    rescale = _interval_factor(case, t, entry) if not entry.parts else 1.0
+    rescale = _interval_factor(case, t, entry)
     doses: list[Dose] = []
     assumed = False
     for interval in t.intervals:
@@ -113,11 +113,18 @@ def _fractions(case: Case, drug: str) -> dict[str, float]:
 
 
 def _interval_factor(case: Case, t: Treatment, entry: Kinetics) -> float:
-    """How many reference doses one dose stands for, where it is given at quite another interval."""
+    """How many reference doses one dose stands for, where it is given at quite another interval.
+
+    A part of a combination that is given twice a cycle instead of once counts half each time.
+    """
     gaps = _gaps(case, t)
     if not entry.doses or not gaps:
         return 1.0
-    ratio = fmean(gaps) / (entry.days / entry.doses)
+    often = _often(case, t.drug, entry)
+    within, between, _ = _pattern(gaps, entry, often=often)
+    gap = between if within is None else (within[0] * within[1] + between) / (within[1] + 1)
+    doses = len(DAYS_1_AND_8) if entry.parts and often else entry.doses
+    ratio = gap / (entry.days / doses)
     most = case.knowledge.value("erythropoiesis.pattern_change")
     return 1.0 if 1.0 / most < ratio < most else ratio
 
@@ -162,44 +169,108 @@ def _planned(
     if not entry.doses:
         return (list(range(now + 1, until + 1)), False) if stated else ([], False)
     last = max(dose.day for dose in given)
-    gaps = _next_gaps(_gaps(case, t), entry)
-    due = last + next(gaps)
-    if now - last > LATE * entry.days and not t.ongoing:
+    late = now - last > LATE * entry.days and not t.ongoing
+    if late or _order_over(case, t):
         return [], False
+    ahead = next_gaps(_gaps(case, t), entry, often=_often(case, t.drug, entry))
     days: list[int] = []
-    day = max(due, now + 1)
+    day = max(last + next(ahead), now + 1)
     while day <= until:
         days.append(day)
-        day += next(gaps)
+        day += next(ahead)
     return days, not stated
 
 
 LATE = 1.5
 """Cycles without a dose after which a drug is not taken to go on."""
 
-ALTERNATE = 3
-"""Days by which two gaps differ that alternate (days 1 and 8)."""
+
+def _order_over(case: Case, t: Treatment) -> bool:
+    """Was the newest order stopped, or was a course completed that it covered?
+
+    A completed order of a single dose tells nothing about the next one.
+    """
+    orders = [
+        r
+        for r in case.record.drugs
+        if r.drug == t.drug and r.basis == "request" and r.given and r.start is not None
+    ]
+    known = [r for r in orders if r.start is not None and r.start <= case.at]
+    newest = max(known, key=lambda r: (r.start or case.at, r.reference), default=None)
+    if newest is None or newest.ongoing or newest.hold or newest.start is None:
+        return False
+    inside = [day for day in t.doses if day >= newest.start]
+    if newest.stopped:
+        end = newest.updated or newest.end
+        return end is None or not inside or end.day >= inside[-1].day
+    return len(inside) > 1 and (newest.end is None or newest.end.day >= inside[-1].day)
+
+
+def _often(case: Case, drug: str, entry: Kinetics) -> bool:
+    """Is a drug usually given on days 1 and 8, by itself or as part of a combination?"""
+    classes = case.knowledge.kinetics.values()
+    return entry.doses > 1 or any(drug in e.drugs and e.doses > 1 for e in classes)
+
+
+SHORT = 10
+"""Days between doses within one cycle, at most."""
+
+APART = 3
+"""Days by which the gap to the next cycle is longer than those within one, more than."""
+
+MOST_WITHIN = 3
+"""Gaps within one cycle from which on a longer one now and then is a delay, not a pattern."""
 
 RECENT = 3
-"""How many of the newest gaps make the pattern."""
+"""How many of the newest gaps tell the usual one."""
 
 
-def _next_gaps(gaps: list[int], entry: Kinetics) -> Iterator[int]:
-    """The gaps ahead: as the last ones, in turn where they alternate, else the reference."""
-    if len(gaps) > 1 and abs(gaps[-1] - gaps[-2]) > ALTERNATE:
-        pair = (gaps[-2], gaps[-1])
-    elif gaps:
-        usual = round(median(gaps[-RECENT:]))
-        pair = DAYS_1_AND_8 if entry.doses > 1 and usual == DAYS_1_AND_8[1] else (usual, usual)
-        if entry.doses > 1 and len(gaps) == 1 and usual == DAYS_1_AND_8[0]:
-            pair = (DAYS_1_AND_8[1], DAYS_1_AND_8[0])
-    elif entry.doses > 1:
-        pair = DAYS_1_AND_8
-    else:
-        usual = round(entry.days / max(entry.doses, 1))
-        pair = (usual, usual)
+def next_gaps(gaps: list[int], entry: Kinetics, *, often: bool) -> Iterator[int]:
+    """Days from dose to dose ahead, in the pattern of those so far, else as in the reference.
+
+    Args:
+        gaps: so far, oldest first.
+        entry: the drug's kinetics class.
+        often: whether it is usually given on days 1 and 8.
+    """
+    within, between, run = _pattern(gaps, entry, often=often)
+    if within is None:
+        yield from repeat(between)
+        return
+    short, size = within
     while True:
-        yield from (max(gap, 1) for gap in pair)
+        while run < size:
+            yield short
+            run += 1
+        yield between
+        run = 0
+
+
+def _pattern(
+    gaps: list[int], entry: Kinetics, *, often: bool
+) -> tuple[tuple[int, int] | None, int, int]:
+    """Gap within a cycle and how many of them, the gap to the next one, gaps since the last one."""
+    short, long = DAYS_1_AND_8
+    if not gaps:
+        return ((short, 1), long, 0) if often else (None, max(round(entry.days), 1), 0)
+    shortest = min(gaps[-2 * RECENT :])
+    usual = max(round(median(gaps[-RECENT:])), 1)
+    if shortest > SHORT:
+        skipped = entry.doses > 1 and usual == long and len(gaps) < RECENT
+        return ((short, 1), long, 0) if skipped else (None, usual, 0)
+    ends = [i for i, gap in enumerate(gaps) if gap > shortest + APART]
+    if not ends:
+        if often or entry.parts:
+            return (usual, 1), long, len(gaps)
+        return None, usual, 0
+    runs = [b - a - 1 for a, b in pairwise([-1, *ends])]
+    run = len(gaps) - 1 - ends[-1]
+    size = max(round(median(runs[-RECENT:])), run)
+    if size >= MOST_WITHIN:
+        return None, usual, 0
+    within = max(round(median([g for g in gaps if g <= shortest + APART][-RECENT:])), 1)
+    between = round(median([gaps[i] for i in ends][-RECENT:]))
+    return (within, size), between, run
 
 
 def _slots(found: list[Drug], table: Mapping[str, Kinetics], now: int) -> Exposure:
