@@ -65,7 +65,7 @@ class Entry(Struct, frozen=True):
     def left_out(self) -> bool:
         """Is it of a type that is not kept?"""
         named = self.resource.get("resourceType") if self.resource else self.kind
-        return self.method in ("POST", "PUT") and named not in KINDS and self.kind == named
+        return self.method in ("POST", "PUT") and self.kind == named and self.kind not in KINDS
 
 
 class Answered(Struct, frozen=True):

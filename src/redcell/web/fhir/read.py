@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
 
+from redcell.clinic.versions import ID
 from redcell.store import facts, search
 from redcell.web.fhir import conclusions, events, origins
 from redcell.web.fhir.access import grant, may_see, require
@@ -37,7 +38,7 @@ def one(asked: Asked, kind: str, rid: str) -> Read:
     Raises:
         FhirError: 404 for what is not there, or not to be seen.
     """
-    require_served(kind)
+    _require_id(kind, rid)
     if kind == AUDITED:
         return Read(*events.event(asked, rid))
     if kind == TRACED:
@@ -73,6 +74,7 @@ def version(asked: Asked, kind: str, rid: str, number: str) -> Read:
         FhirError: 404.
     """
     _require_open(kind)
+    _require_id(kind, rid)
     if kind == TRACED or "." in rid:
         found = one(asked, kind, rid) if number == "1" else None
         if found is not None and found.body["meta"]["versionId"] == "1":
@@ -98,6 +100,7 @@ def history(asked: Asked, kind: str, rid: str, query: Mapping[str, str], base: s
         FhirError: 404 when there is none.
     """
     _require_open(kind)
+    _require_id(kind, rid)
     past = search.versions(asked.connection, kind, rid)
     if not past:
         found = one(asked, kind, rid)
@@ -183,6 +186,7 @@ def all_about(
     Raises:
         FhirError: 404, or 400 for what is not understood.
     """
+    _require_id("Patient", rid)
     named = dict(pairs)
     kinds = tuple(k for k in named.get("_type", "").split(",") if k)
     since = named.get("_since")
@@ -247,6 +251,13 @@ def by_address(asked: Asked, url: str, base: str) -> Read:
         case [rid, "_history", number]:
             return version(asked, kind, rid, number)
     raise FhirError(400, "not-supported", "this address is not offered in a Bundle.")
+
+
+def _require_id(kind: str, rid: str) -> None:
+    """What is no id at all names nothing."""
+    require_served(kind)
+    if not ID.fullmatch(rid):
+        raise FhirError(404, "not-found", f"{kind}: there is no such id.")
 
 
 def _require_open(kind: str) -> None:
