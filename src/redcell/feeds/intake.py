@@ -6,23 +6,21 @@ A feed answers its sender only after `submit` has returned, and `submit` returns
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
-from sqlalchemy.engine import Connection
 
-from redcell.clinic import intake
-from redcell.clinic.intake import Sender
+from redcell.clinic.intake import arrived
+from redcell.clinic.together import OTHER_CONTENT, Brought, take_together
 from redcell.clinic.versions import RefusedResourceError, version_of
+from redcell.errors import StoreError
 from redcell.sources.translated import Translated
-from redcell.store import facts
 from redcell.store.facts import Version
 from redcell.store.writer import Writer
 
-ROLE = "feed"
-"""Of a feed in the audit."""
+MOST = 64
+"""Arrivals that are kept in one go."""
 Verdict = Literal["accepted", "duplicate", "held", "refused"]
 
 
@@ -36,11 +34,6 @@ class Arrival(Struct, frozen=True):
     body: bytes
     received_at: int
     translated: Translated
-
-    @property
-    def seal(self) -> str:
-        """A hash of the content."""
-        return hashlib.sha256(self.body).hexdigest()
 
 
 class Outcome(Struct, frozen=True):
@@ -58,11 +51,16 @@ class Intake(Protocol):
         ...
 
 
+Waiting = tuple[Brought, asyncio.Future[Outcome]]
+
+
 class StoreIntake:
-    """The way into the store: many arrivals share one commit."""
+    """The way into the store. What comes while the store is busy is kept in one go after that."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._waiting: list[Waiting] = []
+        self._working: asyncio.Task[None] | None = None
 
     async def submit(self, arrival: Arrival) -> Outcome:
         """Keep one arrival.
@@ -70,46 +68,58 @@ class StoreIntake:
         Raises:
             StoreError: it could not be kept; the same arrival may be sent again.
         """
-        return await asyncio.wrap_future(self._writer.submit(_write(arrival)))
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((_brought(arrival), future))
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            failure = await self._keep(some)
+            alone = failure is not None and not isinstance(failure, StoreError)
+            for one in some if alone else ():
+                failure = await self._keep([one])  # one that cannot be kept keeps no other out
+                _fail([one], failure)
+            _fail(some, failure)
+
+    async def _keep(self, some: Sequence[Waiting]) -> Exception | None:
+        """Keep some in one go; why none of them was kept, if so."""
+        brought = [one for one, _ in some]
+        try:
+            writing = self._writer.submit(lambda c: take_together(c, brought))
+            outcomes = await asyncio.wrap_future(writing)
+        except Exception as error:
+            return error
+        for (one, future), outcome in zip(some, outcomes, strict=True):
+            if not future.done():
+                future.set_result(_outcome(one, outcome))
+        return None
 
 
-def _write(arrival: Arrival) -> Callable[[Connection], Outcome]:
-    """What is to be written for an arrival, worked out before any transaction begins."""
+def _fail(some: Sequence[Waiting], failure: Exception | None) -> None:
+    for _, future in some:
+        if failure is not None and not future.done():
+            future.set_exception(failure)
+
+
+def _brought(arrival: Arrival) -> Brought:
+    """What is to be kept of an arrival, worked out before any transaction begins."""
     refusal = arrival.translated.refusal
-    code, why = (refusal.code, refusal.text) if refusal else ("", "")
+    refused = (refusal.code, refusal.text) if refusal else None
     versions: list[Version] = []
     try:
         versions = [version_of(r, arrival.received_at) for r in arrival.translated.resources]
     except RefusedResourceError as error:
-        code, why = error.code, error.text
-    return lambda connection: _keep(connection, arrival, versions, (code, why))
+        refused = (error.code, error.text)
+    kept = arrived(arrival.feed, arrival.form, arrival.key, arrival.body, arrival.received_at)
+    return Brought(kept, () if refused else tuple(versions), refused)
 
 
-def _keep(
-    connection: Connection,
-    arrival: Arrival,
-    versions: list[Version],
-    refused: tuple[str, str],
-) -> Outcome:
-    sender = Sender(arrival.feed, ROLE)
-    kept = facts.Arrival(
-        arrival.feed, arrival.form, arrival.key, arrival.seal, arrival.body, arrival.received_at
-    )
-    before = facts.same_arrival(connection, kept)
-    if before == "accepted":
-        return Outcome("duplicate")
-    code, why = refused
-    if code:
-        if before != "refused":
-            intake.put_by(connection, kept, "refused", code, why, sender)
-        return Outcome("refused", why)
-    if before == "held" or facts.known_arrival(connection, kept.feed, kept.key) is not None:
-        if before != "held":
-            intake.put_by(connection, kept, "held", CONFLICT, OTHER_CONTENT, sender)
+def _outcome(one: Brought, outcome: str) -> Outcome:
+    if outcome == "refused" and one.refused:
+        return Outcome("refused", one.refused[1])
+    if outcome == "held":
         return Outcome("held", OTHER_CONTENT)
-    intake.take_versions(connection, kept, versions, sender)
-    return Outcome("accepted")
-
-
-CONFLICT = "conflicting-identifier"
-OTHER_CONTENT = "this identifier came before with other content; the first one counts"
+    return Outcome("duplicate" if outcome == "duplicate" else "accepted")

@@ -71,6 +71,8 @@ class Kept(Struct, frozen=True):
     new: bool
     """False: the same content is known already."""
     current: bool
+    changed: bool = True
+    """Does it say anything else than what was current before?"""
 
 
 class Fact(Struct, frozen=True):
@@ -120,23 +122,48 @@ def known_arrival(connection: Connection, feed: str, key: str) -> Arrival | None
     return Arrival(*(getattr(row, n) for n in Arrival.__struct_fields__)) if row else None
 
 
-def same_arrival(connection: Connection, arrival: Arrival) -> str:
-    """What was decided the last time that this came under the same name; empty when it did not."""
-    c = arrivals.c
-    found = connection.scalar(
-        sa.select(c.outcome)
-        .where(c.feed == arrival.feed, c.key == arrival.key, c.hash == arrival.hash)
-        .order_by(c.id.desc())
-        .limit(1)
-    )
-    return str(found or "")
+def add_arrivals(connection: Connection, found: Sequence[Arrival]) -> list[int]:
+    """Keep several; their numbers, in the same order."""
+    from msgspec.structs import asdict
+
+    if not found:
+        return []
+    insert = sa.insert(arrivals).returning(arrivals.c.id, sort_by_parameter_order=True)
+    return list(connection.scalars(insert, [asdict(one) for one in found]))
 
 
-def add(connection: Connection, versions: Sequence[Version], arrival: int) -> list[Kept]:
-    """Keep versions of resources; what became of each, in the same order."""
+def known_arrivals(
+    connection: Connection, feed: str, keys: Iterable[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """What came under these keys before: hash and outcome of each, in the order of arrival."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    wanted, c = sorted(set(keys)), arrivals.c
+    for start in range(0, len(wanted), CHUNK):
+        query = (
+            sa.select(c.key, c.hash, c.outcome)
+            .where(c.feed == feed, c.key.in_(wanted[start : start + CHUNK]))
+            .order_by(c.id)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.key, []).append((row.hash, row.outcome))
+    return found
+
+
+def add(
+    connection: Connection, versions: Sequence[Version], arrival: int | Sequence[int]
+) -> list[Kept]:
+    """Keep versions of resources; what became of each, in the same order.
+
+    Args:
+        connection: in a transaction that writes.
+        versions: to be kept.
+        arrival: the arrival that they came in, or one for each version.
+    """
+    numbers = [arrival] * len(versions) if isinstance(arrival, int) else arrival
     kept: list[Kept] = []
     for start in range(0, len(versions), CHUNK):
-        kept += _add_some(connection, versions[start : start + CHUNK], arrival)
+        some = slice(start, start + CHUNK)
+        kept += _add_some(connection, versions[some], numbers[some])
     return kept
 
 
@@ -152,11 +179,14 @@ class _State(Struct):
     number: int = 0
 
 
-def _add_some(connection: Connection, versions: Sequence[Version], arrival: int) -> list[Kept]:
-    states = _states(connection, {v.name for v in versions})
+def _add_some(
+    connection: Connection, versions: Sequence[Version], arrivals_: Sequence[int]
+) -> list[Kept]:
+    states = _states(connection, versions)
+    before = {name: state.hash for name, state in states.items()}
     rows: list[dict[str, object]] = []
     kept: list[tuple[_State, Version, int, bool]] = []
-    for one in versions:
+    for one, arrival in zip(versions, arrivals_, strict=True):
         state = states[one.name]
         known = state.seen.get((one.hash, one.asserted))
         if known is None and not one.own_time and state.hash == one.hash:
@@ -174,7 +204,9 @@ def _add_some(connection: Connection, versions: Sequence[Version], arrival: int)
     if rows:
         connection.execute(sa.insert(facts), rows)
         _settle(connection, [s for s in states.values() if s.best is not None])
-    return [Kept(n, new, n == state.number) for state, _, n, new in kept]
+    return [
+        Kept(n, new, n == state.number, before[one.name] != one.hash) for state, one, n, new in kept
+    ]
 
 
 def _row(one: Version, version: int, arrival: int) -> dict[str, object]:
@@ -192,23 +224,36 @@ def _row(one: Version, version: int, arrival: int) -> dict[str, object]:
     }
 
 
-def _states(connection: Connection, names: Iterable[Name]) -> dict[Name, _State]:
-    states = {name: _State(seen={}) for name in names}
-    by_kind: dict[str, list[str]] = {}
-    for kind, rid in states:
-        by_kind.setdefault(kind, []).append(rid)
+def _states(connection: Connection, versions: Sequence[Version]) -> dict[Name, _State]:
+    """What is known of the resources: how many versions, which is current, which came before.
+
+    Not all versions are read: a patient gets one with nearly every message.
+    """
+    states = {one.name: _State(seen={}) for one in versions}
+    by_kind: dict[str, list[Version]] = {}
+    for one in versions:
+        by_kind.setdefault(one.kind, []).append(one)
     c = facts.c
-    for kind, rids in by_kind.items():
-        query = sa.select(c.rid, c.version, c.rank, c.asserted, c.hash).where(
-            c.kind == kind, c.rid.in_(rids)
+    for kind, some in by_kind.items():
+        rids = sorted({one.rid for one in some})
+        newest = sa.select(c.rid, sa.func.max(c.version)).where(c.kind == kind, c.rid.in_(rids))
+        for rid, version in connection.execute(newest.group_by(c.rid)):
+            states[(kind, rid)].versions = version
+        best = sa.select(c.rid, c.version, c.rank, c.asserted, c.hash).join(
+            current, current.c.fact == c.id
         )
-        for row in connection.execute(query):
+        for row in connection.execute(best.where(current.c.kind == kind, current.c.rid.in_(rids))):
             state = states[(kind, row.rid)]
-            state.versions = max(state.versions, row.version)
-            state.seen[(row.hash, row.asserted)] = row.version
-            key = (row.rank, row.asserted, row.hash)
-            if state.key is None or key > state.key:
-                state.key, state.hash, state.number = key, row.hash, row.version
+            state.key = (row.rank, row.asserted, row.hash)
+            state.hash, state.number = row.hash, row.version
+        same = sa.select(c.rid, c.version, c.asserted, c.hash).where(
+            c.kind == kind,
+            c.rid.in_(rids),
+            c.hash.in_({one.hash for one in some}),
+            c.asserted.in_({one.asserted for one in some}),
+        )
+        for rid, version, asserted, seal in connection.execute(same):
+            states[(kind, rid)].seen[(seal, asserted)] = version
     return states
 
 

@@ -21,6 +21,7 @@ IDENTIFIER = "person-identifier"
 LINK = "link"
 REPLACED_BY = "replaced-by"
 """System of a link's token when this Patient was replaced by the other one."""
+CHUNK = 400
 DERIVED = "v2-"
 """How ids begin that were derived from a message; an id of the hospital's own is preferred."""
 
@@ -29,6 +30,18 @@ def person_of(connection: Connection, patient: str) -> str:
     """The person to whom a patient id belongs; the id itself while nothing is known of it."""
     found = connection.scalar(sa.select(persons.c.person).where(persons.c.patient == patient))
     return str(found) if found is not None else patient
+
+
+def people_of(connection: Connection, patients: Iterable[str]) -> dict[str, str]:
+    """The persons to whom patient ids belong."""
+    wanted = sorted(set(patients))
+    found = {patient: patient for patient in wanted}
+    for start in range(0, len(wanted), CHUNK):
+        query = sa.select(persons.c.patient, persons.c.person).where(
+            persons.c.patient.in_(wanted[start : start + CHUNK])
+        )
+        found.update((row.patient, row.person) for row in connection.execute(query))
+    return found
 
 
 def patients_of(connection: Connection, person: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from redcell.record.record import SetAside
-from redcell.sources.as_fhir import Authorities
+from redcell.sources.as_fhir import Authorities, Json, meta
 from redcell.sources.hl7v2.times import Times
 from redcell.sources.terms import Terms
 
@@ -22,6 +22,11 @@ class Shared(Struct):
     authorities: Authorities
     sub: str
     aside: list[SetAside]
+
+    @property
+    def meta(self) -> Json:
+        """Where a resource came from, and when its sender said so."""
+        return meta(FORM, self.updated)
 
     def system(self, sent: str) -> str:
         """The identifier system of an assigning authority: by namespace, else by universal id."""

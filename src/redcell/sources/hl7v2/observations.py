@@ -22,14 +22,13 @@ from redcell.sources.as_fhir import (
     filled,
     hashed,
     known_code,
-    meta,
     notes,
     quantity,
     reference_range,
 )
 from redcell.sources.fhir.times import BadTimeError
 from redcell.sources.hl7v2.lines import Line
-from redcell.sources.hl7v2.message import FORM, Shared
+from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.observed import (
     CODED,
     ORIGINAL_TEXT,
@@ -54,6 +53,8 @@ STATUS = {
 PENDING = "registered"
 """Any other letter of OBX-11, or none: there is no result yet, whatever stands in OBX-5."""
 DOCUMENTS = ("ED", "RP")
+SYSTEM = 3
+"""The component of a coded field that names the system of its code."""
 
 
 class Made(Struct):
@@ -86,12 +87,13 @@ def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
     number = _number_of(order)
     name = ("observation", patient, *number, *_test(obx[3]), obx[4].raw)
     time = _time(line, label, shared)
+    slug = analyte_of(obx[3], obx[6], shared.terms, order)
     resource = {
-        "meta": meta(FORM, shared.updated),
+        "meta": shared.meta,
         "identifier": _filler(order),
         "status": STATUS.get(letter, PENDING),
         "category": [LABORATORY],
-        "code": _code(obx[3], obx[6], order, shared.terms),
+        "code": _code(obx[3], slug, shared.terms),
         "subject": {"reference": f"Patient/{patient}"},
         "effectiveDateTime": time,
         "issued": _issued(order, shared) if time else "",
@@ -99,7 +101,7 @@ def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
         "note": notes(_notes(line)),
     }
     if letter:
-        resource |= _value(line, label, shared)
+        resource |= _value(line, slug, label, shared)
     else:
         said = shown(obx[11].part()) if obx[11].part() else "blank"
         shared.note("result-pending", f"{label} has no result yet (OBX-11 is {said}).")
@@ -136,11 +138,10 @@ def _test(field: Field) -> tuple[str, str]:
     return "", field.part(2).lower() or field.part(4)
 
 
-def _code(field: Field, unit: Field, order: Order, terms: Terms) -> Json:
+def _code(field: Field, slug: str | None, terms: Terms) -> Json:
     """OBX-3 with its codes as sent, and with the code of the analyte that its name means."""
     codings = _codings(field)
     text = field.part(ORIGINAL_TEXT) or field.part(2) or field.part(5) or field.part(1)
-    slug = analyte_of(field, unit, terms, order)
     if slug is not None and not any(
         one.get("system") == LOINC and one.get("code") in terms.loinc for one in codings
     ):
@@ -191,12 +192,11 @@ def _notes(line: Line) -> list[str]:
     return [*line.notes, *line.order.notes, *said]
 
 
-def _value(line: Line, label: str, shared: Shared) -> Json:
+def _value(line: Line, slug: str | None, label: str, shared: Shared) -> Json:
     """`value[x]` and the reference range; a value that is not there is said."""
-    obx, terms = line.obx, shared.terms
-    slug = analyte_of(obx[3], obx[6], terms, line.order)
-    unit = unit_of(obx[6], slug, terms) if slug else _unit_as_sent(obx[6])
-    ucum = unit if unit in _ucum(obx[6]) else ""
+    obx = line.obx
+    unit = unit_of(obx[6], slug, shared.terms) if slug else _unit_as_sent(obx[6])
+    ucum = unit if unit and unit in _ucum(obx[6]) else ""
     read: dict[str, Any] = value_of(obx)
     limits = range_of(obx[7], unit)
     found: Json = {
@@ -221,6 +221,8 @@ def _unit_as_sent(field: Field) -> str:
 
 
 def _ucum(field: Field) -> list[str]:
+    if len(field.repeats[0] if field.repeats else ()) < SYSTEM:
+        return []
     named = [field.part(n) for n in (1, 4) if field.part(n + 2).upper() == UCUM]
     return [unit for unit in named if unit]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from redcell.record.record import SetAside
-from redcell.sources.as_fhir import Json, filled, hashed, identifier, meta, patient_id
+from redcell.sources.as_fhir import Json, filled, hashed, identifier, patient_id
 from redcell.sources.fhir.times import BadTimeError
-from redcell.sources.hl7v2.message import FORM, Shared
+from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.people import SEXES, Key, birth_of, key_of
 from redcell.sources.hl7v2.segments import Field, Segment
 
@@ -30,7 +30,7 @@ def patient_of(pid: Segment, key: Key, shared: Shared) -> Json:
     """
     name = named(key, shared)
     known = {
-        "meta": meta(FORM, shared.updated),
+        "meta": shared.meta,
         "identifier": _identifiers(pid, key, shared),
         "name": _names(pid[5]),
         "gender": SEXES.get(pid[8].part().upper(), ""),
@@ -72,7 +72,7 @@ def joined(merge: Merge, shared: Shared) -> tuple[Json, Json]:
     """
     replaced = {"other": {"reference": f"Patient/{merge.new}"}, "type": "replaced-by"}
     also = {"other": {"reference": f"Patient/{merge.old}"}, "type": "seealso"}
-    said = {"meta": meta(FORM, shared.updated), "active": False}
+    said = {"meta": shared.meta, "active": False}
     bond = hashed("merge", merge.old, merge.new)
     return (
         {"resourceType": "Patient", "id": merge.old, **said}

@@ -45,8 +45,13 @@ class Field(Struct, frozen=True):
 
     def part(self, number: int = 1, repeat: int = 0) -> str:
         """Component `number`, counted from 1; empty when it is not there."""
-        parts = self.repeats[repeat] if repeat < len(self.repeats) else ()
+        if repeat >= len(self.repeats):
+            return ""
+        parts = self.repeats[repeat]
         return parts[number - 1] if number <= len(parts) else ""
+
+
+ABSENT = Field()
 
 
 class Segment(Struct, frozen=True):
@@ -56,7 +61,7 @@ class Segment(Struct, frozen=True):
     fields: tuple[Field, ...]
 
     def __getitem__(self, number: int) -> Field:
-        return self.fields[number] if number < len(self.fields) else Field()
+        return self.fields[number] if number < len(self.fields) else ABSENT
 
 
 class Parsed(Struct):

@@ -29,6 +29,7 @@ class Times:
         self.zone = zone
         self.assumed = False
         self.ambiguous: list[str] = []
+        self._instants: dict[str, str] = {}
 
     def iso(self, text: str) -> str:
         """An HL7 v2 time as a FHIR date or dateTime; without an offset only if no zone is known.
@@ -44,6 +45,11 @@ class Times:
 
     def instant(self, text: str) -> str:
         """The same as an instant: a day is its first second; empty when it is none."""
+        if text not in self._instants:
+            self._instants[text] = self._instant(text) if text else ""
+        return self._instants[text]
+
+    def _instant(self, text: str) -> str:
         try:
             written = self.iso(text)
             if "T" in written:

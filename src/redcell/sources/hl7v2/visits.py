@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redcell.sources.as_fhir import Json, filled, hashed, meta
+from redcell.sources.as_fhir import Json, filled, hashed
 from redcell.sources.fhir.times import BadTimeError
-from redcell.sources.hl7v2.message import FORM, Shared
+from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.segments import Field, Segment
 
 CLASSES = {"I": "IMP", "O": "AMB", "E": "EMER", "P": "PRENC", "R": "AMB", "B": "IMP"}
@@ -35,7 +35,7 @@ def visit_of(segments: Sequence[Segment], patient: str, event: str, shared: Shar
         {
             "resourceType": "Encounter",
             "id": hashed("encounter", patient, number or admitted),
-            "meta": meta(FORM, shared.updated),
+            "meta": shared.meta,
             "status": "finished" if finished else "in-progress",
             "class": {"system": ACT, "code": kind} if kind else {},
             "serviceType": {"text": "; ".join(dict.fromkeys(service))} if service else {},
