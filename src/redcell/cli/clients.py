@@ -24,7 +24,7 @@ def client() -> None:
     \b
     Examples:
       redcell client add etl --kind backend --keys etl.jwks.json --scope "system/*.rs" --role feed
-      redcell client add app --kind public --redirect https://app.example.org/ --scope "patient/*.rs"
+      redcell client add app --kind public --redirect https://app.test/ --scope "patient/*.rs"
     """
 
 

@@ -1,0 +1,179 @@
+"""S5, S11: forms of other sites are refused, and every answer has its headers."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from identity import samples
+from identity.web import Browser, account, signed_in
+
+from redcell.clinic.settings import Settings
+from redcell.errors import SettingsError
+from redcell.identity.table import TABLE
+from redcell.web.app import Options, create_app
+from redcell.web.security import protect
+
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def contexts(app):
+    for context in iter_route_contexts(app.router.routes):
+        row = TABLE[context.original_route.name]
+        path = getattr(context, "path_format", None) or context.original_route.path
+        for name in getattr(context.original_route, "param_convertors", {}):
+            path = path.replace(f"{{{name}}}", samples.value(row.name, name))
+        yield row, path
+
+
+@pytest.fixture
+def browsers(app, clinic) -> list[Browser]:
+    roles = ("patient", "nurse", "infusion", "admin", "researcher", "blood-bank")
+    made = [signed_in(app, clinic, account(clinic, r, r, person="own-person")) for r in roles]
+    return [*made, Browser(app)]
+
+
+def allowed_for(row, browsers, path):
+    """The callers whom the table lets pass, so that nothing but the form is refused."""
+    for browser in browsers:
+        browser.request(row.methods[0], path)
+        if browser.state.get("verdict") == "allowed":
+            yield browser
+
+
+def test_every_state_change_needs_our_own_form(app, browsers):
+    tried = 0
+    for row, path in contexts(app):
+        for method in set(row.methods) & set(UNSAFE):
+            if not row.csrf:
+                continue
+            for browser in allowed_for(row, browsers, path):
+                token = browser.field("/sign-in")
+                tries = {
+                    "no token": {},
+                    "wrong token": {"x-csrf-token": "0" * 64},
+                    "other site": {"x-csrf-token": token, "sec-fetch-site": "cross-site"},
+                    "sibling site": {"x-csrf-token": token, "sec-fetch-site": "same-site"},
+                    "wrong origin": {"x-csrf-token": token, "origin": "https://evil.example"},
+                }
+                for name, headers in tries.items():
+                    answer = browser.request(method, path, headers=headers)
+                    assert answer.status_code == 403, (row.name, name, answer.status_code)
+                    tried += 1
+    assert tried > 50
+
+
+def test_a_token_of_another_session_is_refused(app, clinic):
+    nurse = account(clinic, "n", "nurse")
+    one, two = signed_in(app, clinic, nurse), signed_in(app, clinic, nurse)
+    stolen = two.field("/account")
+    assert one.post("/sign-out", data={"csrf": stolen}).status_code == 403
+    assert one.post("/sign-out", data={"csrf": one.field("/account")}).status_code == 303
+
+
+def test_a_visitors_token_dies_at_sign_in(app, clinic):
+    browser = Browser(app)
+    before = browser.field("/sign-in")
+    nurse = signed_in(app, clinic, account(clinic, "n", "nurse"))
+    browser.cookies.update(nurse.cookies)
+    assert browser.post("/sign-out", data={"csrf": before}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "same-origin", "origin": "null"},
+        {"sec-fetch-site": "none"},
+        {"origin": "https://redcell.test"},
+        {"origin": "null"},
+        {},
+    ],
+)
+def test_our_own_form_passes(app, clinic, headers):
+    browser = signed_in(app, clinic, account(clinic, "n", "nurse"))
+    token = browser.field("/account")
+    assert browser.post("/sign-out", data={"csrf": token}, headers=headers).status_code == 303
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe csrf=%ff", b"csrf", b"a=1&" * 5000])
+def test_an_odd_form_is_refused_and_breaks_nothing(app, clinic, body):
+    browser = signed_in(app, clinic, account(clinic, "n", "nurse"))
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert browser.post("/account/password", content=body, headers=kind).status_code in (400, 403)
+    broken = {"content-type": "multipart/form-data; boundary=x"}
+    assert browser.post("/sign-out", content=body, headers=broken).status_code in (400, 403)
+
+
+# -- headers ----------------------------------------------------------------------------------------
+
+
+def test_every_answer_has_its_headers(app, browsers):
+    for row, path in contexts(app):
+        for browser in browsers:
+            for method in row.methods:
+                answer = browser.request(method, path)
+                check_headers(answer, row.name)
+    check_headers(browsers[0].get("/no/such/page"), "404")
+
+
+def check_headers(answer, name: str) -> None:
+    headers = answer.headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy, name
+    assert "unsafe" not in policy, name
+    assert "frame-ancestors 'none'" in policy, name
+    assert headers["x-content-type-options"] == "nosniff", name
+    assert headers["referrer-policy"] == "no-referrer", name
+    assert "max-age=63072000" in headers["strict-transport-security"], name
+    assert "camera=()" in headers["permissions-policy"], name
+    if name not in ("static", "openapi", "healthz", "cds-discovery"):
+        assert "no-store" in headers["cache-control"] or answer.status_code == 304, name
+
+
+def test_frame_ancestors_come_from_the_settings(clinic):
+    from msgspec.structs import replace
+
+    clinic.settings = replace(clinic.settings, frame_ancestors=("https://ehr.example",))
+    answer = Browser(create_app(clinic, Options(works=False))).get("/sign-in")
+    assert "frame-ancestors https://ehr.example" in answer.headers["content-security-policy"]
+    assert "x-frame-options" not in answer.headers
+
+
+def test_a_proxy_is_believed_only_when_it_is_listed(clinic):
+    from msgspec.structs import replace
+
+    forwarded = {"x-forwarded-for": "203.0.113.5", "x-forwarded-proto": "https"}
+    plain = Browser(create_app(clinic, Options(works=False)))
+    plain.get("/sign-in", headers=forwarded)
+    assert plain.state["caller"].origin == "192.0.2.7"
+    clinic.settings = replace(clinic.settings, proxies=("192.0.2.7",))
+    behind = Browser(create_app(clinic, Options(works=False)))
+    behind.get("/sign-in", headers=forwarded)
+    assert behind.state["caller"].origin == "203.0.113.5"
+
+
+def test_cookies_without_tls_are_for_loopback_alone(clinic):
+    from msgspec.structs import replace
+
+    clinic.settings = replace(clinic.settings, secure_cookies=False)
+    with pytest.raises(SettingsError, match="loopback"):
+        protect.protect(create_app(clinic, Options(works=False)), clinic, loopback=False)
+
+
+def test_the_key_of_the_folder_is_made_once_and_is_for_its_owner(clinic):
+    from redcell.identity import secret
+
+    path = clinic.folder / secret.FILE
+    key = secret.key_of(clinic.folder)
+    assert (len(key), path.stat().st_mode & 0o777) == (32, 0o600)
+    assert secret.key_of(clinic.folder) == key
+    path.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod"):
+        secret.key_of(clinic.folder)
+    path.chmod(0o600)
+    path.write_text("not a key")
+    with pytest.raises(SettingsError, match="not a key"):
+        secret.key_of(clinic.folder)
+
+
+def test_the_default_is_cookies_over_tls():
+    assert Settings().secure_cookies
