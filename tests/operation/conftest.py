@@ -41,6 +41,7 @@ def clinic(database, store_address, tmp_path, moving) -> Clinic:
     """A clinic in this process, on either database."""
     address = store_address if "://" in store_address else ""
     settings = Settings(site=Site(forecast=False), database=address)
+    (tmp_path / "data").mkdir(exist_ok=True)
     found = Clinic(tmp_path / "data", settings)
     yield found
     found.close()

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,7 +95,9 @@ def torture(folder: Path, address: str, kills: int, seed: int) -> Report:
         for sender in senders:
             sender.start()
         for _ in range(kills):
+            before = len(ledger.acked)
             service = _start(folder, database, senders, report)
+            _until_work_goes_on(ledger, before)
             time.sleep(float(chance.uniform(EARLIEST, LATEST)))
             service.kill()
             _leaks(service, report)
@@ -142,6 +145,12 @@ def _start(folder: Path, database: Database, senders: list[Sender], report: Repo
     return service
 
 
+def _until_work_goes_on(ledger: Ledger, before: int) -> None:
+    deadline = time.monotonic() + CATCH_UP
+    while len(ledger.acked) <= before and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def _leaks(service: Service, report: Report) -> None:
     for line in (*service.lines, *service.out):
         if CANARY_NAME.lower() in line.lower() or CANARY_MRN.lower() in line.lower():
@@ -156,15 +165,9 @@ def _compare(database: Database, ledger: Ledger, report: Report) -> None:
     with database.read() as connection:
         audit.verify(connection)
         came = _arrivals(connection)
-        versions = Counter(
-            (kind, rid) for kind, rid in connection.execute(sa.select(facts.c.kind, facts.c.rid))
-        )
-        pointed = set(connection.execute(sa.select(current.c.kind, current.c.rid)).tuples())
-        held = dict(
-            connection.execute(
-                sa.select(facts.c.arrival, sa.func.count()).group_by(facts.c.arrival)
-            ).tuples()
-        )
+        versions = Counter((r.kind, r.rid) for r in _all(connection, facts.c.kind, facts.c.rid))
+        pointed = {(r.kind, r.rid) for r in _all(connection, current.c.kind, current.c.rid)}
+        held = Counter(r.arrival for r in _all(connection, facts.c.arrival))
     with ledger.lock:
         units = list(ledger.units)
     for unit in units:
@@ -174,6 +177,10 @@ def _compare(database: Database, ledger: Ledger, report: Report) -> None:
             _compare_resources(unit, versions, pointed, report)
     unpointed = {name for name in versions if name not in pointed}
     report.partial += [f"{kind}/{rid} has no current version" for kind, rid in unpointed]
+
+
+def _all(connection: sa.Connection, *columns: sa.Column) -> Iterable[sa.Row]:
+    return connection.execute(sa.select(*columns))
 
 
 def _arrivals(connection: sa.Connection) -> dict[str, list[int]]:
@@ -186,7 +193,7 @@ def _arrivals(connection: sa.Connection) -> dict[str, list[int]]:
     return found
 
 
-def _compare_message(unit: Unit, came: list[int], held: dict[int, int], report: Report) -> None:
+def _compare_message(unit: Unit, came: list[int], held: Counter[int], report: Report) -> None:
     if unit.acked and not came:
         report.lost.append(unit.key)
     if len(came) > 1:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+
+import httpx
 
 from redcell import clock
 from redcell.clinic import corrections, intake, notices
@@ -77,3 +80,14 @@ def _do(clinic: Clinic, job: jobs.Job, at: int) -> None:
         jobs.finish(connection, job, at=at)
 
     clinic.writer.write(finish)
+
+
+def calls(app, method: str, path: str) -> httpx.Response:
+    """One request to an application in this process."""
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://redcell") as client:
+            return await client.request(method, path)
+
+    return asyncio.run(ask())

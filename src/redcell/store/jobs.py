@@ -99,6 +99,19 @@ def fail(connection: Connection, job: Job, error: str, *, at: int) -> None:
     )
 
 
+def workers(connection: Connection) -> list[str]:
+    """The workers that hold jobs."""
+    return list(connection.scalars(sa.select(jobs.c.worker).where(jobs.c.worker != "").distinct()))
+
+
+def release(connection: Connection, held_by: Sequence[str]) -> int:
+    """Free the jobs of workers that are known to be gone; how many."""
+    if not held_by:
+        return 0
+    freed = sa.update(jobs).where(jobs.c.worker.in_(list(held_by)))
+    return connection.execute(freed.values(lease_until=0, worker="")).rowcount
+
+
 class Backlog(Struct, frozen=True):
     """How much work waits, and how late it is."""
 
