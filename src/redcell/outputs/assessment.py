@@ -74,6 +74,20 @@ def to_dict(steps: Steps) -> Json:
     return {key: found[key] for key in KEYS}
 
 
+def core(steps: Steps) -> Json:
+    """The parts that a short text speaks from, without the findings under them: half the work."""
+    speech = Speech(steps.case.knowledge)
+    number = Numbering(speech)
+    return {
+        "anemia": _anemia(steps, number),
+        "causes": [_cause(steps, a, speech, number) for a in steps.causes.ranked],
+        "red_flags": [_red_flag(steps, f, speech, number) for f in steps.flags.flags],
+        "transfusion": _transfusion(steps, speech, number),
+        "alternatives": [_alternative(o, speech) for o in steps.alternatives.options],
+        "warnings": [{"code": w.code, "text": w.text} for w in warnings_of(steps, speech)],
+    }
+
+
 def numbered(steps: Steps) -> list[Finding[Any]]:
     """The findings that the output cites, in the order of their numbers."""
     number = Numbering(Speech(steps.case.knowledge))

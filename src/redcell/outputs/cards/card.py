@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -90,6 +90,7 @@ def issued(draft: Draft, uuid: UUID) -> Card:
     if not card.suggestions:
         return replace(card, uuid=str(uuid))
     suggestions = tuple(
-        replace(s, uuid=str(uuid5(uuid, str(n)))) for n, s in enumerate(card.suggestions)
+        replace(s, uuid=str(UUID(int=uuid.int ^ number)))
+        for number, s in enumerate(card.suggestions, 1)
     )
     return replace(card, uuid=str(uuid), suggestions=suggestions)

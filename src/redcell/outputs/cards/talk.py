@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from redcell.loop import Steps
+from redcell.outputs.assessment import core
 from redcell.outputs.cards.asked import Asked
 from redcell.outputs.fhir.parts import Context, Json
 from redcell.outputs.fhir.requests import blood
@@ -24,8 +25,8 @@ class Talk:
 
     @cached_property
     def fhir(self) -> Context:
-        """The writer of FHIR drafts, with the assessment as the output contract has it."""
-        return Context(self.steps)
+        """The writer of FHIR drafts, with the parts of the assessment that cards speak from."""
+        return Context(self.steps, core(self.steps))
 
     @cached_property
     def blood(self) -> tuple[Json, ...]:
@@ -39,7 +40,7 @@ class Talk:
 
     @property
     def out(self) -> dict[str, Any]:
-        """The assessment as the output contract has it."""
+        """The parts of the assessment that cards speak from, as the output contract has them."""
         return self.fhir.out
 
     def say(self, topic: str, key: str, **values: object) -> str:

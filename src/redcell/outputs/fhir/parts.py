@@ -36,11 +36,11 @@ TAG = re.compile(r"<(?=[A-Za-z/!?])")
 class Context:
     """One assessment with its words, and the ids of the resources made from it so far."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, out: Json | None = None) -> None:
         self.steps = steps
         self.case = steps.case
         self.speech = Speech(steps.case.knowledge)
-        self.out = to_dict(steps)
+        self.out = to_dict(steps) if out is None else out
         self.at = steps.case.at.iso()
         self.subject = source(steps.case.record.patient.reference)
         self.made: dict[str, Json] = {}

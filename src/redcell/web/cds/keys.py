@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, KeySet, RSAKey
+from joserfc.jwk import ECKey, Key, RSAKey
 
 from redcell.clock import HOUR, MINUTE
 from redcell.sources.strict_json import RefusedJsonError, check
@@ -17,7 +17,7 @@ from redcell.web.cds.settings import Issuer
 KEPT = HOUR
 AGAIN = MINUTE
 """How soon after a fetch an unknown key id leads to another one."""
-LEAST_RSA_BITS = 2048
+LEAST_RSA_BITS, BITS_OF_A_LETTER = 2048, 6
 CURVE = "P-384"
 OK = 200
 
@@ -69,19 +69,21 @@ def read_keys(data: Any) -> dict[str, Key]:
     found: dict[str, Key] = {}
     keys = data.get("keys") if isinstance(data, dict) else None
     for item in keys if isinstance(keys, list) else ():
+        if not isinstance(item, dict) or not _usable(item):
+            continue
         try:
-            (key,) = KeySet.import_key_set({"keys": [item]}).keys
+            kind = RSAKey if item["kty"] == "RSA" else ECKey
+            found[item["kid"]] = kind.import_key(item)
         except (JoseError, ValueError, TypeError, KeyError):
             continue
-        kid = item.get("kid")
-        if isinstance(kid, str) and kid and _usable(key, item):
-            found[kid] = key
     return found
 
 
-def _usable(key: Key, item: dict[str, Any]) -> bool:
-    if item.get("use") not in (None, "sig"):
+def _usable(item: dict[str, Any]) -> bool:
+    """Is this a public key for one of the two algorithms, with an id?"""
+    kid, modulus = item.get("kid"), item.get("n")
+    if not isinstance(kid, str) or not kid or item.get("use") not in (None, "sig"):
         return False
-    if isinstance(key, RSAKey):
-        return key.raw_value.key_size >= LEAST_RSA_BITS
-    return isinstance(key, ECKey) and item.get("crv") == CURVE
+    if item.get("kty") == "RSA":
+        return isinstance(modulus, str) and len(modulus) * BITS_OF_A_LETTER >= LEAST_RSA_BITS
+    return item.get("kty") == "EC" and item.get("crv") == CURVE

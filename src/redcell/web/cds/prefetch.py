@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from redcell.outputs.cards import Missing
 from redcell.outputs.cards.asked import Why
-from redcell.sources.fhir.read import Entry, RawResource, kind_of
+from redcell.sources.fhir.read import Entry, Head, RawResource
 from redcell.web.cds.services import Key
 
 OUTCOME = "OperationOutcome"
@@ -38,6 +38,7 @@ class Page(Struct):
 
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _page = msgspec.json.Decoder(Page).decode
+_head = msgspec.json.Decoder(Head).decode
 
 
 class Answer(Struct, frozen=True):
@@ -106,7 +107,7 @@ def read_answer(place: str, data: bytes, wanted: str = "") -> Answer:
     if data.strip() in (b"", b"null"):
         return NOT_SENT
     try:
-        kind = kind_of(data)
+        kind = _head(data).resourceType
         if kind == BUNDLE:
             return _bundle(place, _page(data))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -124,7 +125,7 @@ def _bundle(place: str, page: Page) -> Answer:
     for number, entry in enumerate(page.entry):
         raw = bytes(entry.resource)
         if raw and raw != b"null":
-            if kind_of(raw) == OUTCOME:
+            if _head(raw).resourceType == OUTCOME:
                 faulty = faulty or _is_fault(raw)
             else:
                 where = f"{place}#entry[{number}]"
