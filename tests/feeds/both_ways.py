@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from redcell.clinic import fold
 from redcell.clinic.versions import version_of
@@ -19,6 +21,7 @@ from redcell.sources.hl7v2.people import key_of, name_of, people
 from redcell.sources.hl7v2.segments import parse
 from redcell.sources.hl7v2.to_fhir import TranslatedMessage, translate
 from redcell.sources.terms import terms
+from redcell.sources.translated import Translated
 from redcell.store.facts import Fact, Version
 from redcell.store.persons import LINK
 
@@ -29,21 +32,23 @@ Files = Sequence[tuple[str, bytes]]
 
 
 class Case:
-    """Messages that some test reads, and under which settings."""
+    """Files that some test reads, and under which settings."""
 
-    def __init__(self, name: str, files: Files, allow_test: bool) -> None:
-        self.name, self.files, self.allow_test = name, files, allow_test
+    def __init__(self, name: str, files: Files, allow_test: bool = False, patient=None) -> None:
+        self.name, self.files, self.allow_test, self.patient = name, files, allow_test, patient
 
 
-def cases(module) -> Iterator[Case]:
-    """Every set of messages that the tests of a module read, with all of their parameters."""
-    kept: list[tuple[Files, bool]] = []
+def cases(module, reader: str) -> Iterator[Case]:
+    """Every set of files that the tests of a module read, with all of their parameters."""
+    kept: list[tuple[Files, bool, str | None]] = []
+    original = getattr(module, reader)
 
-    def note(files, _terms, _patient, *, allow_test=False):
-        kept.append((files, allow_test))
-        return read_messages(files, _terms, _patient, allow_test=allow_test)
+    def note(files, terms_, patient, *, allow_test=False):
+        kept.append((files, allow_test, patient))
+        more = {"allow_test": True} if allow_test else {}
+        return original(files, terms_, patient, **more)
 
-    original, module.read_messages = module.read_messages, note
+    setattr(module, reader, note)
     try:
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if not name.startswith("test_") or hasattr(function, "hypothesis"):
@@ -51,10 +56,19 @@ def cases(module) -> Iterator[Case]:
             for number, arguments in enumerate(_arguments(function)):
                 kept.clear()
                 function(**arguments)
-                for files, allow_test in kept:
-                    yield Case(f"{name}[{number}]", files, allow_test)
+                for files, allow_test, patient in kept:
+                    yield Case(f"{name}[{number}]", files, allow_test, patient)
     finally:
-        module.read_messages = original
+        setattr(module, reader, original)
+
+
+def load(name: str):
+    """A module of the unit tests."""
+    path = Path(__file__).parents[1] / "unit" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _arguments(function) -> Iterator[dict[str, object]]:
@@ -94,7 +108,7 @@ def translated(case: Case) -> list[TranslatedMessage]:
     return found
 
 
-def current_of(found: Sequence[TranslatedMessage]) -> dict[tuple[str, str], Version]:
+def current_of(found: Sequence[Translated]) -> dict[tuple[str, str], Version]:
     """The current version of each resource."""
     current: dict[tuple[str, str], Version] = {}
     for number, one in enumerate(found):

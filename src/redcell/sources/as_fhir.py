@@ -59,6 +59,19 @@ def patient_id(system: str, value: str) -> str:
     return hashed(system, value)
 
 
+def patient(name: str, known: Json) -> Json:
+    """A FHIR Patient of what one message or table says.
+
+    One without sex or birth date says less than may be known already. It is kept under a name of
+    its own that leads to the patient, so that it never takes the place of a fuller one.
+    """
+    dead = known.get("deceasedDateTime") or known.get("deceasedBoolean")
+    if not (known.get("gender") and known.get("birthDate")) and not dead:
+        link = {"other": {"reference": f"Patient/{name}"}, "type": "replaced-by"}
+        known, name = {**known, "link": [link]}, hashed("in part", name)
+    return {"resourceType": "Patient", "id": name} | filled(known)
+
+
 def identifier(system: str, value: str, kind: str = "") -> Json:
     """FHIR Identifier; `kind` is a code of HL7 table 0203 such as MR."""
     found: Json = {"system": system, "value": value}
@@ -71,6 +84,11 @@ def meta(form: str, updated: str = "") -> Json:
     """Where it was translated from, and the sender's own time if there is one."""
     found = {"source": TRANSLATED + form}
     return found | {"lastUpdated": updated} if updated else found
+
+
+def subject(name: str) -> Json:
+    """A reference to a patient."""
+    return {"reference": f"Patient/{name}"}
 
 
 def coding(system: str, code: str, display: str = "") -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from redcell.record.record import SetAside
-from redcell.sources.as_fhir import Json, filled, hashed, identifier, patient_id
+from redcell.sources.as_fhir import Json, filled, hashed, identifier, patient, patient_id
 from redcell.sources.fhir.times import BadTimeError
 from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.people import SEXES, Key, birth_of, key_of
@@ -23,24 +23,15 @@ def named(key: Key, shared: Shared) -> str:
 
 
 def patient_of(pid: Segment, key: Key, shared: Shared) -> Json:
-    """PID as a FHIR Patient.
-
-    One without sex or birth date says less than may be known already. It is kept under a name of
-    its own that leads to the patient, so that it never takes the place of a fuller one.
-    """
-    name = named(key, shared)
+    """PID as a FHIR Patient."""
     known = {
         "meta": shared.meta,
         "identifier": _identifiers(pid, key, shared),
         "name": _names(pid[5]),
         "gender": SEXES.get(pid[8].part().upper(), ""),
         "birthDate": _birth(pid, shared),
-    } | _death(pid, shared)
-    dead = known.get("deceasedDateTime") or known.get("deceasedBoolean")
-    if not (known["gender"] and known["birthDate"]) and not dead:
-        known["link"] = [{"other": {"reference": f"Patient/{name}"}, "type": "replaced-by"}]
-        name = hashed("in part", name)
-    return {"resourceType": "Patient", "id": name} | filled(known)
+    }
+    return patient(named(key, shared), known | _death(pid, shared))
 
 
 class Merge(Struct, frozen=True):
