@@ -60,18 +60,19 @@ def examine(folder: Path, *, port: int, whole: bool) -> Iterator[Said]:
         yield Said("store", WRONG, str(error))
         return
     try:
-        for look in (_store, _policy, _feeds, _jobs, _notices):
-            yield from _safe(look, clinic)
-        yield from _safe(_audit if whole else _anchored, clinic)
+        looks = {"store": _store, "policy": _policy, "feeds": _feeds, "jobs": _jobs}
+        looks |= {"notices": _notices, "audit": _audit if whole else _anchored}
+        for what, look in looks.items():
+            yield from _safe(what, look, clinic)
     finally:
         clinic.close()
 
 
-def _safe(look: Callable[[Clinic], Iterator[Said]], clinic: Clinic) -> Iterator[Said]:
+def _safe(what: str, look: Callable[[Clinic], Iterator[Said]], clinic: Clinic) -> Iterator[Said]:
     try:
         yield from look(clinic)
     except RedcellError as error:
-        yield Said(look.__name__.strip("_"), WRONG, str(error))
+        yield Said(what, WRONG, str(error))
 
 
 # -- the machine -----------------------------------------------------------------------------------

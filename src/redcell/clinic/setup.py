@@ -39,12 +39,12 @@ def init(folder: Path) -> Iterator[str]:
 
 
 def _settings(folder: Path) -> str:
+    if (folder / FILE).exists():
+        return f"Kept {folder / FILE}."
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (folder / FILE).open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.read_text(encoding="utf-8"))
-    except FileExistsError:
-        return f"Kept {folder / FILE}."
     except OSError as error:
         raise SettingsError(f"{folder}: {error.strerror}.") from error
     (folder / FILE).chmod(0o600)  # secrets may stand in it

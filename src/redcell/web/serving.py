@@ -117,21 +117,19 @@ def _needed(clinic: Clinic, settings: Settings) -> Iterator[str]:
     if settings.site.environment.upper() == "DEMO":
         yield 'make a folder for real use: this one says environment = "DEMO"'
     if not _has_accounts(clinic):
-        yield "make an account that can sign in (redcell account add), or set [oidc]"
+        yield "make an account (redcell user add), or set [oidc]"
 
 
 def _has_accounts(clinic: Clinic) -> bool:
-    """Can anybody sign in by other means than a link that was printed?"""
+    """Is there anybody who may sign in?"""
     import sqlalchemy as sa
 
-    from redcell.store.schema import accounts, passkeys
+    from redcell.store.schema import accounts
 
     if clinic.settings.oidc.issuer:
         return True
-    c = accounts.c
-    proof = sa.or_(c.password.is_not(None), c.id.in_(sa.select(passkeys.c.account)))
+    query = sa.select(accounts.c.id).where(accounts.c.disabled.is_(None)).limit(1)
     with clinic.database.read() as connection:
-        query = sa.select(c.id).where(c.disabled.is_(None), proof).limit(1)
         return connection.scalar(query) is not None
 
 
