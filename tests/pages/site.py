@@ -61,22 +61,26 @@ def named(resources: list[dict[str, Any]], family: str, given: str, mrn: str) ->
 
 
 def built(rid: str, family: str, given: str, mrn: str, **words: Any) -> list[dict[str, Any]]:
-    """Somebody in the words of the tests' builder, under an id of their own."""
+    """Somebody in the words of the tests' builder, under ids of their own."""
     from builder import bundle
 
-    text = json.dumps(bundle(**words))
-    for entry in json.loads(text)["entry"]:
-        old = entry["resource"]["id"]
-        if entry["resource"]["resourceType"] == "Patient":
-            text = text.replace(f"Patient/{old}", f"Patient/{rid}")
-            text = text.replace(f'"id": "{old}"', f'"id": "{rid}"')
-    resources = [entry["resource"] for entry in json.loads(text)["entry"]]
+    resources = [entry["resource"] for entry in bundle(**words)["entry"]]
+    new = {}
     for one in resources:
-        if one["resourceType"] != "Patient":
-            new = f"{rid}-{one['id']}"[:64]
-            text = json.dumps(resources)
-            one["id"] = new
-    return named(resources, family, given, mrn)
+        kind, old = one["resourceType"], one["id"]
+        new[f"{kind}/{old}"] = f"{kind}/{rid}" if kind == "Patient" else f"{kind}/{rid}.{old}"
+    made = _renamed(resources, new)
+    for one, old in zip(made, resources, strict=True):
+        one["id"] = new[f"{old['resourceType']}/{old['id']}"].partition("/")[2]
+    return named(made, family, given, mrn)
+
+
+def _renamed(value: Any, new: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(inner, new) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_renamed(inner, new) for inner in value]
+    return new.get(value, value) if isinstance(value, str) else value
 
 
 def hemoglobin(rid: str, who: str, value: float, at: datetime, **more: Any) -> dict[str, Any]:
@@ -110,15 +114,40 @@ def assess(clinic: Clinic, person: str, at: int = AT) -> None:
     clinic.writer.write(lambda c: refresh.keep(c, found, basis))
 
 
-def fill(clinic: Clinic, count: int = 12) -> None:
-    """Okafor, and invented people around her."""
-    from redcell.population.synthesize.generate import people
+EARLIER = (63, 35, 21)
+"""Days before now at which Okafor was assessed, with a forecast each time."""
 
+
+def few() -> Iterator[list[dict[str, Any]]]:
+    """A handful of people, one for each thing that the list can say."""
+    from builder import new, taken
+
+    yield built("alvarez", "Alvarez", "Rosa", "00400001", hemoglobin=[(0, 6.9), (-7, 7.7)],
+                symptoms={"dyspnea-at-rest": new(3)}, therapy={"capecitabine": taken()})  # fmt: skip
+    yield built("patel", "Patel", "S.", "00400002", hemoglobin=[(0, 11.9), (-1.2, 8.5)])
+    yield built("brown", "Brown", "T.", "00400003", hemoglobin=[(-45, 9.6)],
+                therapy={"capecitabine": taken()})  # fmt: skip
+    yield built("lindqvist", "Lindqvist", "A.", "00400004", hemoglobin=[(0, 8.8), (-14, 9.0)])
+    yield built("quiet", "Quiet", "Q.", "00400005", hemoglobin=[(0, 12.6), (-20, 12.5)])
+    yield built("evil", EVIL, 'x"><img src=x onerror=window.hacked=1>', "0040'\"<6",
+                hemoglobin=[(0, 9.9), (-10, 10.4)])  # fmt: skip
+
+
+def fill(clinic: Clinic, count: int = 0) -> None:
+    """Okafor with her history, a handful around her, and `count` people of the generator."""
     take(clinic, named(bundled(), "Okafor", "Joy", "00417733"), "okafor")
+    for days in EARLIER:
+        assess(clinic, "okafor", AT - days * clock.DAY)
     assess(clinic, "okafor")
-    for number, one in enumerate(people(count, seed=7, at=utc(NOW))):
-        for person in take(clinic, list(one.resources), f"made-{number}"):
+    for number, resources in enumerate(few()):
+        for person in take(clinic, resources, f"few-{number}"):
             assess(clinic, person)
+    if count:
+        from redcell.population.synthesize.generate import people
+
+        for number, one in enumerate(people(count, seed=7, at=utc(NOW))):
+            for person in take(clinic, list(one.resources), f"made-{number}"):
+                assess(clinic, person)
 
 
 @contextmanager

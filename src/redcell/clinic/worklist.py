@@ -1,7 +1,6 @@
 """The care team's list: one line per person, in the order of need, and what was done about each.
 
-A claim, a snooze and a "done" are events. A line that was snoozed or done comes back when its state
-changes, and only then (a snooze also when it ends): the event's subject is the state it was about.
+What was done about a line (`acts`) is laid over what the newest assessment says of the person.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -19,11 +18,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
+from redcell.clinic.acts import KINDS, NOTHING, TODAY_LEVEL, Standing, after
 from redcell.clinic.lines import Detail
-from redcell.clock import DAY
-from redcell.errors import RedcellError
 from redcell.store import assessments, events
-from redcell.store.events import Event
 from redcell.store.schema import assessments as assessments_table
 from redcell.store.schema import events as events_table
 from redcell.store.schema import worklist
@@ -31,52 +28,13 @@ from redcell.store.schema import worklist
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
 
-CLAIMED, UNCLAIMED = "claimed", "unclaimed"
-SNOOZED, DONE, REOPENED = "snoozed", "done", "reopened"
-KINDS = (CLAIMED, UNCLAIMED, SNOOZED, DONE, REOPENED)
-TODAY_LEVEL = 2
-"""From this level up somebody acts today: emergency, same day face to face, same day."""
 WEEK_LEVEL = 4
 PAGE = 100
 CHUNK = 400
-LONGEST = {True: 1, False: 28}
-"""For how many days a line may be snoozed: one that needs action today, any other one."""
-REASON_LENGTH = 500
 NEVER = "9999"
 
 Tab = Literal["action", "week", "overdue", "held", "watching", "all"]
 TABS: tuple[Tab, ...] = ("action", "week", "overdue", "held", "watching", "all")
-
-
-class ActError(RedcellError):
-    """What was asked of a line cannot be done; the message says what is missing."""
-
-
-class LineChangedError(ActError):
-    """The line has changed since it was shown: look at it again first."""
-
-
-class Standing(Struct, frozen=True):
-    """What people did about a person's line, by its newest events."""
-
-    owner: str = ""
-    owner_name: str = ""
-    hidden: Literal["", "snoozed", "done"] = ""
-    state: str = ""
-    """The state of the line that was snoozed or done."""
-    until: int | None = None
-    reason: str = ""
-    by: str = ""
-    at: int | None = None
-
-    def hides(self, state: str, at: int) -> bool:
-        """Is a line in this state off the list at a moment?"""
-        if not self.hidden or self.state != state:
-            return False
-        return self.until is None or at < self.until
-
-
-NOTHING = Standing()
 
 
 class Head(Struct, frozen=True, gc=False):
@@ -98,6 +56,8 @@ class Head(Struct, frozen=True, gc=False):
     probability: float | None
     held: int
     state: str
+    overdue: bool = False
+    """Was a count overdue when the line was made?"""
 
     @property
     def order(self) -> tuple[int, bool, str, str]:
@@ -180,8 +140,8 @@ def belongs(head: Head, tab: Tab, today: str, *, hidden: bool) -> bool:
 
 
 def is_overdue(head: Head, today: str) -> bool:
-    """Was the next count due before today?"""
-    return head.due is not None and head.due < today
+    """Is a count overdue: when the line was made, or by now?"""
+    return head.overdue or (head.due is not None and head.due < today)
 
 
 def find(connection: Connection, board: Board, wanted: Search, *, at: int, today: date) -> Found:
@@ -209,8 +169,9 @@ def row_of(connection: Connection, board: Board, person: str, *, at: int) -> Row
     line = assessments.line_of(connection, person)
     if line is None:
         return None
-    head = Head(*(getattr(line, name) for name in Head.__struct_fields__))
     detail = msgspec.json.decode(line.body, type=Detail)
+    values = (getattr(line, name) for name in COLUMNS)
+    head = replace(Head(*values), overdue=detail.overdue is True)
     return Row(head, detail, board.of(person), board.hidden(head, at))
 
 
@@ -259,149 +220,71 @@ def mark_of(connection: Connection) -> tuple[int, int, int]:
     return (int(newest), int(event), int(lines))
 
 
-class _Kept:
-    """The board of one clinic, as it was last made."""
+class Keeper:
+    """Keeps the board of one clinic as it was last made; afterwards reads only what is new."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.board: Board | None = None
-        self.event = 0
-        self.standing: dict[str, Standing] = {}
+        self._lock = threading.Lock()
+        self._board: Board | None = None
+        self._event = 0
+        self._standing: dict[str, Standing] = {}
+        self._heads: dict[str, Head] = {}
 
     def look(self, connection: Connection) -> Board:
+        """The board as the store has it now."""
         mark = mark_of(connection)
-        with self.lock:
-            if self.board is not None and self.board.mark == mark:
-                return self.board
+        with self._lock:
+            before = self._board
+            if before is not None and before.mark == mark:
+                return before
             self._fold(connection)
-            heads = self.board.heads if self.board is not None else ()
-            if self.board is None or self.board.mark[::2] != mark[::2]:
-                heads = _heads(connection)
-            self.board = Board(mark, heads, dict(self.standing))
-            return self.board
+            heads = before.heads if before is not None else ()
+            if before is None or before.mark[::2] != mark[::2]:
+                self._read(connection, before.newest if before is not None else 0, mark[2])
+                heads = tuple(sorted(self._heads.values(), key=lambda head: head.order))
+            self._board = Board(mark, heads, dict(self._standing))
+            return self._board
 
     def _fold(self, connection: Connection) -> None:
-        for event in events.select(connection, *KINDS, after=self.event):
+        for event in events.select(connection, *KINDS, after=self._event):
             if event.person is not None:
-                before = self.standing.get(event.person, NOTHING)
-                self.standing[event.person] = after(before, event)
-            self.event = event.id
+                before = self._standing.get(event.person, NOTHING)
+                self._standing[event.person] = after(before, event)
+            self._event = event.id
+
+    def _read(self, connection: Connection, newest: int, lines: int) -> None:
+        columns = [worklist.c[name] for name in COLUMNS]
+        query = sa.select(*columns, worklist.c.body).where(worklist.c.assessment > newest)
+        decode = msgspec.json.Decoder(_Late).decode
+        for *values, body in connection.execute(query):
+            head = replace(Head(*values), overdue=decode(body).overdue is True)
+            self._heads[head.person] = head
+        if len(self._heads) != lines:  # somebody was merged into somebody else
+            there = set(connection.scalars(sa.select(worklist.c.person)))
+            self._heads = {p: head for p, head in self._heads.items() if p in there}
 
 
-_boards: WeakKeyDictionary[Clinic, _Kept] = WeakKeyDictionary()
+class _Late(Struct):
+    """The one thing of a line's body that it is sorted by."""
+
+    overdue: bool | None = None
+
+
+COLUMNS = tuple(name for name in Head.__struct_fields__ if name != "overdue")
+
+_boards: WeakKeyDictionary[Clinic, Keeper] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def board_of(clinic: Clinic, connection: Connection) -> Board:
     """The list as the store has it now; read again only after a change."""
     with _lock:
-        kept = _boards.setdefault(clinic, _Kept())
+        kept = _boards.setdefault(clinic, Keeper())
     return kept.look(connection)
 
 
-def _heads(connection: Connection) -> tuple[Head, ...]:
-    columns = [worklist.c[name] for name in Head.__struct_fields__]
-    rows = connection.execute(sa.select(*columns)).all()
-    return tuple(sorted((Head(*row) for row in rows), key=lambda head: head.order))
-
-
-def after(before: Standing, event: Event) -> Standing:
-    """What stands after one more event."""
-    name = str(event.body.get("name", ""))
-    if event.kind == CLAIMED:
-        return replace(before, owner=event.actor, owner_name=name or event.actor)
-    if event.kind == UNCLAIMED:
-        return replace(before, owner="", owner_name="")
-    if event.kind == REOPENED:
-        return Standing(owner=before.owner, owner_name=before.owner_name)
-    keeps = event.kind == SNOOZED
-    return Standing(
-        owner=before.owner if keeps else "",
-        owner_name=before.owner_name if keeps else "",
-        hidden="snoozed" if keeps else "done",
-        state=event.subject,
-        until=event.body.get("until"),
-        reason=str(event.body.get("reason", "")),
-        by=name or event.actor,
-        at=event.at,
+def line_name(connection: Connection, person: str) -> str:
+    """Whose line this is, for those who may see it; empty where there is none."""
+    return str(
+        connection.scalar(sa.select(worklist.c.name).where(worklist.c.person == person)) or ""
     )
-
-
-# -- what people do --------------------------------------------------------------------------------
-
-
-class Act(Struct, frozen=True):
-    """Somebody's act on a line, and the state of the line that they saw."""
-
-    person: str
-    actor: str
-    name: str
-    at: int
-    state: str
-
-
-def claim(connection: Connection, act: Act) -> None:
-    """Take a line; whoever had it before has it no longer."""
-    _add(connection, CLAIMED, act)
-
-
-def unclaim(connection: Connection, act: Act) -> None:
-    """Give a line back."""
-    _add(connection, UNCLAIMED, act)
-
-
-def reopen(connection: Connection, act: Act) -> None:
-    """Put a snoozed or finished line back on the list."""
-    _add(connection, REOPENED, act)
-
-
-def snooze(connection: Connection, act: Act, *, until: int, reason: str) -> None:
-    """Take a line off the list until a moment, or until its state changes.
-
-    Raises:
-        ActError: no reason, no end ahead, or an end too far away.
-        LineChangedError: the line has changed since it was shown.
-    """
-    level = _seen(connection, act)
-    longest = LONGEST[level <= TODAY_LEVEL]
-    if not act.at < until <= act.at + longest * DAY + DAY:
-        days = "1 day" if longest == 1 else f"{longest} days"
-        raise ActError(f"Choose an end between now and {days} ahead.")
-    _add(connection, SNOOZED, act, until=until, reason=_said(reason))
-
-
-def finish(connection: Connection, act: Act, *, reason: str) -> None:
-    """Take a line off the list until its state changes.
-
-    Raises:
-        ActError: no reason.
-        LineChangedError: the line has changed since it was shown.
-    """
-    _seen(connection, act)
-    _add(connection, DONE, act, reason=_said(reason))
-
-
-def _seen(connection: Connection, act: Act) -> int:
-    row = connection.execute(
-        sa.select(worklist.c.state, worklist.c.level).where(worklist.c.person == act.person)
-    ).first()
-    if row is None or row.state != act.state:
-        raise LineChangedError("This line has changed since it was shown. Look at it again first.")
-    return int(row.level)
-
-
-def _said(reason: str) -> str:
-    said = " ".join(reason.split())
-    if not said:
-        raise ActError("Say why, in a few words.")
-    return said[:REASON_LENGTH]
-
-
-def _add(connection: Connection, kind: str, act: Act, **body: Any) -> None:
-    made = Event(kind, act.at, act.actor, act.person, act.state, body={"name": act.name, **body})
-    events.add(connection, [made])
-
-
-def history(connection: Connection, person: str, *, most: int = 20) -> list[Event]:
-    """What was done about a person's line, the newest first."""
-    return events.select(connection, *KINDS, person=person, newest_first=True, limit=most)

@@ -37,6 +37,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+import msgspec
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -250,6 +251,11 @@ def see_other(request: Request, name: str, /, query: str = "", **params: object)
     return RedirectResponse(where + (f"?{query}" if query else ""), status_code=303)
 
 
+def as_json(value: object) -> bytes:
+    """Plain data as JSON."""
+    return msgspec.json.encode(value)
+
+
 def today_of(request: Request, now: int) -> date:
     """The day at the site."""
     return clock.when(now).astimezone(clinic_of(request).settings.zone).date()
@@ -259,6 +265,7 @@ __all__ = [
     "CSRF",
     "PERSON",
     "Form",
+    "as_json",
     "audited",
     "caller_of",
     "checked",

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from redcell.web.pages import assets, errors, language
+from redcell.web.pages import assets, errors, home, language
 from redcell.web.pages.chart import routes as chart
+from redcell.web.pages.inbox import routes as inbox
+from redcell.web.pages.me import routes as me
 from redcell.web.pages.today import pulse
 from redcell.web.pages.today import routes as today
 
-ROUTERS = (assets.router, language.router, pulse.router, today.router, chart.router)
+ROUTERS = (
+    assets.router,
+    language.router, home.router,
+    pulse.router,
+    today.router,
+    chart.router,
+    me.router,
+    inbox.router,
+)
 
 
 def install(app: FastAPI) -> None:

@@ -121,8 +121,9 @@ def _bands(ribbon: Sequence[Ribbon], color: str, fill: float) -> Iterator[Json]:
         | {"tip": f"forecast {day_text(r.day)}: {r.q50:.1f} ({r.q05:.1f} to {r.q95:.1f}), not data"}
         for r in ribbon
     ]
-    outline = {"stroke": color, "strokeDash": [3, 3], "strokeWidth": 1} if not fill else {}
-    for low, high, weight in (("q05", "q95", 1.0), ("q25", "q75", 2.0)):
+    outline = {"stroke": color, "strokeDash": [3, 3], "strokeWidth": 1.4} if not fill else {}
+    bands = (("q05", "q95", 1.0), ("q25", "q75", 2.0))
+    for low, high, weight in bands if fill else bands[:1]:
         yield {
             "data": {"values": rows},
             "mark": {

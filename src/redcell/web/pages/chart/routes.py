@@ -18,6 +18,7 @@ from redcell.clinic.decisions import Decision, DecisionError
 from redcell.outputs.chart import NARROW, svg, table
 from redcell.outputs.html import Page
 from redcell.store import assessments, audit
+from redcell.store.schema import accounts
 from redcell.store.schema import audit as audit_table
 from redcell.web.pages import frame
 from redcell.web.pages.chart import asked, kept, options, picture, tables, trees, view
@@ -292,7 +293,10 @@ def accesses(request: Request, person: str) -> Response:
             .order_by(c.seq.desc())
             .limit(MOST_ENTRIES)
         ).all()
-    return page(request, seen, "chart/audit.html.j2", entries=entries)
+        a = accounts.c
+        named = sa.select(a.id, a.name).where(a.id.in_({e.actor for e in entries}))
+        names = {row.id: row.name for row in connection.execute(named)}
+    return page(request, seen, "chart/audit.html.j2", entries=entries, names=names)
 
 
 # -- why -------------------------------------------------------------------------------------------

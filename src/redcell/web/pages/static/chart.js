@@ -37,6 +37,10 @@
       if (view) view.finalize();
       place.hidden = false;
       view = (await window.vegaEmbed(place, filled(wide - SIDES), options)).view;
+      for (const part of place.querySelectorAll("[role], [aria-roledescription]")) {
+        part.removeAttribute("role"); // the whole is one picture; its table has the marks
+        part.removeAttribute("aria-roledescription");
+      }
       still.hidden = true;
       place.dataset.drawn = "yes";
     } catch (error) {

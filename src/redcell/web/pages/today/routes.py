@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from redcell import clock
-from redcell.clinic import refresh, worklist
+from redcell.clinic import acts, refresh, worklist
+from redcell.clinic.acts import Act, ActError
 from redcell.clinic.people import Person
-from redcell.clinic.worklist import Act, ActError, Found, LineChangedError, Row, Search
+from redcell.clinic.worklist import Found, Row, Search
 from redcell.clock import HOUR, micros
 from redcell.store import audit, events, persons
 from redcell.web.pages import frame
@@ -155,11 +156,11 @@ def _line(
     with clinic.database.read() as connection:
         whom = persons.person_of(connection, person)
         row = worklist.row_of(connection, worklist.board_of(clinic, connection), whom, at=now)
-        told = worklist.history(connection, whom)
+        told = acts.history(connection, whom)
     if row is None:
         raise frame.not_found()
     audited(request, whom, "worklist line")
-    acts = row.head.level <= worklist.TODAY_LEVEL
+    soon = row.head.level <= acts.TODAY_LEVEL
     context: dict[str, Any] = {
         "line": _view(request, row, now),
         "person": _person(row),
@@ -167,7 +168,7 @@ def _line(
         "back": back,
         "wrong": wrong,
         "given": given or {},
-        "ends": SNOOZES[acts],
+        "ends": SNOOZES[soon],
         "why_snooze": WHY_SNOOZE,
         "why_done": WHY_DONE,
         "now": now,
@@ -208,9 +209,9 @@ def _do(request: Request, person: str, name: str, form: dict[str, str]) -> None:
 
     def write(connection: sa.Connection) -> None:
         if name == "snooze":
-            worklist.snooze(connection, act, until=ends, reason=reason)
+            acts.snooze(connection, act, until=ends, reason=reason)
         elif name == "done":
-            worklist.finish(connection, act, reason=reason)
+            acts.finish(connection, act, reason=reason)
         elif name in SIMPLE:
             SIMPLE[name](connection, act)
         else:
@@ -221,9 +222,9 @@ def _do(request: Request, person: str, name: str, form: dict[str, str]) -> None:
 
 
 SIMPLE = {
-    "claim": worklist.claim,
-    "unclaim": worklist.unclaim,
-    "reopen": worklist.reopen,
+    "claim": acts.claim,
+    "unclaim": acts.unclaim,
+    "reopen": acts.reopen,
 }
 
 
@@ -244,6 +245,3 @@ def _end(request: Request, form: dict[str, str], now: int) -> int:
         there = datetime.combine(here.date() + timedelta(days=int(chosen[:-1])), MORNING, zone)
         return micros(there)
     raise ActError("Choose when the snooze ends.")
-
-
-__all__ = ["LineChangedError", "router"]
