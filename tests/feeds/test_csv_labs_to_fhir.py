@@ -124,6 +124,7 @@ def test_a_table_of_one_patient_who_is_known_otherwise():
 
 # -- both ways -------------------------------------------------------------------------------------
 
+
 def differences(case):
     ((name, data),) = case.files
     try:

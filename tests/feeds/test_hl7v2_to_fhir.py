@@ -15,7 +15,8 @@ from feeds.messages import adt, cbc, obr, obx, oru, pid
 from redcell.codes import LOINC, UCUM
 from redcell.sources.as_fhir import AUTHORITY, CODE_SYSTEM, Authorities, patient_id
 from redcell.sources.hl7v2.header import Wants, header_of
-from redcell.sources.hl7v2.to_fhir import FAULT, TranslatedMessage, translate
+from redcell.sources.hl7v2.to_fhir import TranslatedMessage, translate
+from redcell.sources.translated import FAULT
 
 JANE = patient_id(f"{AUTHORITY}HOSP", "417733")
 VIENNA = ZoneInfo("Europe/Vienna")

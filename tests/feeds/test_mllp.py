@@ -17,7 +17,7 @@ from redcell.feeds.intake import Arrival, Outcome
 from redcell.feeds.mllp import Limits, Listener
 from redcell.feeds.mllp.framing import Framer, framed
 from redcell.sources.as_fhir import Authorities
-from redcell.sources.hl7v2.to_fhir import FAULT
+from redcell.sources.translated import FAULT
 
 AT = 1_795_000_000_000_000
 

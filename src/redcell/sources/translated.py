@@ -10,6 +10,8 @@ from redcell.record.record import SetAside
 from redcell.sources.as_fhir import Json
 
 Answer = Literal["AE", "AR"]
+FAULT = "translation-failed"
+"""The code of a fault of redcell, not of what was sent."""
 
 
 class Refusal(Struct, frozen=True):

@@ -20,7 +20,6 @@ from redcell.feeds.mllp.connection import CHUNK, Connection, Limits
 from redcell.feeds.mllp.counts import Counts
 from redcell.feeds.mllp.framing import framed
 from redcell.sources.hl7v2.header import Header, header_of
-from redcell.sources.hl7v2.to_fhir import TranslatedMessage
 
 FORM = "hl7v2"
 LARGE = 1 << 17
@@ -143,8 +142,10 @@ class Listener:
         return b"".join(framed(one) for one in said)
 
     async def _taken(self, channel: Channel, body: bytes, at: int) -> Reply:
-        found = await self._translated(channel, body)
-        arrival = Arrival(channel.name, FORM, _key(found, body), body, at, found)
+        if len(body) > LARGE:  # read aside, so that other senders need not wait for it
+            arrival = await asyncio.to_thread(message_arrival, channel, body, at)
+        else:
+            arrival = message_arrival(channel, body, at)
         try:
             outcome = await self._intake.submit(arrival)
         except Exception as error:  # the sender must hear that this is not kept
@@ -155,20 +156,16 @@ class Listener:
         if outcome.verdict in ("accepted", "duplicate"):
             return Reply()
         self._log.warning("not-used", feed=channel.name, outcome=outcome.verdict)
-        refusal = found.refusal
+        refusal = arrival.translated.refusal
         if refusal is not None:
             return Reply(refusal.answer, refusal.text, refusal.error, refusal.field)
         if outcome.verdict == "held":
             return Reply("AE", outcome.reason, "205", "MSH-10")
         return Reply("AE", outcome.reason)
 
-    async def _translated(self, channel: Channel, body: bytes) -> TranslatedMessage:
-        """A large message is read aside, so that other senders need not wait for it."""
-        if len(body) > LARGE:
-            return await asyncio.to_thread(channel.translate, body)
-        return channel.translate(body)
 
-
-def _key(found: TranslatedMessage, body: bytes) -> str:
-    """The sender's name for the message; a message without one is named by its content."""
-    return f"{found.sender}|{found.control or 'sha256:' + sha256(body).hexdigest()}"
+def message_arrival(channel: Channel, body: bytes, at: int) -> Arrival:
+    """A message as it is handed over: under its sender's name for it, else named by its content."""
+    found = channel.translate(body)
+    name = found.control or f"sha256:{sha256(body).hexdigest()}"
+    return Arrival(channel.name, FORM, f"{found.sender}|{name}", body, at, found)

@@ -37,7 +37,7 @@ from redcell.sources.fhir.reading import Reading
 from redcell.sources.fhir.times import BadTimeError, moment
 from redcell.sources.results import Sent
 from redcell.sources.terms import Terms, terms
-from redcell.sources.translated import Refusal, Translated
+from redcell.sources.translated import FAULT, Refusal, Translated
 
 FORM = "csv"
 SYSTEM = f"{AUTHORITY}default"
@@ -75,6 +75,15 @@ def translate_table(
         base: the code tables; those of the bundled knowledge base when not given.
     """
     reading = Reading(base or terms(knowledge()), says_place=True)
+    try:
+        return _translated(name, data, system, patient, zone, reading)
+    except Exception as error:  # a fault here must not keep a feed from its other files
+        return _refused(FAULT, f"it could not be read ({type(error).__name__})", reading)
+
+
+def _translated(
+    name: str, data: bytes, system: str, patient: str, zone: tzinfo | None, reading: Reading
+) -> TranslatedTable:
     try:
         table = open_table(name, data, reading.terms, reading.aside)
         if "patient" not in table.layout.roles:

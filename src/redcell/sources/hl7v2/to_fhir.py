@@ -23,7 +23,7 @@ from redcell.sources.hl7v2.segments import Parsed, Segment, parse
 from redcell.sources.hl7v2.times import Times
 from redcell.sources.hl7v2.visits import visit_of
 from redcell.sources.terms import Terms, terms
-from redcell.sources.translated import Refusal, Translated
+from redcell.sources.translated import FAULT, Refusal, Translated
 from redcell.sources.written import shown
 
 ALSO = frozenset({"MRG", "ORC", "PV1", "PV2", "EVN"})
@@ -89,10 +89,6 @@ def translate(
         set_aside=found.set_aside,
         sent_at=found.sent_at,
     )
-
-
-FAULT = "translation-failed"
-"""A fault of redcell, not of the message."""
 
 
 class _RefusedError(Exception):
