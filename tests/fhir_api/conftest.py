@@ -26,10 +26,10 @@ def patient_caller(person: str) -> Caller:
 class Api:
     """A client that asks as somebody."""
 
-    def __init__(self, clinic: Clinic) -> None:
+    def __init__(self, clinic: Clinic, description: str | None = None) -> None:
         self.clinic = clinic
         self.caller = NURSE
-        app = FastAPI(dependencies=[Depends(authorize)], docs_url=None, openapi_url=None)
+        app = FastAPI(dependencies=[Depends(authorize)], docs_url=None, openapi_url=description)
         app.state.clinic, app.state.secret = clinic, b"test"
         app.include_router(router)
 

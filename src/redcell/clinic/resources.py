@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from redcell import clock
 from redcell.clinic.versions import (
     ID,
     KINDS,
@@ -171,3 +172,13 @@ def linked(value: Any, names: dict[str, str]) -> Any:
     if isinstance(reference, str):
         found["reference"] = names.get(reference, reference)
     return found
+
+
+def with_meta(resource: Json, version: int, received: int) -> Json:
+    """The resource with `meta.versionId` and `meta.lastUpdated`, right after its id."""
+    own = resource.get("meta")
+    meta = {"versionId": str(version), "lastUpdated": clock.iso(received)}
+    if isinstance(own, dict):
+        meta = {**own, **meta}
+    head = {"resourceType": resource.get("resourceType"), "id": resource.get("id"), "meta": meta}
+    return {**head, **{name: value for name, value in resource.items() if name not in head}}

@@ -6,7 +6,7 @@ times it gives no less than what fits; the caller compares each resource itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -14,7 +14,16 @@ from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from redcell.store.facts import CHUNK
-from redcell.store.schema import arrivals, audit, current, facts, readings, tokens
+from redcell.store.schema import (
+    arrivals,
+    assessments,
+    audit,
+    current,
+    facts,
+    persons,
+    readings,
+    tokens,
+)
 
 Order = Literal["id", "received", "time"]
 NEVER = -(1 << 62)
@@ -202,6 +211,27 @@ def all_versions(connection: Connection, *, after: int = 0, limit: int = CHUNK) 
     return [Past(*row) for row in connection.execute(statement)]
 
 
+def current_versions(connection: Connection) -> Iterator[Past]:
+    """The current version of everything, by type and id, a few at a time."""
+    last = ("", "")
+    while True:
+        beyond = sa.or_(_C.kind > last[0], sa.and_(_C.kind == last[0], _C.rid > last[1]))
+        statement = sa.select(*_PAST).join(current, _C.fact == _F.id).where(beyond)
+        rows = connection.execute(statement.order_by(_C.kind, _C.rid).limit(CHUNK)).all()
+        yield from (Past(*row) for row in rows)
+        if len(rows) < CHUNK:
+            return
+        last = (rows[-1].kind, rows[-1].rid)
+
+
+def assessed_people(connection: Connection) -> list[str]:
+    """Persons of whom there is an assessment and who are not somebody else by now."""
+    c, other = assessments.c, persons.c
+    merged = sa.select(other.patient).where(other.person != other.patient)
+    statement = sa.select(c.person).distinct().where(c.person.not_in(merged))
+    return list(connection.scalars(statement.order_by(c.person)))
+
+
 class Came(Struct, frozen=True):
     """What came in, without its body."""
 
@@ -266,10 +296,10 @@ def open_arrivals(
     return [Came(*row) for row in rows]
 
 
-def keys_like(connection: Connection, feed: str, keys: Iterable[str]) -> dict[str, str]:
-    """Of these keys of a feed, those that came before, each with the hash of what came."""
-    statement = sa.select(_A.key, _A.hash).where(_A.feed == feed, _A.key.in_(list(keys)))
-    return {row.key: row.hash for row in connection.execute(statement)}
+def is_mended(connection: Connection, number: int) -> bool:
+    """Did a replay of this arrival succeed?"""
+    again = sa.select(_A.id).where(_A.replay_of == number, _A.outcome == "accepted")
+    return connection.scalar(again.limit(1)) is not None
 
 
 # -- audit -----------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from redcell.clinic import conclusions
 from redcell.clinic.fold import facts_of
 from redcell.store import facts, persons
 from redcell.store.search import Key
-from redcell.web.fhir import conclusions
 from redcell.web.fhir.access import grant, may_see
 from redcell.web.fhir.criteria import Criteria
 from redcell.web.fhir.find import Asked, Page, fits

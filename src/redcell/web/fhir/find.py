@@ -13,12 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
+from redcell.clinic import conclusions
 from redcell.clinic.versions import SPANS, version_of
 from redcell.identity.caller import Caller
 from redcell.store import persons, search
 from redcell.store.facts import Token
 from redcell.store.search import NEVER, Found, Key, Match, Query
-from redcell.web.fhir import conclusions
 from redcell.web.fhir.access import grant, visible
 from redcell.web.fhir.criteria import Criteria, Dated, Words
 from redcell.web.fhir.kinds import CONCLUDED, ONLY_CONCLUDED, PARAMETERS

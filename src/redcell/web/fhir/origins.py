@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from redcell import clock
+from redcell.clinic import conclusions
 from redcell.outputs.fhir.parts import SOFTWARE, TERMINOLOGY
 from redcell.store import facts, persons, search
 from redcell.store.search import Came, Key, Past
-from redcell.web.fhir import conclusions
 from redcell.web.fhir.access import may_see, visible
 from redcell.web.fhir.criteria import Criteria
 from redcell.web.fhir.find import Asked, Page, fits

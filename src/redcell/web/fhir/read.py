@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
 
+from redcell.clinic import conclusions
 from redcell.clinic.versions import ID
 from redcell.store import facts, search
-from redcell.web.fhir import conclusions, events, origins
+from redcell.web.fhir import events, origins
 from redcell.web.fhir.access import grant, may_see, require
 from redcell.web.fhir.criteria import Criteria, criteria, cursor_text
 from redcell.web.fhir.everything import everything

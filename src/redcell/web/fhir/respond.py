@@ -10,6 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from redcell import clock
+from redcell.clinic.resources import with_meta
 from redcell.clinic.versions import decode_json, encode_json
 
 Json = dict[str, Any]
@@ -35,16 +36,6 @@ def resource_of(one: Stored) -> Json:
     """The resource with the number of its version and the time since which it is kept."""
     resource: Json = decode_json(one.body)
     return with_meta(resource, one.version, one.received)
-
-
-def with_meta(resource: Json, version: int, received: int) -> Json:
-    """The resource with `meta.versionId` and `meta.lastUpdated`, right after its id."""
-    own = resource.get("meta")
-    meta = {"versionId": str(version), "lastUpdated": clock.iso(received)}
-    if isinstance(own, dict):
-        meta = {**own, **meta}
-    head = {"resourceType": resource.get("resourceType"), "id": resource.get("id"), "meta": meta}
-    return {**head, **{name: value for name, value in resource.items() if name not in head}}
 
 
 def etag(version: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from redcell.clinic.versions import KINDS
+from redcell.web.fhir.body import JSON_TYPES
 from redcell.web.fhir.kinds import PARAMETERS, SERVED, SORTS
 from redcell.web.fhir.respond import MEDIA
 
@@ -152,7 +153,8 @@ def _parameter(name: str, where: str, schema: Json, says: str, *, required: bool
     }
 
 
-FORMAT = _parameter("_format", "query", TEXT, "json, or a media type of FHIR JSON.")
+FORMATS = ["json", *sorted(JSON_TYPES)]
+FORMAT = _parameter("_format", "query", {"type": "string", "enum": FORMATS}, "JSON alone is sent.")
 PRETTY = _parameter("_pretty", "query", {"type": "string", "enum": ["true", "false"]}, "Indented.")
 PREFER = _parameter(
     "Prefer", "header", TEXT, "handling=strict or lenient; return=minimal or representation."

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from redcell.clinic.fold import Folded, record_of
 from redcell.clinic.refresh import Basis, assess_folded, stored_forecast
+from redcell.clinic.resources import with_meta
 from redcell.clinic.versions import decode_json, encode_json
 from redcell.codes import REDCELL
 from redcell.knowledge.load import knowledge
@@ -23,7 +24,6 @@ from redcell.outputs.fhir import to_bundle
 from redcell.store import assessments, search
 from redcell.store.assessments import Assessment
 from redcell.store.facts import Fact
-from redcell.web.fhir.respond import with_meta
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic

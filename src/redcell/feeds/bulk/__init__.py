@@ -1,0 +1,1 @@
+"""Many resources at once: files and folders, a server's bulk export, and writing all of it out."""
