@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from cds.world import SHARED, call, cells, ordering
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds.world import SHARED, call, cells, ordering
 from redcell.web.cds.judge import form_of, judge, outcome, refuses
 
 VECTORS = SHARED / "data" / "cds-hooks-vectors"
@@ -57,7 +57,11 @@ def test_a_vector_gets_the_outcome_that_hl7_recorded(path):
 RESPONSES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
     ("no advice", {"cards": []}, []),
     ("plain card", {"cards": [CARD]}, []),
-    ("unknown fields are ignored", {"cards": [CARD | {"new": {"a": 1}}], "extension": {"b": 2}}, []),
+    (
+        "unknown fields are ignored",
+        {"cards": [CARD | {"new": {"a": 1}}], "extension": {"b": 2}},
+        [],
+    ),
     ("nothing at all", {}, [("error", "structure", "CDSHooksResponse")]),
     (
         "source empty",
@@ -170,7 +174,9 @@ RESPONSES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "wanted"), [r[1:] for r in RESPONSES], ids=[r[0] for r in RESPONSES])
+@pytest.mark.parametrize(
+    ("document", "wanted"), [r[1:] for r in RESPONSES], ids=[r[0] for r in RESPONSES]
+)
 def test_responses(document, wanted):
     assert judged(document, "response") == wanted
 
@@ -197,17 +203,42 @@ ENTRY = f"{CONTEXT}.draftOrders/*Bundle/null*/.entry[0]"
 RESOURCE = f"{ENTRY}.resource/*ServiceRequest/1*/"
 REQUESTS: list[tuple[str, str, Any, list[tuple[str, str, str]]]] = [
     ("good", "hook", "order-sign", []),
-    ("patientId a reference", "context.patientId", "Patient/1", [("error", "invalid", f"{CONTEXT}.patientId")]),
-    ("patientId too long", "context.patientId", "a" * 65, [("error", "invalid", f"{CONTEXT}.patientId")]),
-    ("encounterId a reference", "context.encounterId", "Encounter/1", [("error", "invalid", f"{CONTEXT}.encounterId")]),
+    (
+        "patientId a reference",
+        "context.patientId",
+        "Patient/1",
+        [("error", "invalid", f"{CONTEXT}.patientId")],
+    ),
+    (
+        "patientId too long",
+        "context.patientId",
+        "a" * 65,
+        [("error", "invalid", f"{CONTEXT}.patientId")],
+    ),
+    (
+        "encounterId a reference",
+        "context.encounterId",
+        "Encounter/1",
+        [("error", "invalid", f"{CONTEXT}.encounterId")],
+    ),
     ("no patientId", "context.patientId", ..., [("error", "structure", CONTEXT)]),
     ("no userId", "context.userId", ..., [("error", "structure", CONTEXT)]),
     ("no draft orders", "context.draftOrders", ..., [("error", "structure", CONTEXT)]),
     ("no hook", "hook", ..., [("error", "structure", "CDSHooksRequest")]),
     ("no hookInstance", "hookInstance", ..., [("error", "structure", "CDSHooksRequest")]),
-    ("hookInstance not a UUID", "hookInstance", "1", [("error", "invalid", "CDSHooksRequest.hookInstance")]),
+    (
+        "hookInstance not a UUID",
+        "hookInstance",
+        "1",
+        [("error", "invalid", "CDSHooksRequest.hookInstance")],
+    ),
     ("no context", "context", ..., [("error", "structure", "CDSHooksRequest")]),
-    ("context empty", "context", {}, [("error", "invalid", CONTEXT), *[("error", "structure", CONTEXT)] * 3]),
+    (
+        "context empty",
+        "context",
+        {},
+        [("error", "invalid", CONTEXT), *[("error", "structure", CONTEXT)] * 3],
+    ),
     ("unknown field", "context.priority", "high", []),
     (
         "draft without resourceType",
@@ -296,7 +327,13 @@ def test_requests(path, value, wanted):
 
 
 def test_a_token_needs_the_server_that_it_is_for():
-    token = {"access_token": "x", "token_type": "Bearer", "expires_in": 1, "scope": "a", "subject": "b"}
+    token = {
+        "access_token": "x",
+        "token_type": "Bearer",
+        "expires_in": 1,
+        "scope": "a",
+        "subject": "b",
+    }
     found = changed("fhirServer", ...) | {"fhirAuthorization": token}
     assert judged(found) == [("error", "invariant", "CDSHooksRequest")]
     assert judged(REQUEST | {"fhirAuthorization": token}) == []
@@ -317,7 +354,11 @@ SERVICE = {"hook": "patient-view", "description": "x", "id": "a"}
 SERVICES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
     ("none", {"services": []}, []),
     ("one", {"services": [SERVICE]}, []),
-    ("templates", {"services": [SERVICE | {"prefetch": {"p": "Patient/{{context.patientId}}"}}]}, []),
+    (
+        "templates",
+        {"services": [SERVICE | {"prefetch": {"p": "Patient/{{context.patientId}}"}}]},
+        [],
+    ),
     (
         "no id",
         {"services": [{"hook": "a", "description": "b"}]},
@@ -331,7 +372,9 @@ SERVICES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "wanted"), [r[1:] for r in SERVICES], ids=[r[0] for r in SERVICES])
+@pytest.mark.parametrize(
+    ("document", "wanted"), [r[1:] for r in SERVICES], ids=[r[0] for r in SERVICES]
+)
 def test_services(document, wanted):
     assert judged(document) == wanted
 
@@ -339,7 +382,12 @@ def test_services(document, wanted):
 # -- strictly --------------------------------------------------------------------------------------
 
 STRICT: list[tuple[str, Any, dict[str, Any], str]] = [
-    ("summary of 140", "response", {"cards": [CARD | {"uuid": "1", "summary": "x" * 140}]}, ".summary"),
+    (
+        "summary of 140",
+        "response",
+        {"cards": [CARD | {"uuid": "1", "summary": "x" * 140}]},
+        ".summary",
+    ),
     ("raw HTML", "response", {"cards": [CARD | {"uuid": "1", "detail": "a <b>"}]}, "cards[0]"),
     ("no uuid", "response", {"cards": [CARD]}, "cards[0]"),
     ("http", "request", REQUEST | {"fhirServer": "http://ehr.example/fhir"}, ".fhirServer"),
@@ -364,7 +412,9 @@ STRICT: list[tuple[str, Any, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("form", "document", "place"), [r[1:] for r in STRICT], ids=[r[0] for r in STRICT])
+@pytest.mark.parametrize(
+    ("form", "document", "place"), [r[1:] for r in STRICT], ids=[r[0] for r in STRICT]
+)
 def test_strict_asks_more(form, document, place):
     assert judged(document, form) == []
     ((_, _, path),) = judged(document, form, strict=True)
@@ -400,14 +450,34 @@ def test_a_document_is_known_by_its_fields():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            "hook hookInstance context prefetch cards services source suggestions actions resource "
-            "draftOrders entry resourceType id fullUrl links extension status".split()
-        ),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "hook",
+                    "hookInstance",
+                    "context",
+                    "prefetch",
+                    "cards",
+                    "services",
+                    "source",
+                    "suggestions",
+                    "actions",
+                    "resource",
+                    "draftOrders",
+                    "entry",
+                    "resourceType",
+                    "id",
+                    "fullUrl",
+                    "links",
+                    "extension",
+                    "status",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=25,
 )

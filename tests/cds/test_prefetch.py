@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 import pytest
-from cds.world import PATIENT, STATUS, World, bundle, call, names, prefetch
 
+from cds.world import PATIENT, STATUS, World, bundle, call, names, prefetch
 from redcell.knowledge.load import knowledge
 
 WHOLE = prefetch()

@@ -6,6 +6,7 @@ import json
 import uuid
 
 import pytest
+
 from cds.world import (
     BASE,
     DECLINES,
@@ -22,7 +23,6 @@ from cds.world import (
     prefetch,
     told,
 )
-
 from redcell.clock import HOUR, MINUTE
 from redcell.web.cds.judge import judge
 
@@ -388,7 +388,9 @@ def test_a_refusal_of_a_card_that_nobody_was_shown_changes_nothing(world):
 # -- other origins ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [SERVICES, f"{SERVICES}/{STATUS}", f"{SERVICES}/{STATUS}/feedback"])
+@pytest.mark.parametrize(
+    "path", [SERVICES, f"{SERVICES}/{STATUS}", f"{SERVICES}/{STATUS}/feedback"]
+)
 def test_preflight_is_answered_for_listed_origins_only(path):
     world = World(origins=("https://ehr.example",))
     asked = {"access-control-request-method": "POST"}

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cds.servers import LocalServer, found
-from cds.world import BASE, NOW, STATUS, World, call
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from cds.servers import LocalServer, found
+from cds.world import BASE, NOW, STATUS, World, call
 from redcell.clock import HOUR, MINUTE, SECOND
 from redcell.web.cds.keys import read_keys
 from redcell.web.cds.memory import MemorySeen
@@ -36,9 +36,7 @@ def public(key: Any, kid: str) -> dict[str, Any]:
     return {**key.as_dict(private=False), "kid": kid}
 
 
-KEYS = {
-    "keys": [public(EC, "ec"), public(RSA, "rsa"), SMALL, public(CURVE, "curve")]
-}
+KEYS = {"keys": [public(EC, "ec"), public(RSA, "rsa"), SMALL, public(CURVE, "curve")]}
 TENANTED = Issuer("https://tenants.example", keys=KEYS, tenants=("north",))
 ISSUERS = (Issuer(ISSUER, jku=JKU, keys=KEYS), TENANTED)
 
@@ -61,7 +59,7 @@ def token(
 
 
 def unsigned(alg: str = "none") -> str:
-    head, body, _ = token().split(".")
+    _, body, _ = token().split(".")
     made = base64.urlsafe_b64encode(json.dumps({"alg": alg, "typ": "JWT", "kid": "ec"}).encode())
     return f"{made.decode().rstrip('=')}.{body}."
 
@@ -147,9 +145,7 @@ def test_there_are_at_least_25_attacks():
     assert len(ATTACKS) >= 25
 
 
-@pytest.mark.parametrize(
-    ("make", "reason"), [a[1:] for a in ATTACKS], ids=[a[0] for a in ATTACKS]
-)
+@pytest.mark.parametrize(("make", "reason"), [a[1:] for a in ATTACKS], ids=[a[0] for a in ATTACKS])
 def test_an_attack_is_refused(closed, make, reason, caplog):
     value = make()
     with caplog.at_level(logging.DEBUG):
@@ -170,7 +166,7 @@ def test_without_a_bearer_token_nobody_is_answered(closed, header):
 @pytest.mark.parametrize(
     "good",
     [
-        lambda: token(),
+        token,
         lambda: token(key=RSA, alg="RS384"),
         lambda: token(aud=["https://other.example", AUDIENCE]),
         lambda: token({"jku": JKU}),
@@ -222,7 +218,10 @@ def test_a_used_token_may_be_forgotten_when_it_has_expired(closed):
 def test_a_refused_token_is_not_used_up(closed):
     """Only a token with a good signature takes its jti away."""
     value = token(jti="one")
-    assert ask(closed, f"Bearer {token(key=OTHER, header={'kid': 'ec'}, jti='one')}").status_code == 401
+    assert (
+        ask(closed, f"Bearer {token(key=OTHER, header={'kid': 'ec'}, jti='one')}").status_code
+        == 401
+    )
     assert ask(closed, f"Bearer {value}").status_code == 200
 
 

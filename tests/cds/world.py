@@ -44,12 +44,18 @@ class Clock:
 class World:
     """The service with everything around it, and a client that calls it."""
 
-    def __init__(self, *, origin: str = "127.0.0.1", clock: Clock | None = None, **more: Any) -> None:
+    def __init__(
+        self, *, origin: str = "127.0.0.1", clock: Clock | None = None, **more: Any
+    ) -> None:
         parts = {
-            name: more.pop(name) for name in ("seen", "feedback", "stored", "outbound") if name in more
+            name: more.pop(name)
+            for name in ("seen", "feedback", "stored", "outbound")
+            if name in more
         }
         known = more.pop("knowledge", knowledge)
-        self.settings = CdsSettings(**({"base": BASE, "open": True, "page": f"{BASE}/launch"} | more))
+        self.settings = CdsSettings(
+            **({"base": BASE, "open": True, "page": f"{BASE}/launch"} | more)
+        )
         self.clock = clock or Clock()
         self.seen = parts.get("seen") or MemorySeen()
         self.feedback_store = parts.get("feedback") or MemoryFeedback()

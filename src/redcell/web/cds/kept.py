@@ -26,6 +26,7 @@ from redcell.sources.fhir.read import RawResource
 from redcell.store import assessments, audit, events, persons
 from redcell.store.events import Event
 from redcell.store.schema import assessments as made
+from redcell.store.schema import current as current_facts
 from redcell.store.schema import events as rows
 from redcell.store.schema import jobs as waiting
 from redcell.store.schema import persons as who
@@ -181,7 +182,13 @@ class KeptPeople(Kept):
             row = connection.execute(_VERSION, {"patient": patient}).one()
             if row.newest is None and row.wanted is None:
                 return None
-            return Known(row.person, f"{row.newest or 0}:{row.wanted or 0}")
+            version = str(row.newest or 0)
+            if row.wanted is not None:  # something came in that was not assessed yet
+                ids = persons.patients_of(connection, row.person)
+                c = current_facts.c
+                newest = sa.select(sa.func.max(c.fact)).where(c.patient.in_(ids))
+                version += f":{row.wanted}:{connection.scalar(newest)}"
+            return Known(row.person, version)
 
         return await self.read(look)
 

@@ -1,0 +1,318 @@
+"""What did not come is fetched over real HTTP, from listed servers alone, with the call's token."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from cds.servers import Fhir, LocalServer, found
+from cds.world import STATUS, World, bundle, call, prefetch, resources
+from redcell.web.cds.outbound import Guard, Outbound, OutboundError, address_of, is_public
+
+TOKEN = "-".join(("token", "of", "this", "call"))
+AUTHORIZATION = {
+    "access_token": TOKEN,
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "scope": "patient/*.rs",
+    "subject": "redcell",
+}
+
+
+def fetching(server: LocalServer, **more: Any) -> World:
+    """The service in development, where this machine may be asked over http."""
+    return World(servers=(f"{server.base}/fhir",), **more)
+
+
+def asking(server: LocalServer, data: Any = None, **more: Any) -> dict[str, Any]:
+    body = call(data={} if data is None else data, fhirServer=f"{server.base}/fhir")
+    return body | {"fhirAuthorization": AUTHORIZATION} | more
+
+
+def missing(card: dict[str, Any]) -> str:
+    return card["detail"].partition("**Missing:** ")[2].partition("\n")[0]
+
+
+@pytest.fixture
+def fhir():
+    server = Fhir(resources(), page=20)
+    server.token = TOKEN
+    return server
+
+
+def test_everything_that_did_not_come_is_fetched_with_the_token(fhir):
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        (card,) = world.cards(STATUS, asking(server))
+        whole = World()
+        (same,) = whole.cards(STATUS, call())
+        assert card["summary"] == same["summary"]
+        assert missing(card) == missing(same), "every page of every search was read"
+        assert {token for _, token in server.asked} == {f"Bearer {TOKEN}"}
+        assert len(server.asked) > 11, "several pages"
+        world.close()
+        whole.close()
+
+
+def test_only_what_is_missing_is_fetched(fhir):
+    data = prefetch()
+    del data["procedures_v1"], data["consents_v1"]
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        world.cards(STATUS, asking(server, data))
+        asked = {path.removeprefix("/fhir/").partition("?")[0] for path, _ in server.asked}
+        assert asked == {"Procedure", "Consent"}
+        world.close()
+
+
+def test_the_pages_after_the_first_are_fetched(fhir):
+    data = prefetch()
+    entries = data["hemoglobin_v1"]["entry"]
+    with LocalServer(fhir) as server:
+        following = f"{server.base}/fhir/Observation?patient=okafor&code=718-7&start=5"
+        data["hemoglobin_v1"] |= {
+            "entry": entries[:5],
+            "link": [{"relation": "next", "url": following}],
+        }
+        world = fetching(server)
+        (card,) = world.cards(STATUS, asking(server, data))
+        assert f"hemoglobin values: {len(entries)} " in card["detail"]
+        assert "only a part" not in card["detail"]
+        world.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        found({"resourceType": "OperationOutcome", "issue": []}, 403),
+        found({"resourceType": "OperationOutcome", "issue": []}),
+        (500, {}, b"<html>"),
+        (200, {}, b"<html>"),
+        (200, {}, b'{"resourceType":"Bundle","entry":[],"entry":[]}'),
+        (302, {"Location": "http://127.0.0.1:1/"}, b""),
+        (200, {}, b" " * 9_000_000),
+    ],
+    ids=["forbidden", "outcome", "fault", "text", "a key twice", "redirect", "too large"],
+)
+def test_what_cannot_be_fetched_stays_missing(fhir, answer):
+    fhir.faults["Consent"] = answer
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        (card,) = world.cards(STATUS, asking(server))
+        assert "could not be read: whether red cells are declined" in missing(card)
+        world.close()
+
+
+def test_without_what_is_needed_the_answer_is_412(fhir):
+    fhir.faults["Observation"] = (500, {}, b"")
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        answer = world.post(STATUS, asking(server))
+        assert answer.status_code == 412
+        assert "could not be read from fhirServer" in answer.text
+        world.close()
+
+
+def test_no_more_pages_than_the_limit_are_read(fhir):
+    fhir.page = 1
+    with LocalServer(fhir) as server:
+        world = fetching(server, pages=3)
+        (card,) = world.cards(STATUS, asking(server))
+        assert "only a part came" in missing(card)
+        assert sum("code=" in path for path, _ in server.asked) == 3
+        world.close()
+
+
+def test_a_slow_server_is_not_waited_for_longer_than_the_limit(fhir):
+    def slow(path: str, headers: dict[str, str]) -> Any:
+        if "Observation" not in path:
+            time.sleep(3)
+        return fhir(path, headers)
+
+    with LocalServer(slow) as server:
+        world = fetching(server, all_seconds=0.5)
+        start = time.monotonic()
+        (card,) = world.cards(STATUS, asking(server))
+        assert time.monotonic() - start < 2.5
+        assert "not sent: sex and birth date" in missing(card)
+        world.close()
+
+
+# -- where nothing is fetched ----------------------------------------------------------------------
+
+
+def test_a_server_that_is_not_listed_is_not_asked(fhir):
+    with LocalServer(fhir) as server:
+        world = World(servers=("https://ehr.example/fhir",))
+        assert world.post(STATUS, asking(server)).status_code == 412
+        assert server.asked == []
+        world.close()
+
+
+@pytest.mark.parametrize("tail", ["/..", "/other", "?x", "#x", "@evil.example", "/fhir/fhir"])
+def test_a_server_is_listed_letter_by_letter(fhir, tail):
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        body = asking(server, fhirServer=f"{server.base}/fhir{tail}")
+        assert world.post(STATUS, body).status_code == 412
+        assert server.asked == []
+        world.close()
+
+
+def test_outside_development_this_machine_is_not_asked_over_http(fhir):
+    with LocalServer(fhir) as server:
+        world = fetching(server, outbound=Outbound(insecure_loopback=False))
+        assert world.post(STATUS, asking(server)).status_code == 412
+        assert server.asked == []
+        world.close()
+
+
+def test_a_token_of_another_patient_is_not_used(fhir):
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        other = asking(server, fhirAuthorization=AUTHORIZATION | {"patient": "somebody-else"})
+        assert world.post(STATUS, other).status_code == 412
+        assert server.asked == []
+        world.close()
+
+
+def test_a_next_page_elsewhere_gets_no_token(fhir):
+    with LocalServer(fhir) as other, LocalServer(fhir) as server:
+        fhir.next_base = f"{other.base}/fhir"
+        world = fetching(server)
+        (card,) = world.cards(STATUS, asking(server))
+        assert "only a part came" in missing(card)
+        assert other.asked == []
+        world.close()
+
+
+def test_the_token_is_neither_logged_nor_shown(fhir, caplog):
+    fhir.faults["Consent"] = (500, {}, TOKEN.encode())
+    with LocalServer(fhir) as server, caplog.at_level(logging.DEBUG):
+        world = fetching(server)
+        answer = world.post(STATUS, asking(server))
+        assert TOKEN not in answer.text
+        world.close()
+    assert TOKEN not in caplog.text
+    assert "consents was not fetched: status 500" in caplog.text
+
+
+def test_what_was_fetched_is_not_kept_for_the_next_call(fhir):
+    fhir.faults["Consent"] = (500, {}, b"")
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        world.cards(STATUS, asking(server))
+        del fhir.faults["Consent"]
+        body = asking(server)
+        body["context"]["userId"] = "Practitioner/2"
+        (card,) = world.cards(STATUS, body)
+        assert "declined" not in missing(card)
+        world.close()
+
+
+# -- addresses -------------------------------------------------------------------------------------
+
+PRIVATE = [
+    "127.0.0.1", "127.8.8.8", ".".join("0000"), "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254",
+    "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::",
+    "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+    "2002:7f00:1::", "2001:db8::1",
+]  # fmt: skip
+BAD_URLS = [
+    "file:///etc/passwd", "ftp://ehr.example/", "gopher://ehr.example", "//ehr.example", "ehr.example",
+    "", "https://", "https://user:secret@ehr.example/", "http://ehr.example/fhir",
+    "https://ehr.example:99999/", "javascript:alert(1)", "http://[::1", "http://169.254.169.254/latest",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_addresses_that_are_not_public(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2600::1", "::ffff:8.8.8.8"])
+def test_addresses_that_are(address):
+    assert is_public(address)
+
+
+@pytest.mark.parametrize("url", BAD_URLS)
+def test_addresses_that_are_never_asked(url):
+    async def ask() -> None:
+        out = Outbound(insecure_loopback=True)
+        try:
+            await out.get(url, {})
+        finally:
+            await out.close()
+
+    with pytest.raises(OutboundError):
+        asyncio.run(ask())
+
+
+def answering(*addresses: str):
+    """A resolver that answers with these addresses, one set after the other."""
+    left = list(addresses)
+
+    async def resolve(_loop: Any, _host: str, port: int, **_more: Any) -> Any:
+        found = left.pop(0) if len(left) > 1 else left[0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in found.split()]
+
+    return resolve
+
+
+@pytest.mark.parametrize(
+    "answers", [("10.0.0.5",), ("8.8.8.8 10.0.0.5",), ("169.254.169.254",), ("::1",)]
+)
+def test_a_name_with_a_private_address_is_not_asked(monkeypatch, answers):
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering(*answers))
+
+    async def ask() -> None:
+        out = Outbound(seconds=1)
+        try:
+            await out.get("https://ehr.example/fhir", {})
+        finally:
+            await out.close()
+
+    with pytest.raises(OutboundError, match="no answer"):
+        asyncio.run(ask())
+
+
+def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch):
+    """A name that answers differently the second time leads nowhere else: it is asked once."""
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering("8.8.8.8", "127.0.0.1"))
+    reached: list[str] = []
+
+    class Inner:
+        async def connect_tcp(self, host: str, *_more: Any) -> Any:
+            reached.append(host)
+            raise ConnectionRefusedError
+
+    guard = Guard()
+    guard._inner = Inner()
+    with pytest.raises(ConnectionRefusedError):
+        asyncio.run(guard.connect_tcp("ehr.example", 443))
+    assert reached == ["8.8.8.8"]
+
+
+def test_a_listed_host_may_have_a_private_address(monkeypatch):
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering("10.0.0.5"))
+    guard = Guard(("ehr.internal",))
+    assert asyncio.run(guard._addresses("EHR.internal", 443)) == ["10.0.0.5"]
+
+
+def test_an_origin_is_scheme_host_and_port():
+    assert address_of("https://EHR.example./fhir") == address_of("https://ehr.example:443/x")
+    assert address_of("https://ehr.example") != address_of("https://ehr.example:8443")
+
+
+def test_a_page_of_a_search_that_is_empty_is_an_answer(fhir):
+    fhir.resources.pop("Consent", None)
+    with LocalServer(fhir) as server:
+        world = fetching(server)
+        (card,) = world.cards(STATUS, asking(server, {"hemoglobin_v1": bundle()}))
+        assert "declined" not in missing(card).partition("not current")[0]
+        world.close()
