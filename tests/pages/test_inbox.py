@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from pages import site
 
+from pages import site
+from redcell import clock
 from redcell.clinic import inbox, messages
 from redcell.clinic.refresh import CHANGED
 from redcell.clinic.settings import Notice
-from redcell.clock import MINUTE, now
+from redcell.clock import MINUTE
 from redcell.identity import accounts
 from redcell.store import events, jobs, search
 
@@ -17,7 +18,7 @@ def fill(clinic) -> dict[str, int]:
     """A red flag, a call, a question: their numbers."""
 
     def write(connection) -> None:
-        at = now()
+        at = clock.now()
         for person, pressure, key in (("okafor", "emergency", "a"), ("alvarez", "now", "b")):
             messages.report_came(
                 connection, person=person, actor="someone", at=at - 20 * MINUTE, key=key,
@@ -90,7 +91,8 @@ def test_give_to_a_colleague_and_back(work):
     item = item_of(work.clinic, numbers["alvarez"])
     with work.clinic.database.read() as connection:
         doctor = accounts.by_login(connection, "doctor")
-    assert doctor is not None and item.to == doctor.id
+    assert doctor is not None
+    assert item.to == doctor.id
     assert item.waits, "the timer goes on until the colleague takes it"
     theirs = work("/messages?tab=mine", "doctor", js=False)
     assert theirs.locator(".mail h2").all_inner_texts() == ["ALVAREZ, Rosa"]
@@ -122,7 +124,8 @@ def test_write_to_a_patient(work):
     assert "Please come on Tuesday." in page.locator(".said.ours").inner_text()
     with work.clinic.database.read() as connection:
         (item,) = messages.items(connection, ["okafor"])
-    assert item.from_team and not item.waits
+    assert item.from_team
+    assert not item.waits
 
 
 def test_an_empty_answer_is_refused(work):
@@ -139,7 +142,7 @@ def test_escalation_goes_step_by_step_and_tells_the_destinations(own):
     settings = clinic.settings
     pager = Notice("pager", url="https://pager.example.org")
     clinic.settings = type(settings)(site=settings.site, notices=(pager,))
-    first = now()
+    first = clock.now()
     assert inbox.escalate(clinic, at=first) == 1
     assert inbox.escalate(clinic, at=first) == 0
     assert item_of(clinic, numbers["okafor"]).steps == 1

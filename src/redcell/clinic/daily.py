@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.clinic import accounting
+from redcell.clinic import accounting, inbox
 from redcell.clinic.intake import ASSESS
 from redcell.clock import DAY, MINUTE, SECOND
 from redcell.store import jobs
@@ -44,7 +44,7 @@ class Daily:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._log = structlog.get_logger("redcell.daily")
-        self._round = self._cleaned = 0
+        self._round = self._cleaned = self._escalated = 0
 
     def start(self) -> None:
         """Go round in a thread of its own."""
@@ -75,6 +75,9 @@ class Daily:
         if not self._round <= at < self._round + ROUND:
             self._round = at
             self.clinic.writer.write(lambda c: assess_old(c, at=at))
+        if not self._escalated <= at < self._escalated + MINUTE:
+            self._escalated = at
+            inbox.escalate(self.clinic, at=at)
         if not self._cleaned <= at < self._cleaned + CLEAN:
             self._cleaned = at
             self.clinic.writer.write(lambda c: clean(c, at=at))

@@ -23,13 +23,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from redcell import clock
-from redcell.clinic.news import CORRECTION, News
+from redcell.clinic.news import CORRECTION, ESCALATION, News
 from redcell.clinic.settings import Mail, Notice, Settings
 from redcell.errors import RedcellError, SettingsError
 
 SECONDS = 10
 """How long a destination may take."""
-SUBJECTS = {CORRECTION: "a value that was acted on was corrected"}
+SUBJECTS = {
+    CORRECTION: "a value that was acted on was corrected",
+    ESCALATION: "a report or message waits, and nobody has taken it on",
+}
 
 
 class NotDeliveredError(RedcellError):

@@ -8,7 +8,7 @@ everybody who sees the inbox. Red-flag reports start at the top and run a short 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +22,8 @@ from redcell.store.events import Event
 MESSAGE, REPORT = "message", "report"
 OPENED, TAKEN, ANSWERED, CLOSED = "item-opened", "item-taken", "item-answered", "item-closed"
 ESCALATED = "item-escalated"
-KINDS = (MESSAGE, REPORT, OPENED, TAKEN, ANSWERED, CLOSED, ESCALATED)
+GIVEN_BACK, ASSIGNED = "item-given-back", "item-assigned"
+KINDS = (MESSAGE, REPORT, OPENED, TAKEN, ANSWERED, CLOSED, ESCALATED, GIVEN_BACK, ASSIGNED)
 LONGEST = 4000
 
 Pressure = Literal["emergency", "now", "ordinary"]
@@ -38,23 +39,29 @@ class Item(Struct):
     actor: str
     text: str
     pressure: Pressure
+    from_team: bool = False
+    """Did the team write it? Then it waits for nobody of the team."""
     to: str = ""
     """Account of the named person whom it is for; empty: whoever is on."""
     resource: str = ""
     """The QuestionnaireResponse of a report."""
+    call: str = ""
+    """Key of the fixed sentence that the patient was shown."""
     opened_by: str = ""
     opened_at: int | None = None
     taken_by: str = ""
     taken_at: int | None = None
     answers: tuple[Event, ...] = ()
+    closed_by: str = ""
     closed_at: int | None = None
+    closed_why: str = ""
     steps: int = 0
     """How often it has escalated."""
 
     @property
     def waits(self) -> bool:
         """Has nobody taken it on yet?"""
-        return self.taken_at is None and self.closed_at is None
+        return not self.from_team and self.taken_at is None and self.closed_at is None
 
     def due(self, timers: Messages) -> int | None:
         """When it escalates next; `None` when somebody has it, or it has reached the last step."""
@@ -74,9 +81,12 @@ def send(
     key: str | None = None,
     to: str = "",
     pressure: Pressure = "ordinary",
+    from_team: bool = False,
 ) -> bool:
     """Send a message about a person; false when the same one came before."""
-    body = {"text": text.strip()[:LONGEST], "to": to, "pressure": pressure}
+    body: dict[str, Any] = {"text": text.strip()[:LONGEST], "to": to, "pressure": pressure}
+    if from_team:
+        body["from_team"] = True
     return bool(events.add(connection, [Event(MESSAGE, at, actor, person, "", key, body)]))
 
 
@@ -90,18 +100,34 @@ def report_came(
     resource: str,
     text: str,
     pressure: Pressure,
+    call: str = "",
 ) -> bool:
-    """Put a symptom report into the inbox; false when the same one came before."""
-    body = {"text": text[:LONGEST], "resource": resource, "pressure": pressure}
+    """Put a symptom report into the inbox; false when the same one came before.
+
+    `call` is the key of the fixed sentence that the patient was shown, if there was one.
+    """
+    body = {"text": text[:LONGEST], "resource": resource, "pressure": pressure, "call": call}
     return bool(events.add(connection, [Event(REPORT, at, actor, person, resource, key, body)]))
 
 
 def act(
-    connection: Connection, kind: str, item: Item, *, actor: str, at: int, text: str = ""
+    connection: Connection,
+    kind: str,
+    item: Item,
+    *,
+    actor: str,
+    at: int,
+    text: str = "",
+    to: str = "",
 ) -> None:
-    """Open, take, answer or close an item."""
+    """Open, take, give back, answer, close an item, or assign it to somebody.
+
+    Assigning stops no timer: that is for the colleague to do, by taking it.
+    """
     key = f"{item.id}:{actor}" if kind == OPENED else None
     body = {"text": text.strip()[:LONGEST]} if text else {}
+    if kind == ASSIGNED:
+        body["to"] = to
     events.add(connection, [Event(kind, at, actor, item.person, str(item.id), key, body)])
 
 
@@ -123,7 +149,11 @@ def escalate(connection: Connection, timers: Messages, *, at: int) -> list[Item]
 
 def waiting(connection: Connection) -> list[Item]:
     """Items that nobody has taken on, the most pressing first, then the longest waiting."""
-    found = [item for item in items(connection) if item.waits]
+    return by_need(item for item in items(connection) if item.waits)
+
+
+def by_need(found: Iterable[Item]) -> list[Item]:
+    """The most pressing first, then by steps reached, then the longest waiting."""
     order = ("emergency", "now", "ordinary")
     return sorted(found, key=lambda i: (order.index(i.pressure), -i.steps, i.at))
 
@@ -133,9 +163,12 @@ def items(connection: Connection, persons: Sequence[str] | None = None) -> list[
     return fold(events.select(connection, *KINDS, person=persons))
 
 
-def fold(found: Iterable[Event]) -> list[Item]:
-    """The items that events make; the order in which unrelated events came does not matter."""
-    made: dict[int, Item] = {}
+def fold(found: Iterable[Event], known: dict[int, Item] | None = None) -> list[Item]:
+    """The items that events make; the order in which unrelated events came does not matter.
+
+    `known` holds the items of earlier events by their number, and gets the new ones.
+    """
+    made: dict[int, Item] = {} if known is None else known
     for event in sorted(found, key=lambda e: e.id):
         if event.kind in (MESSAGE, REPORT):
             made[event.id] = _item(event)
@@ -154,8 +187,10 @@ def _item(event: Event) -> Item:
         actor=event.actor,
         text=body.get("text", ""),
         pressure=msgspec.convert(body.get("pressure", "ordinary"), Pressure),
+        from_team=body.get("from_team", False),
         to=body.get("to", ""),
         resource=body.get("resource", ""),
+        call=body.get("call", ""),
     )
 
 
@@ -168,7 +203,12 @@ def _apply(item: Item, event: Event) -> None:
         item.answers = (*item.answers, event)
         if item.taken_at is None:
             item.taken_by, item.taken_at = event.actor, event.at
+    elif event.kind == GIVEN_BACK:
+        item.taken_by, item.taken_at = "", None
+    elif event.kind == ASSIGNED:
+        item.to = str(event.body.get("to", ""))
     elif event.kind == CLOSED:
-        item.closed_at = event.at
+        item.closed_by, item.closed_at = event.actor, event.at
+        item.closed_why = str(event.body.get("text", ""))
     elif event.kind == ESCALATED:
         item.steps = max(item.steps, int(event.body.get("step", 0)))

@@ -7,6 +7,9 @@ from msgspec import Struct
 CORRECTION = "correction"
 """The kind of event and of news that says that a value which somebody acted on was corrected."""
 
+ESCALATION = "message-waits"
+"""The kind of news that says that nobody has taken on a report or message for too long."""
+
 
 class Flag(Struct, frozen=True):
     """A red flag or critical value."""
@@ -19,7 +22,7 @@ class News(Struct, frozen=True, omit_defaults=True):
     """What there is to tell."""
 
     kind: str
-    """`state-changed` or `correction`."""
+    """`state-changed`, `correction` or `message-waits`."""
     person: str
     at: str
     assessment: int = 0

@@ -189,6 +189,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     notices: tuple[Notice, ...] = ()
     mail: Mail = field(default_factory=Mail)
     tls: Tls = field(default_factory=Tls)
+    messages: Messages = field(default_factory=Messages)
     audit: Audit = field(default_factory=Audit)
 
     @property
@@ -250,7 +251,9 @@ def _nearest(text: str) -> str:
     if "unknown field" not in text:
         return ""
     wrong = text.partition("unknown field `")[2].partition("`")[0]
-    structs = (Settings, Site, Feed, Cds, Issuer, SignIn, Oidc, Ehr, Notice, Mail, Tls, Audit)
+    structs = (
+        Settings, Site, Feed, Cds, Issuer, SignIn, Oidc, Ehr, Notice, Mail, Tls, Messages, Audit,
+    )  # fmt: skip
     known = {name for s in structs for name in s.__struct_fields__}
     near = get_close_matches(wrong, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,1 @@
+"""Team messages: who waits for whom, the thread of one person, what was answered."""
