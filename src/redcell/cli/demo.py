@@ -30,6 +30,10 @@ name = "Demo clinic"
 environment = "DEMO"
 phone = "555-0100"
 time_zone = "UTC"
+
+[[feeds]]
+name = "lab"
+authorities = { DEMO = "urn:redcell:demo:mrn" }
 """
 
 
@@ -85,11 +89,7 @@ def demo(
       redcell demo
       redcell demo --data /tmp/demo --port 9000 --links links.json
     """
-    from redcell.clinic import setup
-
-    _settings(data)
-    for _ in setup.init(data):
-        pass
+    _prepare(data)
     clinic = open_clinic(data)
     try:
         _make(clinic, count, seed, whole=no_serve)
@@ -101,14 +101,21 @@ def demo(
     _serve(data, port, links, mllp_port)
 
 
-def _settings(folder: Path) -> None:
+def _prepare(folder: Path) -> None:
+    """Make the folder and its store, unless they are there."""
     from redcell.clinic.settings import FILE, load_settings
     from redcell.errors import SettingsError
+    from redcell.store.database import FILE as STORE
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (folder / FILE).exists():
         (folder / FILE).write_text(SETTINGS, encoding="utf-8")
-    elif load_settings(folder).site.environment != "DEMO":
+    if not (folder / STORE).exists():
+        from redcell.clinic import setup
+
+        for _ in setup.init(folder):
+            pass
+    if load_settings(folder).site.environment != "DEMO":
         raise SettingsError(
             f"{folder} is a folder for real use. Choose another one: redcell demo --data DIR"
         )

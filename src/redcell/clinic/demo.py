@@ -34,7 +34,7 @@ PEOPLE, PULSE = "demo-people", "demo-pulse"
 """Kinds of job."""
 FEED = "lab"
 SENDER = Sender("demo-lab", "feed", "demo")
-BATCH, GROUP = 20, 5
+BATCH, GROUP = 10, 5
 """People of one job, and of one transaction."""
 FIRST, APART = MINUTE, 10 * SECOND
 """When the others begin to come, and how long after each other."""

@@ -65,6 +65,7 @@ class Worker:
         while not self._stop.is_set():
             if not self._try(self.step):
                 self._stop.wait(PAUSE)
+        self._try(self._give_back)
 
     def _try(self, act: Callable[[], int]) -> int:
         try:
@@ -77,6 +78,11 @@ class Worker:
         """Free the jobs of workers that were killed on this machine: nobody waits for a lease."""
         return self.clinic.writer.write(_release_dead)
 
+    def _give_back(self) -> int:
+        """Free the jobs that were taken and not begun."""
+        left, self._left = self._left, []
+        return self.clinic.writer.write(lambda c: jobs.release(c, [self.name])) if left else 0
+
     def step(self) -> int:
         """Do the jobs that are due, a few at a time; how many there were.
 
@@ -88,7 +94,7 @@ class Worker:
                 lambda c: jobs.claim(c, self.name, at=clock.now(), kinds=kinds, most=MOST)
             )
         done = 0
-        while self._left:
+        while self._left and not self._stop.is_set():
             self._do(self._left[0])
             self._left.pop(0)
             done += 1

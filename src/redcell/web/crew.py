@@ -22,12 +22,11 @@ from typing import Any
 
 import structlog
 
+from redcell.errors import SettingsError
 from redcell.web.serving import DRAIN, Serving
 
 WATCH = 0.25
 """Seconds between two looks at the processes."""
-START = 30
-"""Seconds in which the first processes must answer."""
 BREATH = 1.0
 """Seconds before one that died is started again."""
 
@@ -53,7 +52,7 @@ class Crew:
             self._start(name)
         watch = None
         try:
-            await self._wait_until_up(len(names))
+            await self._wait_until_up(webs)
             watch = asyncio.create_task(self._watch(stop))
             yield
         finally:
@@ -63,20 +62,19 @@ class Crew:
             shutil.rmtree(self._metrics, ignore_errors=True)
 
     def _start(self, name: str) -> None:
-        target: Callable[..., Any] = background if name == "background" else web
-        arguments: tuple[Any, ...] = (self.serving, self._up)
-        if target is web:
-            arguments = (*arguments, self.where)
+        target: Callable[..., None] = background
+        arguments: tuple[Any, ...] = (self.serving,)
+        if name != "background":
+            target, arguments = web, (self.serving, self._up, self.where)
         process = self._context.Process(target=target, args=arguments, name=name)
         process.start()
         self._processes[name] = process
 
     async def _wait_until_up(self, count: int) -> None:
-        from redcell.errors import SettingsError
-
         for _ in range(count):
-            if not await asyncio.to_thread(self._up.acquire, True, START):
-                raise SettingsError("a process of the service did not start; the log says why.")
+            while not await asyncio.to_thread(self._up.acquire, True, WATCH):
+                if not all(process.is_alive() for process in self._processes.values()):
+                    raise SettingsError("a process of the service ended; the log says why.")
 
     async def _watch(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -125,7 +123,7 @@ def web(serving: Serving, up: Any, where: socket.socket) -> None:
         clinic.close()
 
 
-def background(serving: Serving, up: Any) -> None:
+def background(serving: Serving) -> None:
     """Do the work that nobody waits for."""
     _begin(serving)
     from redcell.clinic.background import Background
@@ -136,7 +134,6 @@ def background(serving: Serving, up: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     work = Background(clinic)
     work.start()
-    up.release()
     stop.wait()
     work.stop()
     clinic.close()
