@@ -16,16 +16,27 @@ def settings() -> Settings:
     return Settings()
 
 
+def opened(folder, settings: Settings) -> Clinic:
+    make_store(folder, settings)
+    found = Clinic(folder, settings)
+    people.admit(found)
+    return found
+
+
 @pytest.fixture
 def clinic(store_address, settings, tmp_path):
     from msgspec.structs import replace
 
     where = store_address if "://" in store_address else ""
-    folder = tmp_path / "data"
-    settings = replace(settings, database=where)
-    make_store(folder, settings)
-    found = Clinic(folder, settings)
-    people.admit(found)
+    found = opened(tmp_path / "data", replace(settings, database=where))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def small(settings, tmp_path):
+    """A clinic on SQLite alone, for what does not depend on the database."""
+    found = opened(tmp_path / "small", settings)
     yield found
     found.close()
 
@@ -33,6 +44,11 @@ def clinic(store_address, settings, tmp_path):
 @pytest.fixture
 def app(clinic):
     return create_app(clinic, Options(works=False))
+
+
+@pytest.fixture
+def small_app(small):
+    return create_app(small, Options(works=False))
 
 
 @pytest.fixture

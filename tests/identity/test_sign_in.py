@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pytest
 from argon2 import extract_parameters
+
 from identity import people
 from identity.web import Browser, account, session, signed_in
-
 from redcell import clock
 from redcell.clinic.settings import SignIn
 from redcell.clock import HOUR, MINUTE
 from redcell.identity import accounts, links, passwords, sessions
 from redcell.store import audit
 
-PASSWORD = "four plain words here"
+RIGHT = "four plain words here"
+WRONG = "wrong but long enough"
+OTHER = "another good one"
 COOKIE = "__Host-redcell"
 AT = clock.micros(clock.EPOCH.replace(year=2026, month=11, day=22, hour=9))
 
 
 @pytest.fixture(scope="module")
 def hashed() -> str:
-    return passwords.hashed(PASSWORD)
+    return passwords.hashed(RIGHT)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def nurse(clinic, hashed):
     return account(clinic, "Ndiaye", "nurse", password=hashed)
 
 
-def try_password(browser: Browser, login="ndiaye", password=PASSWORD, **more):
+def try_password(browser: Browser, login="ndiaye", password=RIGHT, **more):
     return browser.send_form("/sign-in", login=login, password=password, **more)
 
 
@@ -48,15 +50,17 @@ def test_argon2id_with_the_parameters_that_are_promised(hashed):
 
 
 def test_a_password_fits_its_hash_alone(hashed):
-    assert passwords.fits(hashed, PASSWORD)
-    assert not passwords.fits(hashed, PASSWORD + " ")
+    assert passwords.fits(hashed, RIGHT)
+    assert not passwords.fits(hashed, RIGHT + " ")
     assert not passwords.fits(hashed, "")
-    assert not passwords.fits("no hash", PASSWORD)
+    assert not passwords.fits("no hash", RIGHT)
     assert passwords.outdated("$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43)
 
 
 def test_a_letter_that_can_be_typed_in_two_ways_is_one_letter():
-    assert passwords.fits(passwords.hashed("Zo\u00eb has a long password"), "Zoe\u0308 has a long password")
+    assert passwords.fits(
+        passwords.hashed("Zo\u00eb has a long password"), "Zoe\u0308 has a long password"
+    )
 
 
 def test_an_unknown_account_costs_the_same_work(monkeypatch, hashed):
@@ -100,7 +104,7 @@ def test_the_store_holds_no_cookie_value(browser, nurse, clinic):
 
 
 @pytest.mark.parametrize(
-    ("login", "password"), [("ndiaye", "wrong but long enough"), ("nobody", PASSWORD), ("", "")]
+    ("login", "password"), [("ndiaye", "wrong but long enough"), ("nobody", RIGHT), ("", "")]
 )
 def test_a_wrong_login_and_a_wrong_password_look_alike(browser, nurse, login, password):
     answer = try_password(browser, login, password)
@@ -121,7 +125,7 @@ def test_a_closed_account_cannot_sign_in_and_its_session_ends(browser, app, clin
 def test_five_tries_a_minute_then_a_wait_even_with_the_right_password(app, nurse, monkeypatch):
     browser = Browser(app)
     for _ in range(5):
-        assert try_password(browser, password="wrong but long enough").status_code == 401
+        assert try_password(browser, password=WRONG).status_code == 401
     monkeypatch.setattr(passwords, "fits", None)  # no hash is made for those who must wait
     answer = try_password(browser)
     assert answer.status_code == 429
@@ -132,14 +136,14 @@ def test_others_can_still_sign_in_meanwhile(app, clinic, nurse, hashed):
     account(clinic, "adams", "nurse", password=hashed)
     guesser = Browser(app, "198.51.100.9")
     for _ in range(6):
-        try_password(guesser, password="wrong but long enough")
+        try_password(guesser, password=WRONG)
     assert try_password(guesser, "adams").status_code == 303
     assert try_password(Browser(app)).status_code == 303
 
 
 def test_a_try_is_in_the_audit_without_what_was_typed(browser, nurse, clinic):
     try_password(browser, "ndiaye", "my secret by mistake")
-    try_password(browser, "my secret by mistake", PASSWORD)
+    try_password(browser, "my secret by mistake", RIGHT)
     with clinic.database.read() as connection:
         rows = connection.exec_driver_sql("select * from audit where what = 'sign-in'").all()
         audit.verify(connection)
@@ -227,16 +231,14 @@ def test_sign_out_everywhere_ends_every_session(app, clinic, nurse):
 
 def test_another_password_ends_every_other_session(app, clinic, nurse):
     browser, other = signed_in(app, clinic, nurse), signed_in(app, clinic, nurse)
-    wrong = browser.send_form("/account/password", "/account", present="no", new="another good one")
-    weak = browser.send_form("/account/password", "/account", present=PASSWORD, new="short")
+    wrong = browser.send_form("/account/password", "/account", present="no", new=OTHER)
+    weak = browser.send_form("/account/password", "/account", present=RIGHT, new="short")
     assert (wrong.status_code, weak.status_code) == (400, 400)
-    right = browser.send_form(
-        "/account/password", "/account", present=PASSWORD, new="another good one"
-    )
+    right = browser.send_form("/account/password", "/account", present=RIGHT, new=OTHER)
     assert right.status_code == 303
     assert browser.get("/account").status_code == 200
     assert other.get("/account").status_code == 303
-    assert try_password(Browser(app), password="another good one").status_code == 303
+    assert try_password(Browser(app), password=OTHER).status_code == 303
 
 
 def test_a_merged_person_stays_the_patients_own(clinic):

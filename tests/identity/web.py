@@ -19,27 +19,59 @@ _FIELD = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
 class _Transport(httpx.BaseTransport):
-    """Calls an ASGI application, one event loop for each request, and keeps the scope's state."""
+    """Calls an ASGI application, one event loop for each request, and keeps the scope's state.
+
+    A stream of events is left as soon as it has begun, as by a reader who closes the page.
+    """
 
     def __init__(self, app: Any, address: str = "192.0.2.7") -> None:
+        self.app, self.address = app, address
         self.state: dict[str, Any] = {}
 
-        async def spied(scope: Any, receive: Any, send: Any) -> None:
-            scope.setdefault("state", {})
-            await app(scope, receive, send)
-            self.state = scope["state"]
-
-        self.inner = httpx.ASGITransport(spied, client=(address, 4711), raise_app_exceptions=True)
-
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        async def call() -> httpx.Response:
-            body = request.read()
-            same = httpx.Request(request.method, request.url, headers=request.headers, content=body)
-            answer = await self.inner.handle_async_request(same)
-            content = await answer.aread()
-            return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+        return asyncio.run(self._call(request))
 
-        return asyncio.run(call())
+    async def _call(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "scheme": url.scheme,
+            "path": url.path,
+            "raw_path": url.raw_path.split(b"?")[0],
+            "query_string": url.query,
+            "server": (url.host, url.port),
+            "client": (self.address, 4711),
+            "root_path": "",
+            "state": {},
+        }
+        body, gone = [request.read()], asyncio.Event()
+        status, headers, parts = 500, [], []
+
+        async def receive() -> dict[str, Any]:
+            if body:
+                return {"type": "http.request", "body": body.pop(), "more_body": False}
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                status, headers = message["status"], message["headers"]
+                kind = dict(headers).get(b"content-type", b"")
+                if kind.startswith(b"text/event-stream"):
+                    gone.set()
+                return
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                gone.set()
+
+        await self.app(scope, receive, send)
+        self.state = scope["state"]
+        return httpx.Response(status, headers=headers, content=b"".join(parts))
 
 
 class Browser(httpx.Client):
