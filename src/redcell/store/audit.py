@@ -100,6 +100,21 @@ def verify(connection: Connection, anchors: Sequence[Head] = ()) -> Head:
     return last
 
 
+def of_persons(
+    connection: Connection, people: Sequence[str], *, after: int = 0, what: str = ""
+) -> list[Entry]:
+    """Entries about persons in their order; `what` is how the thing's name begins."""
+    query = (
+        sa.select(audit)
+        .where(audit.c.person.in_(list(people)), audit.c.at >= after)
+        .order_by(audit.c.seq)
+    )
+    if what:
+        query = query.where(audit.c.what.startswith(what, autoescape=True))
+    fields = Entry.__struct_fields__
+    return [Entry(*(getattr(row, n) for n in fields)) for row in connection.execute(query)]
+
+
 def _rows(connection: Connection) -> Iterator[Row[tuple[object, ...]]]:
     after = -1
     while True:

@@ -21,7 +21,7 @@ A `Row` with `everyone=True` is open: sign-in, static files, and routes that che
 
 from __future__ import annotations
 
-from redcell.identity.table import admin, cds, fhir, health, pages, sign_in
+from redcell.identity.table import admin, cds, fhir, health, pages, patient, sign_in, team
 from redcell.identity.table.row import GLASS_ROLES, Reach, Row, Verdict, Where, judge, widened
 
 __all__ = ["AREAS", "GLASS_ROLES", "TABLE", "Reach", "Row", "Verdict", "Where", "judge", "widened"]
@@ -29,6 +29,8 @@ __all__ = ["AREAS", "GLASS_ROLES", "TABLE", "Reach", "Row", "Verdict", "Where", 
 AREAS: dict[str, tuple[Row, ...]] = {
     "sign-in": sign_in.ROWS,
     "pages": pages.ROWS,
+    "patient": patient.ROWS,
+    "team": team.ROWS,
     "fhir": fhir.ROWS,
     "cds": cds.ROWS,
     "admin": admin.ROWS,

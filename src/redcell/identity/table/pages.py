@@ -9,6 +9,7 @@ TEAM = ("nurse", "physician")
 FRAME: tuple[Row, ...] = (
     Row(name="static", everyone=True),
     Row(name="language", everyone=True),
+    Row(name="home", everyone=True),
 )
 TODAY: tuple[Row, ...] = (
     Row(name="today", all=TEAM),

@@ -6,19 +6,24 @@ from fastapi import FastAPI
 
 from redcell.web.pages import assets, errors, home, language
 from redcell.web.pages.chart import routes as chart
+from redcell.web.pages.entry import routes as entry
 from redcell.web.pages.inbox import routes as inbox
 from redcell.web.pages.me import routes as me
+from redcell.web.pages.release import routes as release
 from redcell.web.pages.today import pulse
 from redcell.web.pages.today import routes as today
 
 ROUTERS = (
     assets.router,
-    language.router, home.router,
+    language.router,
+    home.router,
     pulse.router,
     today.router,
     chart.router,
     me.router,
     inbox.router,
+    release.router,
+    entry.router,
 )
 
 
