@@ -70,7 +70,8 @@ def test_tabs_carry_their_counts(look):
 def test_search_by_name_and_number(look):
     page = look("/today?tab=all")
     page.get_by_label("Name or MRN").fill("okáfor joy")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert page.locator("ol.lines h2").all_inner_texts() == ["OKAFOR, Joy"]
     page.goto(look.address + "/today?tab=all&q=00400003")
     assert page.locator("ol.lines h2").all_inner_texts() == ["BROWN, T."]
@@ -205,10 +206,10 @@ def test_take_and_finish_a_line_by_tab_and_enter(work, js):
 
 
 def tab_to(page, words: str, person: str) -> None:
+    inside = f"document.activeElement.closest('#line-{person}') && document.activeElement.innerText"
     for _ in range(120):
         page.keyboard.press("Tab")
-        at = page.locator(":focus")
-        if words in at.inner_text() and line(page, person).locator(":focus").count():
+        if words in (page.evaluate(inside) or ""):
             return
     raise AssertionError(f"{words} is not reached by Tab")
 

@@ -9,7 +9,7 @@
   const help = document.getElementById("help");
   const opener = document.getElementById("keys");
   const keysOn = document.getElementById("keys-on");
-  let person = "", stale = false, acted = Date.now(), source = null, seen = "";
+  let person = "", stale = false, acted = Date.now(), source = null;
 
   // -- fresh within seconds -----------------------------------------------------------------------
   const busy = () => {
@@ -19,16 +19,14 @@
   };
   const say = (text) => { live.textContent = text; live.hidden = !text; };
   const refresh = () => {
-    const at = board(), url = at.dataset.url + "&since=" + at.dataset.mark;
+    const at = board(), url = at.dataset.url + "&since=" + at.dataset.event;
     return window.htmx.ajax("GET", url, { target: "#board", swap: "outerHTML" });
   };
   const listen = () => {
     if (source || !window.EventSource) return;
     source = new EventSource("/today/events");
     source.addEventListener("mark", (event) => {
-      const first = !seen;
-      seen = event.data;
-      if (first && seen.split(".")[1] === board().dataset.mark) return;
+      if (event.data === board().dataset.mark) return;
       if (busy()) { stale = true; say("The list has changed. It is shown anew when you are done."); }
       else refresh();
     });
@@ -41,7 +39,7 @@
   };
   const alive = () => {
     acted = Date.now();
-    if (!source) { say(""); seen = ""; listen(); refresh(); }
+    if (!source) { say(""); listen(); refresh(); }
   };
   window.setInterval(pause, 60 * 1000);
   for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, alive, { passive: true });
@@ -56,6 +54,13 @@
     } else if (event.target.classList.contains("panel")) {
       const first = event.target.querySelector("[role=alert], input[type=radio]");
       if (first) { if (first.role === "alert") first.tabIndex = -1; first.focus(); }
+    }
+  });
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const path = event.detail.requestConfig && event.detail.requestConfig.path;
+    if (path && path.includes("&since=") && busy()) {
+      event.detail.shouldSwap = false;
+      stale = true;
     }
   });
   document.body.addEventListener("htmx:beforeRequest", (event) => {

@@ -68,12 +68,12 @@ class Pulse:
     async def _watch(self) -> None:
         while self.listeners:
             try:
-                mark = await asyncio.to_thread(self._look)
+                seen = await asyncio.to_thread(self._look)
             except StoreError:
                 structlog.get_logger("redcell.pages").warning("pulse-failed")
-                mark = self.mark
-            if mark != self.mark:
-                self.mark = mark
+                seen = self.mark
+            if seen != self.mark:
+                self.mark = seen
                 async with self._changed:
                     self._changed.notify_all()
             await asyncio.sleep(EVERY)
@@ -81,9 +81,13 @@ class Pulse:
     def _look(self) -> str:
         self.looks += 1
         with self.clinic.database.read() as connection:
-            mark = worklist.mark_of(connection)
-        silent = freshness.look(self.clinic, at=clock.now()).silent
-        return ".".join(map(str, mark)) + "".join(f".{feed.name}" for feed in silent)
+            return mark(self.clinic, worklist.mark_of(connection))
+
+
+def mark(clinic: Clinic, of_list: tuple[int, int, int]) -> str:
+    """What an open page compares: the state of the list, and which feeds are silent."""
+    silent = freshness.look(clinic, at=clock.now()).silent
+    return ".".join([*map(str, of_list), *(feed.name for feed in silent)])
 
 
 def pulse_of(request: Request) -> Pulse:

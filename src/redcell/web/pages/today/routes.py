@@ -19,12 +19,13 @@ from redcell.clock import HOUR, micros
 from redcell.store import audit, events, persons
 from redcell.web.pages import frame
 from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of, render, see_other
+from redcell.web.pages.today import pulse
 from redcell.web.pages.today.view import LineView, view_of
 
 router = APIRouter()
 MORNING = time(8)
 HUDDLE_PAGES = 5
-FORGETS = ("page", "tab")
+Mark = tuple[int, int, int]
 ENDS = {"2h": 2 * HOUR, "4h": 4 * HOUR}
 SNOOZES = {
     True: (("2h", "2 hours"), ("4h", "4 hours"), ("1d", "tomorrow, 08:00")),
@@ -73,14 +74,15 @@ def today(request: Request) -> Response:
 def board(request: Request, search: Search) -> Response:
     """The list as a page, or as the part that a script swaps in."""
     now = clock.now()
-    found, lines = _find(request, search, now)
+    found, lines, mark = _find(request, search, now)
     since = request.query_params.get("since", "")
     context: dict[str, Any] = {
         "search": search,
         "found": found,
         "lines": lines,
         "news": _news(request, int(since)) if since.isdecimal() else [],
-        "mark": _event_mark(request),
+        "mark": pulse.mark(clinic_of(request), mark),
+        "event": mark[1],
         "query": lambda **changed: query_of(search, **changed),
         "hrefs": lambda page: f"{request.url.path}?{query_of(search, page=page)}",
         "now": now,
@@ -90,13 +92,13 @@ def board(request: Request, search: Search) -> Response:
     return render(request, name, **context)
 
 
-def _find(request: Request, search: Search, now: int) -> tuple[Found, list[LineView]]:
+def _find(request: Request, search: Search, now: int) -> tuple[Found, list[LineView], Mark]:
     clinic = clinic_of(request)
     day = frame.today_of(request, now)
     with clinic.database.read() as connection:
         list_ = worklist.board_of(clinic, connection)
         found = worklist.find(connection, list_, search, at=now, today=day)
-    return found, [_view(request, row, now) for row in found.rows]
+    return found, [_view(request, row, now) for row in found.rows], list_.mark
 
 
 def _view(request: Request, row: Row, now: int) -> LineView:
@@ -123,18 +125,13 @@ def _news(request: Request, since: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _event_mark(request: Request) -> int:
-    with clinic_of(request).database.read() as connection:
-        return worklist.mark_of(connection)[1]
-
-
 @router.get("/today/huddle", name="huddle", include_in_schema=False)
 def huddle(request: Request) -> Response:
     """The sheet for the morning's huddle: who needs action, with room to write."""
     now = clock.now()
     lines: list[LineView] = []
     for page in range(1, HUDDLE_PAGES + 1):
-        found, more = _find(request, Search(page=page), now)
+        found, more, _ = _find(request, Search(page=page), now)
         lines += more
         if page >= found.pages:
             break
