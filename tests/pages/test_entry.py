@@ -40,7 +40,7 @@ def test_it_can_be_left_among_those_waiting(work):
     page.get_by_label("None of these, or none of the others").check()
     page.get_by_label("I am dealing with it").uncheck()
     page.get_by_role("button", name="Keep the report").click()
-    assert "None of the answers asks for a call" in page.locator(".note").inner_text()
+    assert "None of the answers asks for a call" in page.locator("main").inner_text()
     (item,) = items(work.clinic)
     assert item.waits
 

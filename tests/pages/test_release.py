@@ -36,7 +36,7 @@ def test_preview_then_release_then_take_back(work):
     plan = page.locator("section:has(#h-plan)").inner_text()
     assert "From Dr. A. Rao" in plan
     assert "Rest breaks. Short walks." in plan
-    assert "24 November 2026, 08:00" in plan
+    assert "November 24, 2026, 08:00" in plan
     assert "at 8." in page.locator("section:has(#h-count)").inner_text()
     page.get_by_role("button", name="See it in Spanish").click()
     assert page.locator("html").get_attribute("lang") == "es"

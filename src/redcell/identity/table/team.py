@@ -14,5 +14,16 @@ MESSAGES: tuple[Row, ...] = (
     Row(name="messages-of", where=Where.PATH, all=TEAM),
     Row(name="message-send", methods=("POST",), where=Where.PATH, all=TEAM),
 )
+RELEASE: tuple[Row, ...] = (
+    Row(name="release", where=Where.PATH, all=TEAM),
+    Row(name="release-preview", methods=("POST",), where=Where.PATH, all=TEAM),
+    Row(name="release-send", methods=("POST",), where=Where.PATH, all=TEAM),
+    Row(name="release-take-back", methods=("POST",), where=Where.PATH, all=TEAM),
+)
+ENTRY: tuple[Row, ...] = (
+    Row(name="entry", where=Where.PATH, all=TEAM),
+    Row(name="entry-send", methods=("POST",), where=Where.PATH, all=TEAM),
+    Row(name="entry-told", where=Where.PATH, all=TEAM),
+)
 
-ROWS: tuple[Row, ...] = (*MESSAGES,)
+ROWS: tuple[Row, ...] = (*MESSAGES, *RELEASE, *ENTRY)

@@ -1,0 +1,1 @@
+"""A symptom report that staff take down, for example by phone."""
