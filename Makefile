@@ -13,13 +13,10 @@ AT := 2026-11-22T09:00:00Z
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
-demo: $(VENV)/.demo  ## install, print one assessed patient, write the report and the letter
-	@mkdir -p out
+demo: $(VENV)/.demo  ## install, print one assessed patient, serve a clinic of invented people
 	@$(BIN)/redcell assess demo::okafor --at $(AT)
-	@$(BIN)/redcell assess demo::okafor --at $(AT) --format html > out/okafor.html
-	@$(BIN)/redcell assess demo::okafor --at $(AT) --format html --for patient > out/okafor-letter.html
 	@echo
-	@echo "The same as a page to print: out/okafor.html   As a letter to the patient: out/okafor-letter.html"
+	@$(BIN)/redcell demo
 
 setup: $(VENV)/.dev  ## .venv with the product, every extra and the test tools
 
