@@ -25,6 +25,19 @@ COMMANDS = {
     "demo": "demo:demo",
     "init": "service:init",
     "serve": "service:serve",
+    "import": "feeds:import_",
+    "export": "feeds:export",
+    "pull": "feeds:pull",
+    "user": "users:user",
+    "client": "clients:client",
+    "backup": "service:backup",
+    "restore": "service:restore",
+    "doctor": "service:doctor",
+    "config": "service:config",
+    "audit": "audit:audit",
+    "cds-validate": "cds:validate",
+    "cds-feedback": "cds:report",
+    "simulate": "cds:simulate",
 }
 """Verb -> module of this package and name in it; a module loads when its verb is used."""
 
