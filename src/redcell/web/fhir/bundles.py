@@ -319,7 +319,6 @@ def collection(asked: Asked, payload: bytes, bundle: Json) -> Answered:
         one.number: Change(one.kind, one.resource or {}, _rid(one), place=one.place, letter="u")
         for one in taken
     }
-    _once(changes)
     versions = {n: _version(asked, change, {}) for n, change in changes.items()}
     kept = write.keep(asked, payload, list(versions.values()))
     done = dict(zip(versions, kept, strict=True))
