@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Dialect, Engine
 
 from redcell.errors import StoreError
 from redcell.store.schema import APPEND_ONLY, metadata
@@ -195,7 +196,7 @@ _POSTGRESQL = (
 
 def insert_or_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
     """Insert rows that are not there yet; how many were new."""
-    statement = _insert(connection, table).on_conflict_do_nothing()
+    statement = _insert(connection.dialect, table).on_conflict_do_nothing()
     statement = statement.execution_options(preserve_rowcount=True)
     return sum(connection.execute(statement, row).rowcount for row in rows)
 
@@ -208,18 +209,49 @@ def upsert(
     keep: tuple[str, ...] = (),
 ) -> None:
     """Insert rows; of those whose keys are known already, replace all columns but `keep`."""
-    if not rows:
-        return
-    statement = _insert(connection, table)
-    fixed = (*keys, *keep)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in fixed}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(keys), set_=changed), rows
-    )
+    if rows:
+        _execute_many(connection, table, rows, keys, keep)
 
 
-def _insert(connection: Connection, table: sa.Table) -> Any:
-    if connection.dialect.name == "sqlite":
+def insert_many(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, which all have the same columns."""
+    if rows:
+        _execute_many(connection, table, rows, (), ())
+
+
+def _execute_many(
+    connection: Connection,
+    table: sa.Table,
+    rows: list[dict[str, Any]],
+    keys: tuple[str, ...],
+    keep: tuple[str, ...],
+) -> None:
+    """Hand rows to the driver as they are: preparing each one costs more than writing it."""
+    sql, order = _compiled(connection.dialect, table, tuple(rows[0]), keys, keep)
+    values: list[Any] = [tuple(row[name] for name in order) for row in rows] if order else rows
+    connection.exec_driver_sql(sql, values)
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    dialect: Dialect,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    keys: tuple[str, ...],
+    keep: tuple[str, ...],
+) -> tuple[str, tuple[str, ...]]:
+    """An insert, with `keys` an upsert, as the driver takes it, and the order of its values."""
+    statement = _insert(dialect, table)
+    if keys:
+        fixed = (*keys, *keep)
+        changed = {name: statement.excluded[name] for name in columns if name not in fixed}
+        statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
+    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+def _insert(dialect: Dialect, table: sa.Table) -> Any:
+    if dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert
 
         return insert(table)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
-from redcell.store.database import upsert
+from redcell.store.database import insert_many, upsert
 from redcell.store.schema import arrivals, current, facts, readings, tokens
 
 Name = tuple[str, str]
@@ -202,7 +202,7 @@ def _add_some(
             state.hash, state.number = one.hash, state.versions
         kept.append((state, one, state.versions, True))
     if rows:
-        connection.execute(sa.insert(facts), rows)
+        insert_many(connection, facts, rows)
         _settle(connection, [s for s in states.values() if s.best is not None])
     return [
         Kept(n, new, n == state.number, before[one.name] != one.hash) for state, one, n, new in kept
@@ -279,8 +279,7 @@ def _settle(connection: Connection, states: Sequence[_State]) -> None:
         for v, _ in best
         for t in v.tokens
     ]
-    if found:
-        connection.execute(sa.insert(tokens), found)
+    insert_many(connection, tokens, found)
     values = [
         {
             "patient": v.patient or "",
@@ -294,8 +293,7 @@ def _settle(connection: Connection, states: Sequence[_State]) -> None:
         for v, _ in best
         if v.reading is not None
     ]
-    if values:
-        connection.execute(sa.insert(readings), values)
+    insert_many(connection, readings, values)
 
 
 def _ids(connection: Connection, found: Sequence[tuple[str, str, int]]) -> dict[Name, int]:
