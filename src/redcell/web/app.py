@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from redcell.clinic.service import Clinic
 from redcell.version import __version__
 from redcell.web import failures, health
+from redcell.web.fhir import router as fhir
 from redcell.web.pages import routes as pages
 from redcell.web.security.authorize import authorize
 from redcell.web.security.protect import protect
@@ -59,6 +60,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(sign_in.router)
     app.include_router(smart.router)
+    app.include_router(fhir)
     failures.install(app)
     pages.install(app)
     protect(app, clinic, loopback=options.loopback)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ from redcell.store import audit, jobs, migrate
 from redcell.store.schema import arrivals, assessments, facts, worklist
 
 if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
     from redcell.clinic.service import Clinic
 
 ROOM = 100 * 1024 * 1024
@@ -115,15 +117,15 @@ def ready(clinic: Clinic) -> Ready:
     return Ready(checks)
 
 
-def admin_app(clinic: Clinic) -> Starlette:
-    """The application of the admin port."""
+def admin_app(clinic: Clinic, more: Sequence[Collector] = ()) -> Starlette:
+    """The application of the admin port; `more` are counts of this process, beside its pages."""
 
     async def readyz(_request: Request) -> Response:
         found = await run_in_threadpool(ready, clinic)
         return JSONResponse({"checks": found.checks}, 200 if found.well else 503)
 
     async def metrics(_request: Request) -> Response:
-        text = await run_in_threadpool(_exposed, clinic)
+        text = await run_in_threadpool(_exposed, clinic, more)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def alive(_request: Request) -> Response:
@@ -134,13 +136,15 @@ def admin_app(clinic: Clinic) -> Starlette:
     )
 
 
-def _exposed(clinic: Clinic) -> bytes:
+def _exposed(clinic: Clinic, more: Sequence[Collector]) -> bytes:
     registry = CollectorRegistry()
     registry.register(StoreCollector(clinic))
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        for collector in more:  # what only the registry of this process would show
+            registry.register(collector)
         return generate_latest(registry)
     return generate_latest(REGISTRY) + generate_latest(registry)
 

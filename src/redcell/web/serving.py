@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ from redcell.errors import SettingsError
 from redcell.web import logs
 
 if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
     from redcell.web.app import Options
 
 Say = Callable[[str], None]
@@ -259,12 +261,16 @@ async def _run(
     said: Say,
     ready: Callable[[Clinic, str], None],
 ) -> None:
+    from redcell.feeds.metrics import FeedCollector
+    from redcell.feeds.running import feeds_running
+
     stop = asyncio.Event()
     stop_on_signals(stop.set)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_web(clinic, serving, listening, stop))
-        await stack.enter_async_context(_admin(clinic, listening.admin))
-        await stack.enter_async_context(_feeds(clinic, listening.mllp))
+        listener = await stack.enter_async_context(feeds_running(clinic, listening.mllp))
+        counted = [FeedCollector(listener.counts)] if listener is not None else []
+        await stack.enter_async_context(_admin(clinic, listening.admin, counted))
         _announce(clinic, serving, listening, said)
         ready(clinic, address(clinic, serving, listening))
         await stop.wait()
@@ -314,31 +320,13 @@ async def running(one: Server, where: socket.socket) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _admin(clinic: Clinic, where: socket.socket) -> AsyncIterator[None]:
+async def _admin(
+    clinic: Clinic, where: socket.socket, feeds: Sequence[Collector]
+) -> AsyncIterator[None]:
     from redcell.web.health import admin_app
 
-    async with running(server(admin_app(clinic), Settings(), clinic.folder), where):
+    async with running(server(admin_app(clinic, feeds), Settings(), clinic.folder), where):
         yield
-
-
-@asynccontextmanager
-async def _feeds(clinic: Clinic, mllp: socket.socket | None) -> AsyncIterator[None]:
-    """The listener for HL7 v2."""
-    if mllp is None:
-        yield
-        return
-    from redcell.feeds.channels import channels_of
-    from redcell.feeds.intake import StoreIntake
-    from redcell.feeds.mllp import Listener
-    from redcell.sources.terms import terms
-
-    known = terms(clinic.basis().knowledge)
-    listener = Listener(StoreIntake(clinic.writer), channels_of(clinic.settings, known))
-    await listener.start(sock=mllp)
-    try:
-        yield
-    finally:
-        await listener.stop()
 
 
 # -- what is said ----------------------------------------------------------------------------------
