@@ -41,7 +41,16 @@ def test_the_list_is_in_the_order_of_need(look):
 
 def test_a_line_says_all_of_it(look):
     text = line(look("/today"), "okafor").inner_text()
-    for wanted in ("7.6", "0.8", "grade 3", "62 F", "MRN 00417733", "fatigue 2", "S-R9", "tomorrow"):
+    for wanted in (
+        "7.6",
+        "0.8",
+        "grade 3",
+        "62 F",
+        "MRN 00417733",
+        "fatigue 2",
+        "S-R9",
+        "tomorrow",
+    ):
         assert wanted in text, wanted
     assert re.search(r"6\d %", text), "the probability of red cells"
     page = look("/today")
@@ -129,7 +138,9 @@ def test_a_snooze_needs_an_end_and_a_reason(work):
     assert "when the snooze ends" in panel.get_by_role("alert").inner_text()
     panel.get_by_text("4 hours").click()
     panel.get_by_role("button", name="Snooze").click()
-    page.wait_for_function("document.querySelector('#panel-okafor [role=alert]').innerText.includes('why')")
+    page.wait_for_function(
+        "document.querySelector('#panel-okafor [role=alert]').innerText.includes('why')"
+    )
     panel.get_by_text("4 hours").click()
     panel.get_by_text("Waiting for a result").click()
     panel.get_by_role("button", name="Snooze").click()

@@ -1,0 +1,108 @@
+"""The frame: vendored files, addresses of files, error pages, languages, headers."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+
+import httpx
+import pytest
+from pages import site
+
+from redcell.errors import StoreError
+from redcell.identity.table import pages as rows
+from redcell.web.pages import assets
+
+HTML = {"accept": "text/html"}
+VENDOR = assets.FOLDER / "vendor"
+
+
+@pytest.fixture
+def client(full_clinic, server):
+    cookies = {"redcell": site.sign_in(full_clinic, "nurse")}
+    with httpx.Client(base_url=server, cookies=cookies, timeout=30) as client:
+        yield client
+
+
+def test_vendored_files_are_those_of_the_registry_with_their_licenses():
+    listed = tomllib.loads((VENDOR / "vendor.toml").read_text(encoding="utf-8"))["file"]
+    for one in listed:
+        body = (VENDOR / one["name"]).read_bytes()
+        assert hashlib.sha256(body).hexdigest() == one["sha256"], one["name"]
+        stem = one["name"].partition(".")[0].partition("-latin")[0]
+        assert (VENDOR / f"{stem}.LICENSE").is_file(), one["name"]
+    kept = {path.name for path in VENDOR.iterdir() if path.suffix in (".js", ".woff2")}
+    assert kept == {one["name"] for one in listed}
+
+
+def test_no_style_or_script_stands_in_a_template():
+    for path in assets.FOLDER.parent.rglob("*.j2"):
+        text = path.read_text(encoding="utf-8")
+        assert " style=" not in text, path
+        assert "<style" not in text, path
+        for script in text.split("<script")[1:]:
+            assert script.startswith((' src="{{ static(', ' type="application/json"')), path
+
+
+def test_static_files_are_kept_for_good_under_their_hash(client):
+    kept = client.get(assets.address("redcell.css"))
+    assert kept.headers["cache-control"] == assets.FOREVER
+    assert "--alarm" in kept.text, "the tokens of printed reports come first"
+    assert "url(/static/vendor/source-sans-3" in kept.text
+    assert client.get("/static/redcell.css?v=other").headers["cache-control"] == "no-cache"
+    assert client.get("/static/../frame.py").status_code == 404
+
+
+def test_forbidden_looks_like_missing(client):
+    one = client.get("/nowhere", headers=HTML)
+    other = client.get("/patients/nobody", headers=HTML)
+    assert (one.status_code, other.status_code) == (404, 404)
+    assert one.text.split("<main")[1] == other.text.split("<main")[1]
+    assert site.PHONE in one.text
+
+
+def test_a_page_that_fails_says_what_still_holds(client, monkeypatch):
+    from redcell.web.pages.today import routes
+
+    def broken(*_args, **_more):
+        raise RuntimeError("secret words of a stack")
+
+    monkeypatch.setattr(routes, "board", broken)
+    answer = client.get("/today", headers=HTML)
+    assert answer.status_code == 500
+    assert "Results that were acknowledged are safe" in answer.text
+    assert "secret words" not in answer.text
+    assert f'href="tel:{site.PHONE}"' in answer.text
+
+
+def test_a_store_that_cannot_be_used_is_a_page_too(client, monkeypatch):
+    from redcell.web.pages.today import routes
+
+    def broken(*_args, **_more):
+        raise StoreError("full")
+
+    monkeypatch.setattr(routes, "board", broken)
+    answer = client.get("/today", headers=HTML)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "cannot answer right now" in answer.text
+
+
+def test_pages_carry_the_policy_and_are_not_kept(client):
+    answer = client.get("/today", headers=HTML)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_language_is_kept_and_sends_nobody_elsewhere(client):
+    answer = client.get("/language/en?back=//evil.example", follow_redirects=False)
+    assert answer.headers["location"] == "/"
+    answer = client.get("/language/en?back=/today", follow_redirects=False)
+    assert answer.headers["location"] == "/today"
+    assert client.get("/language/xx?back=/today", follow_redirects=False).status_code == 303
+
+
+def test_every_page_of_these_areas_has_a_row():
+    names = {row.name for row in (*rows.FRAME, *rows.TODAY, *rows.CHART)}
+    assert {"static", "today", "line-act", "chart", "decide", "why", "source"} <= names
