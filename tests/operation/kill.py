@@ -60,6 +60,8 @@ class Report:
     kills: int = 0
     units: int = 0
     acked: int = 0
+    forms: str = ""
+    resent: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
@@ -75,7 +77,8 @@ class Report:
     def __str__(self) -> str:
         middle = sorted(self.restarts)[len(self.restarts) // 2] if self.restarts else 0
         return (
-            f"{self.kills} kills, {self.units} units sent, {self.acked} acknowledged; "
+            f"{self.kills} kills, {self.units} units sent, {self.acked} acknowledged "
+            f"({self.forms}), {self.resent} of them sent again; "
             f"lost {len(self.lost)}, doubled {len(self.doubled)}, partial {len(self.partial)}, "
             f"people behind {len(self.behind)}, personal data in the log {len(self.leaked)}; "
             f"median restart {middle:.1f} s"
@@ -118,6 +121,9 @@ def torture(folder: Path, address: str, kills: int, seed: int) -> Report:
             sender.halt.set()
         database.close()
     report.units, report.acked = len(ledger.units), len(ledger.acked)
+    forms = Counter("MLLP" if u.form == "mllp" else "FHIR" for u in ledger.acked)
+    report.forms = ", ".join(f"{form} {count}" for form, count in sorted(forms.items()))
+    report.resent = sum(u.tries > 1 for u in ledger.acked)
     return report
 
 

@@ -31,6 +31,7 @@ class Unit:
     body: bytes
     rids: tuple[tuple[str, str], ...] = ()
     acked: bool = False
+    tries: int = 0
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Sender(threading.Thread):
                 if self.halt.is_set():
                     return
                 target = self.target
+                unit.tries += target is not None
                 try:
                     unit.acked = target is not None and target(unit)
                 except (OSError, httpx.HTTPError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,20 +132,40 @@ def _make(clinic: Clinic, count: int, seed: int, *, whole: bool) -> None:
     at = clock.now()
     with clinic.database.read() as connection:
         cast = play.made(connection)
-    if cast is None:
-        say(f"Inventing {count} people (seed {seed}) ...")
-        first = count if whole else min(FIRST, count)
-        play.make(clinic, play.Cast(count, seed, at), first=first)
-    else:
-        clinic.writer.write(lambda c: play.pulse(c, at=at))
-    worker = assessor(clinic)
     enough = min(SHOWN, count)
-    told = False
-    while _assessed(clinic) < enough and worker.step():
-        if not told:
+    with _helped(clinic, enough) if cast is None else nullcontext():
+        if cast is None:
+            say(f"Inventing {count} people (seed {seed}) ...")
+            first = count if whole else min(FIRST, count)
+            play.make(clinic, play.Cast(count, seed, at), first=first)
             say(f"Assessing the first {enough} of them; the others follow in the background ...")
-            told = True
+        else:
+            clinic.writer.write(lambda c: play.pulse(c, at=at))
+        worker = assessor(clinic)
+        while _assessed(clinic) < enough and worker.step():
+            pass
     _accounts(clinic)
+
+
+@contextmanager
+def _helped(clinic: Clinic, enough: int) -> Iterator[None]:
+    """While many people are made, a second process assesses those who are there already."""
+    if enough < SHOWN:
+        yield
+        return
+    import multiprocessing
+
+    from redcell.web.crew import background
+    from redcell.web.serving import Serving
+
+    serving = Serving(clinic.folder, log_level="error")
+    helper = multiprocessing.get_context("spawn").Process(target=background, args=(serving,))
+    helper.start()
+    try:
+        yield
+    finally:
+        helper.terminate()
+        helper.join()
 
 
 def _assessed(clinic: Clinic) -> int:
