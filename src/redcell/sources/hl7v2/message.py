@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from redcell.record.record import SetAside
@@ -22,6 +24,8 @@ class Shared(Struct):
     authorities: Authorities
     sub: str
     aside: list[SetAside]
+    orders: dict[tuple[int, str], Any] = {}
+    """What is shared by the results under an order of this message."""
 
     @property
     def meta(self) -> Json:

@@ -25,6 +25,7 @@ from redcell.sources.as_fhir import (
     notes,
     quantity,
     reference_range,
+    subject,
 )
 from redcell.sources.fhir.times import BadTimeError
 from redcell.sources.hl7v2.lines import Line
@@ -84,29 +85,54 @@ def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
         return None
     letter = obx[11].part().upper()
     letter = "W" if letter == "D" else letter if letter in STATUS else ""
-    number = _number_of(order)
-    name = ("observation", patient, *number, *_test(obx[3]), obx[4].raw)
+    under = _under(order, patient, shared)
+    name = (*under.name, *_test(obx[3]), obx[4].raw)
     time = _time(line, label, shared)
     slug = analyte_of(obx[3], obx[6], shared.terms, order)
     resource = {
-        "meta": shared.meta,
-        "identifier": _filler(order),
+        **under.resource,
         "status": STATUS.get(letter, PENDING),
-        "category": [LABORATORY],
         "code": _code(obx[3], slug, shared.terms),
-        "subject": {"reference": f"Patient/{patient}"},
         "effectiveDateTime": time,
-        "issued": _issued(order, shared) if time else "",
-        "specimen": _specimen(order),
-        "note": notes(_notes(line)),
+        "issued": under.issued if time else "",
+        "note": notes([*line.notes, *under.notes]),
     }
     if letter:
         resource |= _value(line, slug, label, shared)
     else:
         said = shown(obx[11].part()) if obx[11].part() else "blank"
         shared.note("result-pending", f"{label} has no result yet (OBX-11 is {said}).")
-    ordered = number[0] != UNNUMBERED
-    return Made(name, time, bool(obx[14].part()), letter, ordered, filled(resource))
+    return Made(name, time, bool(obx[14].part()), letter, under.ordered, filled(resource))
+
+
+class Under(Struct):
+    """What all results under one order share."""
+
+    name: tuple[str, ...]
+    ordered: bool
+    resource: Json
+    issued: str
+    notes: list[str]
+
+
+def _under(order: Order, patient: str, shared: Shared) -> Under:
+    """What stands above a result; worked out once for each order."""
+    known: Under | None = shared.orders.get((id(order), patient))
+    if known is None:
+        number = _number_of(order)
+        resource = {
+            "meta": shared.meta,
+            "identifier": _filler(order),
+            "category": [LABORATORY],
+            "subject": subject(patient),
+            "specimen": _specimen(order),
+        }
+        name = ("observation", patient, *number)
+        ordered = number[0] != UNNUMBERED
+        said = _said_of(order)
+        known = Under(name, ordered, filled(resource), _issued(order, shared), said)
+        shared.orders[(id(order), patient)] = known
+    return known
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -186,10 +212,11 @@ def _specimen(order: Order) -> Json:
     return {"display": " ".join(dict.fromkeys(words))} if words else {}
 
 
-def _notes(line: Line) -> list[str]:
-    conditions = dict.fromkeys(line.order.conditions)
+def _said_of(order: Order) -> list[str]:
+    """Notes under the order, and the condition of its specimen."""
+    conditions = dict.fromkeys(order.conditions)
     said = [f"Specimen: {', '.join(conditions)}"] if conditions else []
-    return [*line.notes, *line.order.notes, *said]
+    return [*order.notes, *said]
 
 
 def _value(line: Line, slug: str | None, label: str, shared: Shared) -> Json:
