@@ -90,3 +90,9 @@ class AuditError(RedcellError):
     """The audit chain was broken: an entry was changed, removed, added or reordered."""
 
     exit_code = 10
+
+
+class InvalidDocumentError(RedcellError):
+    """A CDS Hooks request, response or service list has an error."""
+
+    exit_code = 11

@@ -81,6 +81,12 @@ class Cds(Struct, frozen=True, forbid_unknown_fields=True):
     issuers: tuple[Issuer, ...] = ()
     origins: tuple[str, ...] = ()
     """Where browsers may call from (CORS)."""
+    dated: bool = True
+    """Offer prefetch keys with CDS Hooks 3.0 date tokens beside the plain ones."""
+    private_hosts: tuple[str, ...] = ()
+    """FHIR servers and key addresses in the hospital's own network that may be asked."""
+    certificate_header: str = ""
+    """With mutual TLS: the header in which the proxy says SUCCESS for a verified certificate."""
 
 
 class Oidc(Struct, frozen=True, forbid_unknown_fields=True):

@@ -264,7 +264,8 @@ class Answerer:
         cards = [issued(draft, viewer.uuid(draft)) for draft in news]
         rows = [_shown(d, c, viewer, person) for d, c in zip(news, cards, strict=True)]
         if rows or person is not None:
-            await needed.seen.show(rows, _answered_to(viewer, person, len(cards)))
+            answered = _answered_to(viewer, person, len(cards), client.origin)
+            await needed.seen.show(rows, answered)
         return msgspec.json.encode(Response(tuple(cards))) if cards else NO_CARDS
 
 
@@ -320,7 +321,7 @@ def _unmet(lacking: list[str], call: Call) -> str:
     )
 
 
-def _answered_to(viewer: Viewer, person: Known | None, cards: int) -> Answered | None:
+def _answered_to(viewer: Viewer, person: Known | None, cards: int, origin: str) -> Answered | None:
     if person is None:
         return None
     return Answered(
@@ -332,6 +333,7 @@ def _answered_to(viewer: Viewer, person: Known | None, cards: int) -> Answered |
         hook=viewer.hook,
         cards=cards,
         at=viewer.at,
+        origin=origin,
     )
 
 

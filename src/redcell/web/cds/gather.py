@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from redcell.knowledge.load import Knowledge
 from redcell.outputs.cards import Missing
 from redcell.record.record import Record
 from redcell.sources.fhir.read import RawResource, decode, read_patient_record
+from redcell.sources.fhir.reading import Located
 from redcell.sources.fhir.resources import Observation
 from redcell.sources.fhir.resources import Patient as FhirPatient
 from redcell.sources.terms import terms
@@ -90,23 +91,20 @@ def record_of(
     aside: list[Any] = []
     counts: dict[str, int] = {}
     others = tuple(aliases)
-    raws = [*resources, *_stand_in(resources, patient, others)]
-    located = decode(raws, aside, counts)
+    located = decode(resources, aside, counts)
+    if not any(where.reference == f"Patient/{patient}" for where in located):
+        located += decode([_stand_in(located, patient, others)], aside, counts)
     return read_patient_record(
         located, terms(known), aside, counts, patient, ("CDS call",), aliases=others
     )
 
 
-def _stand_in(
-    resources: list[RawResource], patient: str, aliases: tuple[str, ...]
-) -> Iterator[RawResource]:
+def _stand_in(located: list[Located], patient: str, aliases: tuple[str, ...]) -> RawResource:
     """A Patient under the call's id, where none came: as the store knows the person, or bare."""
-    patients = [(head, raw) for raw in resources if (head := _named(raw)).resourceType == "Patient"]
-    if any(head.id == patient for head, _ in patients):
-        return
-    found = next((raw.data for head, raw in patients if head.id in aliases), b"{}")
+    names = {f"Patient/{name}" for name in aliases}
+    found = next((where.raw for where in located if where.reference in names), b"{}")
     body = msgspec.json.decode(found) | {"resourceType": "Patient", "id": patient}
-    yield RawResource("context.patientId", msgspec.json.encode(body), checked=True)
+    return RawResource("context.patientId", msgspec.json.encode(body), checked=True)
 
 
 def still_missing(

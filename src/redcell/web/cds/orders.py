@@ -92,8 +92,8 @@ def _order(
     resource: dict[str, Any], known: dict[str, dict[str, Any]], words: Terms
 ) -> Order | None:
     """The order, when it is for red cells, iron, a vitamin, an ESA, or a cancer drug."""
-    kind = resource.get("resourceType")
-    if kind not in PLACES or resource.get("status") in ("entered-in-error", "cancelled", "revoked"):
+    kind = str(resource.get("resourceType"))
+    if kind not in PLACES or str(resource.get("status")) in OVER:
         return None
     for concept in _concepts(resource, known):
         asked = _kind(concept, words, product=kind != "ServiceRequest")
@@ -106,6 +106,7 @@ def _order(
     return None
 
 
+OVER = ("entered-in-error", "cancelled", "revoked")
 PLACES = {
     "MedicationRequest": ("medicationCodeableConcept", "medicationReference"),
     "ServiceRequest": ("code", "orderDetail"),

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.clock import now as clock
 from redcell.errors import RedcellError
@@ -110,9 +111,10 @@ class Routes:
         if self.settings.open and "authorization" not in request.headers:
             if not _is_here(request):
                 raise RefusedTokenError("calls without a token are answered on this machine alone")
-            return OPEN
+            return replace(OPEN, origin=_host(request))
         authorization = request.headers.get("authorization", "")
-        return await self.verifier.verify(authorization, audience, self.now())
+        found = await self.verifier.verify(authorization, audience, self.now())
+        return replace(found, origin=_host(request))
 
     async def body(self, request: Request) -> bytes:
         """The body, up to the largest size.
@@ -163,10 +165,13 @@ class Routes:
         return run
 
 
+def _host(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
 def _is_here(request: Request) -> bool:
-    host = request.client.host if request.client is not None else ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(_host(request)).is_loopback
     except ValueError:
         return False
 

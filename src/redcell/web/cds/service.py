@@ -80,6 +80,9 @@ def settings_of(clinic: Clinic, *, open_here: bool, page: str) -> CdsSettings:
         open=open_here,
         issuers=tuple(_issuer(clinic, one) for one in found.cds.issuers),
         origins=found.cds.origins,
+        private_hosts=found.cds.private_hosts,
+        certificate_header=found.cds.certificate_header,
+        dated=found.cds.dated,
         servers=tuple(ehr.fhir for ehr in found.ehr),
         page=page,
     )

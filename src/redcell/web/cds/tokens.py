@@ -33,6 +33,8 @@ class Client(Struct, frozen=True):
 
     issuer: str
     tenant: str = ""
+    origin: str = ""
+    """The address that the call came from, for the audit."""
 
     @property
     def name(self) -> str:
