@@ -119,24 +119,23 @@ class Board(Struct, frozen=True):
 
     def hidden(self, head: Head, at: int) -> bool:
         """Is this line off the list now?"""
-        return self.of(head.person).hides(head.state, at)
+        standing = self.standing.get(head.person)
+        return standing is not None and standing.hides(head.state, at)
 
 
-def belongs(head: Head, tab: Tab, today: str, *, hidden: bool) -> bool:
-    """Does a line stand on a tab? Snoozed and finished lines are among those being watched."""
-    if tab == "all":
-        return True
+def tabs_of(head: Head, today: str, *, hidden: bool) -> tuple[Tab, ...]:
+    """The tabs on which a line stands. Snoozed and finished lines are among those watched."""
     if hidden:
-        return tab == "watching"
-    late = is_overdue(head, today)
-    acts = head.level <= TODAY_LEVEL or head.held > 0 or late
-    return {
-        "action": acts,
-        "week": TODAY_LEVEL < head.level <= WEEK_LEVEL,
-        "overdue": late,
-        "held": head.held > 0,
-        "watching": not acts and head.level > WEEK_LEVEL,
-    }[tab]
+        return ("watching", "all")
+    late, held = is_overdue(head, today), head.held > 0
+    acts = head.level <= TODAY_LEVEL or held or late
+    if not (acts or head.level <= WEEK_LEVEL):
+        return ("watching", "all")
+    found: list[Tab] = ["action"] if acts else []
+    found += ["week"] if TODAY_LEVEL < head.level <= WEEK_LEVEL else []
+    found += ["overdue"] if late else []
+    found += ["held"] if held else []
+    return (*found, "all")
 
 
 def is_overdue(head: Head, today: str) -> bool:
@@ -151,12 +150,11 @@ def find(connection: Connection, board: Board, wanted: Search, *, at: int, today
     kept: list[Head] = []
     fits = _filter(wanted, board)
     for head in board.heads:
-        hidden = board.hidden(head, at)
-        for tab in TABS:
-            if belongs(head, tab, day, hidden=hidden):
-                counts[tab] += 1
-                if tab == wanted.tab and fits(head):
-                    kept.append(head)
+        found = tabs_of(head, day, hidden=board.hidden(head, at))
+        for tab in found:
+            counts[tab] += 1
+        if wanted.tab in found and fits(head):
+            kept.append(head)
     pages = max(1, -(-len(kept) // PAGE))
     page = min(max(wanted.page, 1), pages)
     shown = kept[(page - 1) * PAGE : page * PAGE]
@@ -240,7 +238,7 @@ class Keeper:
             self._fold(connection)
             heads = before.heads if before is not None else ()
             if before is None or before.mark[::2] != mark[::2]:
-                self._read(connection, before.newest if before is not None else 0, mark[2])
+                self._read(connection, mark[2])
                 heads = tuple(sorted(self._heads.values(), key=lambda head: head.order))
             self._board = Board(mark, heads, dict(self._standing))
             return self._board
@@ -252,7 +250,8 @@ class Keeper:
                 self._standing[event.person] = after(before, event)
             self._event = event.id
 
-    def _read(self, connection: Connection, newest: int, lines: int) -> None:
+    def _read(self, connection: Connection, lines: int) -> None:
+        newest = max((head.assessment for head in self._heads.values()), default=-1)
         columns = [worklist.c[name] for name in COLUMNS]
         query = sa.select(*columns, worklist.c.body).where(worklist.c.assessment > newest)
         decode = msgspec.json.Decoder(_Late).decode

@@ -53,7 +53,7 @@ from redcell.identity.caller import STRANGER, Caller
 from redcell.store import audit
 from redcell.web.pages import assets, formats
 from redcell.web.pages.language import language_of, translator
-from redcell.web.pages.navigation import items, route_names
+from redcell.web.pages.navigation import address, items, route_names
 
 FOLDER = Path(__file__).parent
 CSRF = "csrf"
@@ -143,8 +143,7 @@ def is_fragment(request: Request) -> bool:
 
 def _url(request: Request) -> Callable[..., str]:
     def url(name: str, /, **params: object) -> str:
-        path = {k: str(v) for k, v in params.items()}
-        return str(request.app.url_path_for(name, **path))
+        return address(request.app, name, **params)
 
     return url
 
@@ -247,7 +246,7 @@ def checked(request: Request, form: Mapping[str, str], person: str) -> None:
 
 def see_other(request: Request, name: str, /, query: str = "", **params: object) -> Response:
     """Go on to a page after a form; a reload does not post again."""
-    where = str(request.app.url_path_for(name, **{k: str(v) for k, v in params.items()}))
+    where = address(request.app, name, **params)
     return RedirectResponse(where + (f"?{query}" if query else ""), status_code=303)
 
 
@@ -265,6 +264,7 @@ __all__ = [
     "CSRF",
     "PERSON",
     "Form",
+    "address",
     "as_json",
     "audited",
     "caller_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
@@ -37,6 +38,25 @@ def route_names(app: FastAPI) -> frozenset[str]:
     return cast("frozenset[str]", known)
 
 
+def address(app: FastAPI, name: str, /, **params: object) -> str:
+    """The address of a named route. A page asks for hundreds: each form is looked up once.
+
+    Raises:
+        starlette.routing.NoMatchFound: no route has this name and these parameters.
+    """
+    known = getattr(app.state, "addresses", None)
+    if known is None:
+        known = app.state.addresses = {}
+    key = (name, *params)
+    if key not in known:
+        marks = {param: f"~{param}~" for param in params}
+        known[key] = str(app.url_path_for(name, **marks))
+    found: str = known[key]
+    for param, value in params.items():
+        found = found.replace(f"~{param}~", quote(str(value), safe=""))
+    return found
+
+
 class Link(Struct, frozen=True):
     """One entry as this caller sees it."""
 
@@ -51,7 +71,7 @@ def items(request: Request, caller: Caller) -> list[Link]:
     found = []
     for item in NAVIGATION:
         if item.route in named and caller.has(*item.roles):
-            href = str(request.app.url_path_for(item.route))
+            href = address(request.app, item.route)
             here = request.url.path == href or request.url.path.startswith(f"{href}/")
             found.append(Link(item.label, href, here))
     return found

@@ -46,7 +46,7 @@ def _tabs(request: Request, person: str) -> list[tuple[str, str, bool]]:
     found = []
     for label, route in named:
         if route in frame.route_names(request.app):
-            href = str(request.app.url_path_for(route, person=person))
+            href = frame.address(request.app, route, person=person)
             found.append((label, href, request.url.path == href))
     return found
 
@@ -69,7 +69,7 @@ def _source_of(request: Request, person: str) -> Callable[[str], str]:
         kind, _, rid = reference.partition("/")
         if not rid:
             return ""
-        return str(request.app.url_path_for("source", person=person, kind=kind, rid=rid))
+        return frame.address(request.app, "source", person=person, kind=kind, rid=rid)
 
     return source_of
 
@@ -98,7 +98,7 @@ def _overview(
     )
     answer = _asked(request, seen)
     found = Page(seen.steps)
-    link = f"/patients/{seen.person.id}/source/"
+    some = frame.address(request.app, "source", person=seen.person.id, kind="K", rid="R")
     band = answer.band if answer is not None else ()
     return page(
         request,
@@ -108,7 +108,9 @@ def _overview(
         out=found.out,
         cite=view.citer(found, _why(request, seen.person.id)),
         course=course,
-        spec=picture.spec(course.data, link=link, extras=course.extras, changed=band),
+        spec=picture.spec(
+            course.data, link=some.removesuffix("K/R"), extras=course.extras, changed=band
+        ),
         still=svg(course.data, ident="still"),
         still_narrow=svg(course.data, width=NARROW, ident="narrow"),
         rows=table(course.data),
@@ -132,14 +134,14 @@ def _overview(
 
 
 def _why(request: Request, person: str) -> Callable[[str], str]:
-    return lambda rule: str(request.app.url_path_for("why", person=person, rule=rule))
+    return lambda rule: frame.address(request.app, "why", person=person, rule=rule)
 
 
 def _course_address(request: Request, person: str) -> Callable[..., str]:
     """The overview's address with another span, or with a further course put on or off."""
 
     def address(weeks: int, chosen: Iterable[str]) -> str:
-        base = str(request.app.url_path_for("chart", person=person))
+        base = frame.address(request.app, "chart", person=person)
         more = "".join(f"&with={key}" for key in chosen)
         return f"{base}?weeks={weeks}{more}#course"
 

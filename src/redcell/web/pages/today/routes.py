@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -98,13 +99,13 @@ def _find(request: Request, search: Search, now: int) -> tuple[Found, list[LineV
     with clinic.database.read() as connection:
         list_ = worklist.board_of(clinic, connection)
         found = worklist.find(connection, list_, search, at=now, today=day)
-    return found, [_view(request, row, now) for row in found.rows], list_.mark
+    return found, _views(request, found.rows, now), list_.mark
 
 
-def _view(request: Request, row: Row, now: int) -> LineView:
+def _views(request: Request, rows: Sequence[Row], now: int) -> list[LineView]:
     known = clinic_of(request).basis().knowledge
-    day = frame.today_of(request, now)
-    return view_of(row, known, at=now, today=day, account=caller_of(request).account)
+    day, account = frame.today_of(request, now), caller_of(request).account
+    return [view_of(row, known, at=now, today=day, account=account) for row in rows]
 
 
 def _audit_list(request: Request, what: str, lines: list[LineView]) -> None:
@@ -159,7 +160,7 @@ def _line(
     audited(request, whom, "worklist line")
     soon = row.head.level <= acts.TODAY_LEVEL
     context: dict[str, Any] = {
-        "line": _view(request, row, now),
+        "line": _views(request, [row], now)[0],
         "person": _person(row),
         "history": told,
         "back": back,
