@@ -8,7 +8,7 @@ give the same order of writes and the audit chain has one head.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect, Engine
 
 from redcell.errors import StoreError
-from redcell.store.schema import APPEND_ONLY, metadata
 
 BUSY_SECONDS = 5
 WRITERS = 0x72636C  # the advisory lock of PostgreSQL that writers take
@@ -163,18 +162,12 @@ def _postgresql(address: str) -> Engine:
 # -- tables and triggers --------------------------------------------------------------------------
 
 
-def create_tables(connection: Connection) -> None:
-    """Make every table, and the triggers that keep what is append-only."""
-    metadata.create_all(connection)
-    guard(connection)
-
-
-def guard(connection: Connection) -> None:
+def guard(connection: Connection, tables: Iterable[str]) -> None:
     """Triggers: rows of append-only tables are never changed and never removed."""
-    for one in APPEND_ONLY:
+    for one in tables:
         statements = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
         for statement in statements:
-            connection.exec_driver_sql(statement.format(table=one.name))
+            connection.exec_driver_sql(statement.format(table=one))
 
 
 _SQLITE = (
