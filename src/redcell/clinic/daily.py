@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.clinic import accounting, inbox
+from redcell.clinic import accounting, capacity_past, inbox
 from redcell.clinic.intake import ASSESS
 from redcell.clock import DAY, MINUTE, SECOND
 from redcell.store import jobs
@@ -81,6 +81,8 @@ class Daily:
         if not self._cleaned <= at < self._cleaned + CLEAN:
             self._cleaned = at
             self.clinic.writer.write(lambda c: clean(c, at=at))
+            today = clock.when(at).astimezone(self.clinic.settings.zone).date()
+            capacity_past.check(self.clinic, today=today, at=at, most=1)
 
 
 def assess_old(connection: Connection, *, at: int, most: int = MOST) -> int:

@@ -25,5 +25,14 @@ ENTRY: tuple[Row, ...] = (
     Row(name="entry-send", methods=("POST",), where=Where.PATH, all=TEAM),
     Row(name="entry-told", where=Where.PATH, all=TEAM),
 )
+ALL = (*TEAM, "infusion", "blood-bank")
+CAPACITY: tuple[Row, ...] = (
+    Row(name="capacity", all=ALL),
+    Row(name="capacity-csv", all=ALL),
+    Row(name="capacity-parquet", all=ALL),
+    Row(name="capacity-week", methods=("POST",), all=("infusion", "nurse")),
+    Row(name="capacity-days", methods=("POST",), all=("infusion", "nurse")),
+    Row(name="capacity-stock", methods=("POST",), all=("blood-bank", "infusion")),
+)
 
-ROWS: tuple[Row, ...] = (*MESSAGES, *RELEASE, *ENTRY)
+ROWS: tuple[Row, ...] = (*MESSAGES, *RELEASE, *ENTRY, *CAPACITY)

@@ -1,0 +1,1 @@
+"""Capacity: red-cell units and chair hours ahead, and what is known of chairs and stock."""
