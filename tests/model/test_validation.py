@@ -13,7 +13,7 @@ from model.rows import Row
 from redcell.prediction import Assumption, Flag, Withheld
 
 pytest.importorskip("sklearn", reason="scikit-learn is needed for the baselines")
-from model import validation_page
+from model import validation_again, validation_page
 
 DOCS = validation.ROOT / "docs"
 PAGE = DOCS / "validation.md"
@@ -87,6 +87,26 @@ def test_no_sentence_of_the_page_has_a_figure_of_its_own():
     """Figures come from what was measured: text in the code holds none but levels and horizons."""
     source = Path(validation_page.__file__).read_text(encoding="utf-8")
     assert re.findall(r"\d+\.\d+", re.sub(r":\.\df?}|\{[^{}]*\}", "", source)) == []
+
+
+def test_lines_measured_again_take_the_place_of_the_old_ones():
+    page = "\n\n".join(
+        (
+            "# Page",
+            f"## Acceptance\n\n{validation_page.summary(TABLE)}",
+            validation_page.acceptance(TABLE),
+            "## Next\n\ntext\n",
+        )
+    )
+    asked = options("--again", "10", "--date", "2026-01-31")
+    better = validation.Table((Row(10, "error | weekly", "<= A", "D g/dL", passed=True),), {})
+    once = validation_again.renewed(page, asked, better)
+    assert "1 of 1 lines hold. Not run: row 14." in once
+    assert "| 10 | error \\| weekly | <= A | D g/dL | yes |" in once
+    assert "B g/dL" not in once
+    assert "Measured again 2026-01-31" in once
+    assert once.endswith("## Next\n\ntext\n")
+    assert validation_again.renewed(once, asked, better) == once
 
 
 @made

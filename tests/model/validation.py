@@ -2,6 +2,7 @@
 
     python tests/model/validation.py                      # docs/validation.md
     python tests/model/validation.py --quick --only 10,11 # the table alone
+    python tests/model/validation.py --again 17,18,19     # these lines of the page, measured again
 
 A row that cannot be measured here is listed with the reason; the exit code is 1 when a row fails.
 """
@@ -55,6 +56,7 @@ class Options(Struct, frozen=True):
 
     quick: bool
     only: tuple[int, ...]
+    again: tuple[int, ...]
     date: str
     command: str
     out: Path
@@ -62,7 +64,7 @@ class Options(Struct, frozen=True):
     @property
     def whole(self) -> bool:
         """Is this the full table, which the page in the repository may hold?"""
-        return not self.quick and not self.only
+        return not self.quick and not self.only and not self.again
 
 
 class Table(Struct, frozen=True):
@@ -86,7 +88,7 @@ def measured(options: Options) -> Table:
     rows: list[Row] = []
     missing: dict[int, str] = {}
     modules, absent = _modules()
-    for number in options.only or NUMBERS:
+    for number in options.only or options.again or NUMBERS:
         found = list(dict.fromkeys(_functions(modules, number)))
         if not found:
             missing[number] = f"cannot be imported: {absent}" if absent else "no module measures it"
@@ -156,13 +158,17 @@ def options_of(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few people: does everything work?")
     parser.add_argument("--only", metavar="N,N", help="these rows alone, without page and plots")
+    parser.add_argument("--again", metavar="N,N", help="these rows, renewed on the page")
     parser.add_argument("--date", help="printed on the page, YYYY-MM-DD (default: today)")
     parser.add_argument("--out", type=Path, help="folder of the page (default: docs, quick: out)")
     said = parser.parse_args(arguments)
-    only = tuple(int(n) for n in said.only.split(",")) if said.only else ()
+    only, again = (
+        tuple(int(n) for n in rows.split(",")) if rows else () for rows in (said.only, said.again)
+    )
     return Options(
         quick=said.quick,
         only=only,
+        again=again,
         date=said.date or date.today().isoformat(),  # noqa: DTZ011  (a date for people)
         command=" ".join(["python tests/model/validation.py", *arguments]),
         out=said.out or ROOT / ("out" if said.quick else "docs"),
@@ -174,7 +180,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = options_of(sys.argv[1:] if arguments is None else arguments)
     table = measured(options)
     sys.stdout.write(printed(table) + "\n")
-    if not options.only:
+    if options.again:
+        from model.validation_again import renewed
+
+        page = options.out / "validation.md"
+        page.write_text(renewed(page.read_text("utf-8"), options, table), encoding="utf-8")
+    elif not options.only:
         from model.validation_page import write
 
         write(options, table)

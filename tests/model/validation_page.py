@@ -61,7 +61,7 @@ def page(options: Options, table: Table, found: Evidence, series: RealSeries | s
     """The page as Markdown."""
     parts = (
         _head(options),
-        _summary(table),
+        f"## Acceptance\n\n{summary(table)}",
         acceptance(table),
         _generator(found),
         *_plots(found),
@@ -92,7 +92,8 @@ def _libraries() -> str:
     return ", ".join([f"Python {platform.python_version()}", *named])
 
 
-def _summary(table: Table) -> str:
+def summary(table: Table) -> str:
+    """How many lines hold, and which do not."""
     lines = len(table.rows)
     failed = sorted({row.number for row in table.failed})
     text = f"{lines - len(table.failed)} of {lines} lines hold."
@@ -100,7 +101,7 @@ def _summary(table: Table) -> str:
         text += f" Lines of {_numbers(failed)} miss their target."
     if table.missing:
         text += f" Not run: {_numbers(sorted(table.missing))}."
-    return f"## Acceptance\n\n{text}"
+    return text
 
 
 def _numbers(found: Sequence[int]) -> str:
@@ -291,11 +292,11 @@ drug-induced hemolysis (primaquine).
     )
 
 
-_RECOVERY = """Why the recovery misses its target: all 15 forecasts are too low. Hemoglobin had just fallen by up to 5 g/dL
+_RECOVERY = """Why the recovery misses its target: each of these forecasts is too low. Hemoglobin had just fallen by several g/dL
 because old cells were destroyed. The model knows no such loss, reads the fall as a marrow that makes too little and
-expects that to last, while a healthy marrow at that hemoglobin makes two to three times as much as usual. Numbers tuned
-to these ten people would hide this, not mend it: what is missing is a loss that takes old cells first. Until the model
-has one, forecasts are withheld while hemolysis is suspected, and are too low in the weeks after it."""
+expects that to last, while a healthy marrow at that hemoglobin makes far more than usual. Numbers tuned to these few
+people would hide this, not mend it: what is missing is a loss that takes old cells first. Until the model has one,
+forecasts are withheld while hemolysis is suspected, and are too low in the weeks after it."""
 
 
 _CDISC = """CDISC pilot, by horizon. The published noise of stable people was learned on these very
