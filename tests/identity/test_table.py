@@ -12,7 +12,7 @@ from redcell import clock
 from redcell.errors import SettingsError
 from redcell.identity import accounts, clients, tokens
 from redcell.identity.caller import ROLES, STAFF, Caller
-from redcell.identity.table import GLASS_ROLES, TABLE, Row, Verdict, Where, judge
+from redcell.identity.table import GLASS_ROLES, TABLE, Row, Verdict, Where, judge, widened
 from redcell.identity.tokens import Granted
 from redcell.web.security.authorize import authorize, check_table
 
@@ -160,6 +160,14 @@ def test_a_launched_session_sees_its_person_alone():
     assert judge(row, caller, "q") is Verdict.UNKNOWN
     assert caller.sees("p")
     assert not caller.sees("q")
+
+
+def test_reach_all_shows_everybody_only_where_a_route_is_about_people():
+    patient = Caller("a", roles=frozenset({"patient"}), people=frozenset({"p"}))
+    assert widened(Row(name="x", where=Where.ROWS, all=("patient",)), patient).sees("q")
+    assert not widened(Row(name="x", all=("patient",)), patient).sees("q")
+    own = Row(name="x", where=Where.ROWS, own=("patient",))
+    assert not widened(own, patient).sees("q")
 
 
 def test_tokens_pass_only_where_a_scope_is_named():

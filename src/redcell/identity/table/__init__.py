@@ -14,8 +14,9 @@ is refused when the application is made. Each area has its own module that expor
     )
 
 In a route `request.state.caller` is who asks. `caller.sees(person)` already holds what the row
-gives: with reach ALL it is true for everybody. A route with `where=Where.ROWS` must leave out what
-`sees` refuses, and answer a request for one such thing as it answers for an unknown one.
+gives: with reach ALL it is true for everybody, unless the row is about no person. A route with
+`where=Where.ROWS` must leave out what `sees` refuses, and answer a request for one such thing as it
+answers for an unknown one.
 A `Row` with `everyone=True` is open: sign-in, static files, and routes that check their own proof.
 """
 

@@ -114,5 +114,10 @@ def judge(row: Row, caller: Caller, person: str | None = None) -> Verdict:
 
 
 def widened(row: Row, caller: Caller) -> Caller:
-    """The caller as the route has it: with the reach ALL, `sees` is true for everybody."""
-    return replace(caller, everyone=True) if caller.has(*row.all) else caller
+    """The caller as the route has it: with the reach ALL, `sees` is true for everybody.
+
+    On a route about no person the reach is the route itself, and `sees` stays as the caller has it.
+    """
+    if row.where is Where.NOWHERE or not caller.has(*row.all):
+        return caller
+    return replace(caller, everyone=True)
