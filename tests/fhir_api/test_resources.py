@@ -6,7 +6,8 @@ import gzip
 import json
 
 from fhir_api.conftest import patient_caller
-from fhir_api.resources import hemoglobin, patient
+from fhir_api.resources import bundle, entry, hemoglobin, patient
+from redcell import clock
 
 
 def issue(answer) -> dict:
@@ -216,10 +217,39 @@ def test_refused_input_is_kept(api):
 
     api.post("Observation", {"resourceType": "Observation"})
     api.post("Patient", b"{nonsense")
+    api.put("Patient/x", patient("y"))
+    api.put("Patient/z", patient("z"), headers={"If-Match": 'W/"9"'})  # a condition, no refusal
     with api.clinic.database.read() as connection:
         held = search.open_arrivals(connection)
         assert [(a.outcome, a.code) for a in held] == [
+            ("refused", "invalid"),
             ("refused", "structure"),
             ("refused", "required"),
         ]
-        assert search.body_of(connection, held[0].id) == b"{nonsense"
+        assert search.body_of(connection, held[1].id) == b"{nonsense"
+
+
+def test_a_refused_transaction_can_be_replayed(api, monkeypatch):
+    from redcell.clinic import replay
+    from redcell.clinic.intake import Sender
+    from redcell.clinic.versions import RefusedResourceError
+    from redcell.web.fhir import write
+
+    who = "urn:uuid:6c5d9ca9-54d7-42f5-bfae-a7c19cd217f2"
+    result = hemoglobin("h", "x", subject={"reference": who})
+    sent = bundle(
+        "transaction",
+        entry("POST", "Claim", {"resourceType": "Claim"}),
+        entry("POST", "Patient", patient(), who),
+        entry("PUT", "Observation/h", result),
+    )
+
+    def fussy(*_):
+        raise RefusedResourceError("value", "Observation", "not understood yet.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "kept", fussy)
+        assert api.post("", sent).status_code == 422
+    taken = replay.replay(api.clinic, 1, Sender("admin1", "admin"), at=clock.now())
+    assert taken.outcome == "accepted"
+    assert api.ids(f"Observation?patient={who.removeprefix('urn:uuid:')}") == ["h"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 KEPT = 256
 """Assessments whose resources are kept in memory."""
+LONGEST_NUMBER = 18
 URN = "urn:uuid:"
 TAG = {"system": REDCELL, "code": "conclusion"}
 
@@ -54,13 +56,15 @@ def newest(clinic: Clinic, connection: Connection, person: str) -> Conclusions |
     return of(clinic, connection, found) if found else None
 
 
-def by_id(clinic: Clinic, connection: Connection, rid: str) -> Conclusions | None:
-    """The conclusions to which an id belongs."""
+def by_id(
+    clinic: Clinic, connection: Connection, rid: str, may_see: Callable[[str], bool]
+) -> Conclusions | None:
+    """The conclusions to which an id belongs, when their person may be seen."""
     number, dot, _ = rid.partition(".")
-    if not dot or not number.isascii() or not number.isdecimal() or len(number) > len(str(1 << 60)):
+    if not dot or not number.isascii() or not number.isdecimal() or len(number) > LONGEST_NUMBER:
         return None
     found = assessments.read_one(connection, int(number))
-    return of(clinic, connection, found) if found else None
+    return of(clinic, connection, found) if found and may_see(found.person) else None
 
 
 def of(clinic: Clinic, connection: Connection, found: Assessment) -> Conclusions:

@@ -16,7 +16,7 @@ from redcell.clinic import intake
 from redcell.clinic.intake import Sender, Taken, arrived
 from redcell.clinic.resources import kept, parts_of, read_json
 from redcell.clinic.settings import Feed
-from redcell.clinic.versions import Json, RefusedResourceError
+from redcell.clinic.versions import KINDS, Json, RefusedResourceError
 from redcell.errors import RedcellError
 from redcell.sources.as_fhir import Authorities
 from redcell.store import search
@@ -92,13 +92,19 @@ def resources_of(clinic: Clinic, came: Came, body: bytes) -> list[Json]:
         RefusedResourceError: it gives none.
     """
     if came.form in JSON_FORMS:
-        return [part.resource for part in parts_of(read_json(body))]
+        return _documents(read_json(body))
     feed = clinic.settings.feed(came.feed)
     if came.form == MESSAGE:
         return _message(clinic, feed, body)
     if came.form == TABLE:
         return _table(clinic, feed, came.key.rpartition("@")[0] or came.key, body)
     raise RefusedResourceError("not-supported", "", f"the form {came.form} cannot be replayed.")
+
+
+def _documents(document: Json) -> list[Json]:
+    """The resources of a document that are of a type that is kept; all of them if none is."""
+    found = [part.resource for part in parts_of(document)]
+    return [one for one in found if one.get("resourceType") in KINDS] or found
 
 
 def zone_of(clinic: Clinic, feed: Feed) -> ZoneInfo:

@@ -54,6 +54,10 @@ class Asked(Struct, frozen=True):
     caller: Caller
     now: int
 
+    def sees(self, person: str) -> bool:
+        """May the caller see this person?"""
+        return self.caller.sees(person)
+
 
 class Item(Struct, frozen=True):
     """One resource with its place in the order."""

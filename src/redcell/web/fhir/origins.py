@@ -13,7 +13,7 @@ from redcell.clinic import conclusions
 from redcell.outputs.fhir.parts import SOFTWARE, TERMINOLOGY
 from redcell.store import facts, persons, search
 from redcell.store.search import Came, Key, Past
-from redcell.web.fhir.access import may_see, visible
+from redcell.web.fhir.access import visible
 from redcell.web.fhir.criteria import Criteria
 from redcell.web.fhir.find import Asked, Page, fits
 from redcell.web.fhir.outcome import FhirError, unknown
@@ -106,10 +106,9 @@ def _read(asked: Asked, rid: str) -> Json | None:
         if not number.isascii() or not number.isdecimal() or len(number) > len(str(FIRST)) - 1:
             return None
         return _arrival(asked, int(number), visible(asked.connection, asked.caller))
-    made = conclusions.by_id(asked.clinic, asked.connection, rid)
-    if made is None or not may_see(asked.connection, asked.caller, made.person):
-        return None
-    return next((r for r in made.resources if r["id"] == rid), None)
+    made = conclusions.by_id(asked.clinic, asked.connection, rid, asked.sees)
+    found = made.resources if made is not None else ()
+    return next((r for r in found if r["id"] == rid and r["resourceType"] == "Provenance"), None)
 
 
 def _arrival(

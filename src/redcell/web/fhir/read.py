@@ -54,11 +54,10 @@ def one(asked: Asked, kind: str, rid: str) -> Read:
 
 
 def _concluded(asked: Asked, kind: str, rid: str) -> Read:
-    made = conclusions.by_id(asked.clinic, asked.connection, rid) if kind in CONCLUDED else None
-    for resource in made.resources if made is not None else ():
-        if made is None or (resource["resourceType"], resource["id"]) != (kind, rid):
-            continue
-        if _may_read(asked, made.person, kind, resource):
+    made = conclusions.by_id(asked.clinic, asked.connection, rid, asked.sees)
+    for resource in made.resources if made is not None and kind in CONCLUDED else ():
+        same = (resource["resourceType"], resource["id"]) == (kind, rid)
+        if made is not None and same and grant(asked.caller, kind, "r", resource):
             return Read(resource, (made.person,), {"ETag": etag(1)})
     raise unknown(kind, rid)
 

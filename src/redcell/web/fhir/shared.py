@@ -17,14 +17,14 @@ from redcell.web.fhir import write
 from redcell.web.fhir.access import caller_of, clinic_of, people_of, tell
 from redcell.web.fhir.body import json_body
 from redcell.web.fhir.find import Asked
-from redcell.web.fhir.outcome import Issue, outcome
+from redcell.web.fhir.outcome import FhirError, Issue, outcome
 from redcell.web.fhir.read import Read
 from redcell.web.fhir.respond import answer, resource_of, version_headers
 from redcell.web.fhir.write import Written
 
 T = TypeVar("T")
 Json = dict[str, Any]
-NOT_MODIFIED = 304
+NOT_MODIFIED, BAD = 304, 400
 
 
 def base_of(request: Request) -> str:
@@ -80,18 +80,22 @@ async def writing(request: Request, payload: bytes, work: Callable[[Asked], T]) 
     try:
         return await asyncio.wrap_future(clinic.writer.submit(run))
     except RefusedResourceError as error:
-        await refuse(request, payload, error)
+        await refuse(request, payload, error.code, error.text)
+        raise
+    except FhirError as error:
+        if error.status == BAD:
+            await refuse(request, payload, error.issues[0].code, error.issues[0].text)
         raise
 
 
-async def refuse(request: Request, payload: bytes, error: RefusedResourceError) -> None:
+async def refuse(request: Request, payload: bytes, code: str, text: str) -> None:
     """Keep a payload that cannot be used; it is listed and can be replayed."""
     clinic, caller = clinic_of(request), caller_of(request)
     now = clock.now()
 
     def keep(connection: Connection) -> None:
         asked = Asked(clinic, connection, caller, now)
-        write.refuse(asked, payload, error.code, error.text)
+        write.refuse(asked, payload, code, text)
 
     await asyncio.wrap_future(clinic.writer.submit(keep))
 
@@ -102,7 +106,7 @@ async def payload_of(request: Request) -> tuple[bytes, Json]:
     try:
         return payload, read_json(payload)
     except RefusedResourceError as error:
-        await refuse(request, payload, error)
+        await refuse(request, payload, error.code, error.text)
         raise
 
 

@@ -54,7 +54,7 @@ async def bundle(request: Request) -> Response:
     if found.get("resourceType") != "Bundle" or kind not in bundles.TYPES:
         text = "a Bundle of the type transaction, batch or collection is expected."
         problem = RefusedResourceError("value", "Bundle.type", text)
-        await refuse(request, payload, problem)
+        await refuse(request, payload, problem.code, problem.text)
         raise refused(problem)
     work: dict[str, Callable[[Asked], bundles.Answered]] = {
         "transaction": lambda asked: bundles.transaction(asked, payload, found),
@@ -122,9 +122,6 @@ async def update(request: Request) -> Response:
     kind, rid = request.path_params["kind"], request.path_params["rid"]
     write.require_kept(kind)
     payload, resource = await payload_of(request)
-    if not ID.fullmatch(rid) or resource.get("id") != rid:
-        text = "the resource's id is not the one in the address."
-        raise FhirError(400, "invalid", text, f"{kind}.id")
     version = write.wanted_version(request.headers.get("if-match"))
     change = Change(kind, resource, rid, if_match=version, letter="u")
     return await _change(request, payload, change)
@@ -151,9 +148,9 @@ async def update_found(request: Request) -> Response:
     if not query:
         raise FhirError(400, "required", "the address names neither an id nor a condition.")
     change = Change(kind, resource, if_none_exist=query, letter="u")
-    _require_kind(kind, resource)
 
     def work(asked: Asked) -> Written:
+        _require_same(change)
         there = write.only(asked, change)
         own = resource.get("id")
         if there and own not in (None, there):
@@ -168,12 +165,18 @@ OF_ANSWER = frozenset({"_format", "_pretty"})
 
 
 async def _change(request: Request, payload: bytes, change: Change) -> Response:
-    _require_kind(change.kind, change.resource)
-    written = await writing(request, payload, lambda a: write.change(a, payload, change))
-    return stored(request, written)
+    def work(asked: Asked) -> Written:
+        _require_same(change)
+        return write.change(asked, payload, change)
+
+    return stored(request, await writing(request, payload, work))
 
 
-def _require_kind(kind: str, resource: Json) -> None:
-    if resource.get("resourceType") != kind:
-        text = f"the resource is not of the type in the address, {kind}."
+def _require_same(change: Change) -> None:
+    """Refuse a resource that is not of the type, or has not the id, that the address names."""
+    if change.resource.get("resourceType") != change.kind:
+        text = f"the resource is not of the type in the address, {change.kind}."
         raise FhirError(400, "invalid", text, "resourceType")
+    if change.rid and (not ID.fullmatch(change.rid) or change.resource.get("id") != change.rid):
+        text = "the resource's id is not the one in the address."
+        raise FhirError(400, "invalid", text, f"{change.kind}.id")
