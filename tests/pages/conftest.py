@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+
 from pages import site
 
 CHROMIUM = next((p for n in ("chromium", "chromium-browser") if (p := shutil.which(n))), "")

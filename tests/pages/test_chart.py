@@ -7,9 +7,9 @@ import re
 import time
 
 import pytest
-from pages import site
 
 import redcell
+from pages import site
 from redcell.clinic import decisions
 from redcell.outputs.chart import chart_data, table
 from redcell.store import events
@@ -138,7 +138,7 @@ def test_how_good_the_forecasts_have_been(look):
     text = look(OVERVIEW).inner_text("main")
     found = re.search(r"(\d+) of (\d+) counts inside the 90 % range; typical miss ([\d.]+)", text)
     assert found
-    assert 0 < int(found[2])
+    assert int(found[2]) > 0
     assert float(found[3]) < 2
 
 

@@ -6,8 +6,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from pages import site
 
+from pages import site
 from redcell import clock
 from redcell.clinic import refresh, worklist
 from redcell.store import assessments, audit, events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pages.paths import PATHS
 
 WIDTHS = (1280, 390, 320)

@@ -7,8 +7,8 @@ import tomllib
 
 import httpx
 import pytest
-from pages import site
 
+from pages import site
 from redcell.errors import StoreError
 from redcell.identity.table import pages as rows
 from redcell.web.pages import assets
