@@ -25,12 +25,22 @@ def observation(**more) -> dict:
         ("amended", 2),
         ("corrected", 2),
         ("appended", 2),
-        ("cancelled", 3),
+        ("cancelled", 1),
         ("entered-in-error", 3),
     ],
 )
 def test_rank(status, rank):
     assert version_of(observation(status=status), AT).rank == rank
+
+
+def test_with_times_of_the_sender_a_correction_after_a_withdrawal_counts():
+    at = when(AT - 10**6).isoformat()
+    withdrawn = observation(status="entered-in-error", meta={"lastUpdated": at})
+    corrected = observation(status="corrected", meta={"lastUpdated": when(AT - 10**5).isoformat()})
+    assert version_of(withdrawn, AT).key < version_of(corrected, AT).key
+    assert (
+        version_of(observation(status="entered-in-error"), AT).key > version_of(corrected, AT).key
+    )
 
 
 def test_only_results_are_ranked_by_their_words():

@@ -84,9 +84,9 @@ def serve(
 ) -> None:
     r"""Serve the pages, the FHIR and CDS Hooks APIs, and the feeds.
 
-    Beyond loopback redcell serves only with TLS (or a declared proxy that has it), an https
-    base_url and accounts that can sign in. SIGTERM and Ctrl-C stop gently. The log is JSON on
-    standard error and holds no personal data.
+    A folder without a store gets one. Beyond loopback redcell serves only with TLS (or a declared
+    proxy that has it), an https base_url and accounts that can sign in. SIGTERM and Ctrl-C stop
+    gently. The log is JSON on standard error and holds no personal data.
 
     \b
     Examples:

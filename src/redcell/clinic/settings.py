@@ -63,6 +63,19 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     """A drop folder for this feed, relative to the data folder."""
 
 
+class Mllp(Struct, frozen=True, forbid_unknown_fields=True):
+    """The listener for HL7 v2. With a certificate its connections are encrypted."""
+
+    certificate: str = ""
+    key: str = ""
+    clients: str = ""
+    """Certificates of the authorities whose senders are let in; everybody when empty."""
+    per_address: int = 64
+    """Open connections from one address."""
+    idle_seconds: float = 60
+    """A connection that sends nothing for so long is closed."""
+
+
 class Issuer(Struct, frozen=True, forbid_unknown_fields=True):
     """A CDS client whose tokens are taken."""
 
@@ -188,6 +201,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     frame_ancestors: tuple[str, ...] = ()
     """EHRs that may show the chart page in a frame."""
     feeds: tuple[Feed, ...] = ()
+    mllp: Mllp = field(default_factory=Mllp)
     cds: Cds = field(default_factory=Cds)
     sign_in: SignIn = field(default_factory=SignIn)
     oidc: Oidc = field(default_factory=Oidc)
@@ -258,7 +272,8 @@ def _nearest(text: str) -> str:
         return ""
     wrong = text.partition("unknown field `")[2].partition("`")[0]
     structs = (
-        Settings, Site, Feed, Cds, Issuer, SignIn, Oidc, Ehr, Notice, Mail, Tls, Messages, Audit,
+        Settings, Site, Feed, Mllp, Cds, Issuer, SignIn, Oidc, Ehr, Notice, Mail, Tls, Messages,
+        Audit,
     )  # fmt: skip
     known = {name for s in structs for name in s.__struct_fields__}
     near = get_close_matches(wrong, known, n=1)

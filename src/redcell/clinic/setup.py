@@ -38,6 +38,18 @@ def init(folder: Path) -> Iterator[str]:
     yield f"Next: redcell doctor --data {folder}, then redcell serve --data {folder}"
 
 
+def init_if_new(folder: Path) -> Iterator[str]:
+    """`init` where there is no store yet; nothing where there is one, of whatever version."""
+    settings = load_settings(folder)
+    database = open_database(settings.database or folder)
+    try:
+        new = migrate.revision(database) is None
+    finally:
+        database.close()
+    if new:
+        yield from init(folder)
+
+
 def _settings(folder: Path) -> str:
     if (folder / FILE).exists():
         return f"Kept {folder / FILE}."

@@ -45,7 +45,6 @@ RANKS = {
     "amended": REPLACING,
     "corrected": REPLACING,
     "appended": REPLACING,
-    "cancelled": WITHDRAWN,
 }
 ONE_PERSON = frozenset({"", "MR", "MRN", "PI", "PT", "PN", "RI", "U"})
 """Types of identifier that name one human being; the others never join two Patients."""
@@ -93,7 +92,7 @@ def version_of(resource: Json, received: int) -> Version:
         kind=kind,
         rid=rid,
         patient=owner_of(resource),
-        rank=_rank(kind, resource.get("status")),
+        rank=_rank(kind, resource.get("status"), own_time=asserted is not None),
         asserted=asserted if asserted is not None else received,
         received=received,
         hash=hashlib.sha256(_sorted(plain)).hexdigest(),
@@ -120,9 +119,14 @@ def _without_server_parts(meta: Json) -> Json:
     return {k: v for k, v in meta.items() if k not in ("versionId", "lastUpdated")}
 
 
-def _rank(kind: str, status: object) -> int:
+def _rank(kind: str, status: object, *, own_time: bool) -> int:
+    """What a version counts for before its time does.
+
+    Of versions with the sender's own times a correction after a withdrawal counts again; without
+    such times nothing says which came last, and the withdrawal stands: the safe reading.
+    """
     if status == "entered-in-error":
-        return WITHDRAWN
+        return REPLACING if own_time else WITHDRAWN
     if kind in RANKED and isinstance(status, str):
         return RANKS.get(status, PLAIN)
     return PLAIN

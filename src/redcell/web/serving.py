@@ -15,7 +15,12 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +35,7 @@ from redcell.web import logs
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
+    from redcell.feeds.mllp import Listener
     from redcell.web.app import Options
 
 Say = Callable[[str], None]
@@ -141,23 +147,22 @@ def listen(serving: Serving) -> Listening:
     Raises:
         SettingsError: one is in use, or the address is not one of this machine.
     """
-    main = _bind(serving.host, serving.port, serving.next_free)
-    made = [main]
+    made = [_bind(serving.host, serving.port, serving.next_free)]
+    mllp = None
     try:
-        number = main.getsockname()[1]
+        if serving.mllp_port is not None:  # before the admin port, which may be any free one
+            mllp = _bind(serving.mllp_host, serving.mllp_port, serving.next_free)
+            made.append(mllp)
         wanted = serving.admin_port
         if wanted is None:
-            wanted = number + 1 if serving.port else 0
+            wanted = made[0].getsockname()[1] + 1 if serving.port else 0
         spare = serving.next_free or serving.admin_port is None
-        made.append(_bind(serving.admin_host, wanted, spare))
-        mllp = None
-        if serving.mllp_port is not None:
-            mllp = _bind(serving.mllp_host, serving.mllp_port, serving.next_free)
+        admin = _bind(serving.admin_host, wanted, spare)
     except SettingsError:
         for one in made:
             one.close()
         raise
-    return Listening(main, made[1], mllp)
+    return Listening(made[0], admin, mllp)
 
 
 def _bind(host: str, port: int, spare: bool) -> socket.socket:
@@ -240,7 +245,11 @@ def serve(serving: Serving, said: Say, ready: Callable[[Clinic, str], None]) -> 
         SettingsError: it would be unsafe, or a port is in use.
         StoreError: the store cannot be used.
     """
+    from redcell.clinic import setup
+
     logs.configure(serving.log_level)
+    for line in setup.init_if_new(serving.folder):
+        said(line)
     clinic = Clinic(serving.folder)
     try:
         check(clinic, serving)
@@ -254,6 +263,22 @@ def serve(serving: Serving, said: Say, ready: Callable[[Clinic, str], None]) -> 
     said("Stopped: everything in hand was finished.")
 
 
+def _feeds(
+    clinic: Clinic, listening: socket.socket | None
+) -> AbstractAsyncContextManager[Listener | None]:
+    """The feeds, with the listener's limits and certificate as the site set them."""
+    from redcell.feeds.mllp import Limits
+    from redcell.feeds.running import feeds_running, tls_context
+
+    mllp, home = clinic.settings.mllp, clinic.folder
+    limits = Limits(per_address=mllp.per_address, idle_seconds=mllp.idle_seconds)
+    tls = None
+    if mllp.certificate:
+        clients = home / mllp.clients if mllp.clients else None
+        tls = tls_context(home / mllp.certificate, home / mllp.key, clients)
+    return feeds_running(clinic, listening, limits=limits, tls=tls)
+
+
 async def _run(
     clinic: Clinic,
     serving: Serving,
@@ -262,13 +287,12 @@ async def _run(
     ready: Callable[[Clinic, str], None],
 ) -> None:
     from redcell.feeds.metrics import FeedCollector
-    from redcell.feeds.running import feeds_running
 
     stop = asyncio.Event()
     stop_on_signals(stop.set)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_web(clinic, serving, listening, stop))
-        listener = await stack.enter_async_context(feeds_running(clinic, listening.mllp))
+        listener = await stack.enter_async_context(_feeds(clinic, listening.mllp))
         counted = [FeedCollector(listener.counts)] if listener is not None else []
         await stack.enter_async_context(_admin(clinic, listening.admin, counted))
         _announce(clinic, serving, listening, said)
