@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from redcell.clinic.service import Clinic
 from redcell.version import __version__
 from redcell.web import failures, health
+from redcell.web.cds.service import cds_router
 from redcell.web.fhir import router as fhir
 from redcell.web.pages import routes as pages
 from redcell.web.security.authorize import authorize
@@ -29,6 +30,8 @@ class Options(Struct, frozen=True):
     """Is the service bound to loopback alone?"""
     works: bool = True
     """Does this process run background jobs?"""
+    address: str = ""
+    """Where this service is reached, when the settings name no `base_url`."""
 
 
 def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
@@ -61,6 +64,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     app.include_router(sign_in.router)
     app.include_router(smart.router)
     app.include_router(fhir)
+    app.include_router(cds_router(clinic, open_here=options.cds_open, address=options.address))
     failures.install(app)
     pages.install(app)
     protect(app, clinic, loopback=options.loopback)

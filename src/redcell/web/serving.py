@@ -324,7 +324,12 @@ def options(serving: Serving, *, works: bool) -> Options:
     """How the application of one process serves."""
     from redcell.web.app import Options
 
-    return Options(cds_open=serving.cds_open, loopback=is_loopback(serving.host), works=works)
+    return Options(
+        cds_open=serving.cds_open,
+        loopback=is_loopback(serving.host),
+        works=works,
+        address=f"http://{serving.host}:{serving.port}",
+    )
 
 
 @asynccontextmanager
