@@ -29,7 +29,7 @@ from timing import header, ms, row
 
 from operation.kill import CLIENT, _register
 from operation.process import Service
-from operation.senders import Unit, fhir, messages, mllp, transactions
+from operation.senders import Fhir, Mllp, Target, Unit, messages, transactions
 from redcell import clock
 from redcell.clinic import intake, setup
 from redcell.clinic.intake import Sender, arrived
@@ -156,7 +156,7 @@ def latencies(kind: str, what: str, clinic: Clinic, service: Service, seconds: f
     """From the acknowledgment of a result to the assessment that holds it."""
     with clinic.database.read() as connection:
         found = sorted(connection.scalars(sa.select(assessments.c.person).distinct()))
-    send, taken = mllp(service.mllp), []
+    send, taken = Mllp(service.mllp), []
     known = itertools.cycle(person for person in found if person.startswith("demo-"))
     for number in range(max(int(seconds / EVERY), 5)):
         person = next(known)
@@ -173,7 +173,7 @@ def latencies(kind: str, what: str, clinic: Clinic, service: Service, seconds: f
     row(kind, f"result acknowledged to assessed, {what}: median / p95", figure, "5 s")
 
 
-def kept(send: Callable[[Unit], bool], unit: Unit) -> None:
+def kept(send: Target, unit: Unit) -> None:
     """Send until it is acknowledged; a connection that was idle may have been closed."""
     while True:
         try:
@@ -210,7 +210,7 @@ def result(person: str, control: str, number: int, clinic: Clinic) -> Unit:
 
 def steady(service: Service, halt: threading.Event, rate: float) -> None:
     """Other results, at an even rate."""
-    send = mllp(service.mllp)
+    send = Mllp(service.mllp)
     for unit in messages("steady"):
         if halt.wait(1 / rate):
             return
@@ -222,7 +222,7 @@ def steady(service: Service, halt: threading.Event, rate: float) -> None:
 
 def rates(kind: str, clinic: Clinic, service: Service, seconds: float) -> None:
     made = [messages(f"r{n}") for n in range(CONNECTIONS)]
-    rate = at_once(made, lambda: mllp(service.mllp), seconds)
+    rate = at_once(made, lambda: Mllp(service.mllp), seconds)
     row(kind, f"MLLP messages a second, {CONNECTIONS} connections", f"{rate:,.0f}", "300")
     if httpx.get(f"{service.address}/fhir/metadata").status_code != httpx.codes.OK:
         return
@@ -231,7 +231,7 @@ def rates(kind: str, clinic: Clinic, service: Service, seconds: float) -> None:
         granted = tokens.Granted(CLIENT, ("system/*.cruds",))
         token, _ = tokens.issue(connection, granted, at=clock.now())
     made = [transactions(f"t{n}") for n in range(CONNECTIONS)]
-    rate = at_once(made, lambda: fhir(service.address, token), seconds)
+    rate = at_once(made, lambda: Fhir(service.address, token), seconds)
     row(
         kind,
         f"FHIR requests a second (4 of 5 are transactions of 4), {CONNECTIONS} clients",
@@ -240,9 +240,7 @@ def rates(kind: str, clinic: Clinic, service: Service, seconds: float) -> None:
     )
 
 
-def at_once(
-    made: list[Iterator[Unit]], target: Callable[[], Callable[[Unit], bool]], seconds: float
-) -> float:
+def at_once(made: list[Iterator[Unit]], target: Callable[[], Target], seconds: float) -> float:
     """Acknowledgments a second from several senders."""
     counts = [0] * len(made)
     end = time.perf_counter() + seconds

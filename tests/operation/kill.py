@@ -31,12 +31,12 @@ from operation.process import Service
 from operation.senders import (
     CANARY_MRN,
     CANARY_NAME,
+    Fhir,
     Ledger,
+    Mllp,
     Sender,
     Unit,
-    fhir,
     messages,
-    mllp,
     transactions,
 )
 from redcell import clock
@@ -51,6 +51,8 @@ from redcell.store.schema import arrivals, assessments, current, facts, jobs, pe
 CLIENT = "kill-sender"
 EARLIEST, LATEST = 0.05, 0.25
 CATCH_UP = 180
+KINDS = ("lost", "doubled", "partial", "behind", "leaked", "refused")
+"""What must not be."""
 
 
 @dataclass
@@ -67,12 +69,12 @@ class Report:
     partial: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        found = (self.lost, self.doubled, self.partial, self.behind, self.leaked)
-        return self.acked > 0 and not any(found)
+        return self.acked > 0 and not any(getattr(self, kind) for kind in KINDS)
 
     def __str__(self) -> str:
         middle = sorted(self.restarts)[len(self.restarts) // 2] if self.restarts else 0
@@ -112,6 +114,8 @@ def torture(folder: Path, address: str, kills: int, seed: int) -> Report:
             sender.halt.set()
         for sender in senders:
             sender.join(30)
+            sender.aim(None)
+            report.refused += sender.refused
         _caught_up(database, report)
         service.stop()
         _leaks(service, report)
@@ -119,6 +123,7 @@ def torture(folder: Path, address: str, kills: int, seed: int) -> Report:
     finally:
         for sender in senders:
             sender.halt.set()
+            sender.aim(None)
         database.close()
     report.units, report.acked = len(ledger.units), len(ledger.acked)
     forms = Counter("MLLP" if u.form == "mllp" else "FHIR" for u in ledger.acked)
@@ -145,9 +150,9 @@ def _start(folder: Path, database: Database, senders: list[Sender], report: Repo
     has_fhir = httpx.get(f"{service.address}/fhir/metadata").status_code == httpx.codes.OK
     for sender in senders:
         if sender.name.startswith("m"):
-            sender.target = mllp(service.mllp)
+            sender.aim(Mllp(service.mllp))
         elif has_fhir:
-            sender.target = fhir(service.address, token)
+            sender.aim(Fhir(service.address, token))
     return service
 
 
@@ -279,7 +284,7 @@ def main() -> None:
             if server:
                 server.stop()
     sys.stdout.write(f"{given.store}: {report}\n")
-    for kind in ("lost", "doubled", "partial", "behind", "leaked"):
+    for kind in KINDS:
         for one in getattr(report, kind)[:10]:
             sys.stdout.write(f"  {kind}: {one}\n")
     sys.exit(0 if report.good else 1)

@@ -11,13 +11,15 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx
 
 PEOPLE = 12
 SECONDS = 10
+AGAIN = (429, 503)
 CANARY_NAME, CANARY_MRN = "Kanarienvogel", "MRNCANARY"
 """Looked for in the logs: nothing of a person may be there."""
 
@@ -50,15 +52,37 @@ class Ledger:
         return [u for u in self.units if u.acked]
 
 
+class Target(Protocol):
+    """Where units go."""
+
+    def __call__(self, unit: Unit) -> bool:
+        """Send one; was it acknowledged?"""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+class RefusedError(Exception):
+    """The service refused what it should take."""
+
+
 class Sender(threading.Thread):
     """Sends units until it is told to stop; goes on with the same unit after a restart."""
 
     def __init__(self, name: str, ledger: Ledger, make: Iterator[Unit]) -> None:
         super().__init__(name=name, daemon=True)
         self.ledger, self.make = ledger, make
-        self.target: Callable[[Unit], bool] | None = None
+        self.target: Target | None = None
         self.halt = threading.Event()
         self.refused: list[str] = []
+
+    def aim(self, target: Target | None) -> None:
+        """Send to another place from now on."""
+        before, self.target = self.target, target
+        if before is not None:
+            before.close()
 
     def run(self) -> None:
         for unit in self.make:
@@ -70,8 +94,11 @@ class Sender(threading.Thread):
                 unit.tries += target is not None
                 try:
                     unit.acked = target is not None and target(unit)
-                except (OSError, httpx.HTTPError):
+                except (OSError, httpx.HTTPError, RuntimeError):  # closed while it was sending
                     unit.acked = False
+                except RefusedError as error:
+                    self.refused.append(str(error))
+                    return
                 if not unit.acked:
                     time.sleep(0.02)
             if self.halt.is_set():
@@ -97,28 +124,33 @@ def messages(name: str) -> Iterator[Unit]:
         yield Unit("mllp", control, "\r".join([*segments, ""]).encode())
 
 
-def mllp(address: tuple[str, int]) -> Callable[[Unit], bool]:
+class Mllp:
     """Sends over one connection that is made again when it breaks."""
-    kept: list[socket.socket] = []
 
-    def send(unit: Unit) -> bool:
-        if not kept:
-            kept.append(socket.create_connection(address, SECONDS))
-        line = kept[0]
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.address = address
+        self.line: socket.socket | None = None
+
+    def __call__(self, unit: Unit) -> bool:
+        if self.line is None:
+            self.line = socket.create_connection(self.address, SECONDS)
         try:
-            line.sendall(b"\x0b" + unit.body + b"\x1c\r")
+            self.line.sendall(b"\x0b" + unit.body + b"\x1c\r")
             answer = b""
             while not answer.endswith(b"\x1c\r"):
-                more = line.recv(4096)
+                more = self.line.recv(4096)
                 if not more:
                     raise ConnectionError("closed")
                 answer += more
         except OSError:
-            kept.pop().close()
+            self.close()
             raise
         return b"MSA|AA|" + unit.key.encode() in answer
 
-    return send
+    def close(self) -> None:
+        if self.line is not None:
+            self.line.close()
+        self.line = None
 
 
 # -- FHIR ------------------------------------------------------------------------------------------
@@ -171,25 +203,22 @@ def _hemoglobin(rid: str, person: str, n: int) -> dict:
     }
 
 
-def fhir(address: str, token: str) -> Callable[[Unit], bool]:
+class Fhir:
     """Sends over HTTP with a token; any 2xx is the acknowledgment."""
-    client = httpx.Client(
-        base_url=address,
-        timeout=SECONDS,
-        headers={
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/fhir+json",
-        },
-    )
 
-    def send(unit: Unit) -> bool:
+    def __init__(self, address: str, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"}
+        self.client = httpx.Client(base_url=address, timeout=SECONDS, headers=headers)
+
+    def __call__(self, unit: Unit) -> bool:
         if unit.form == "put":
             kind, rid = unit.rids[0]
-            answer = client.put(f"/fhir/{kind}/{rid}", content=unit.body)
+            answer = self.client.put(f"/fhir/{kind}/{rid}", content=unit.body)
         else:
-            answer = client.post("/fhir", content=unit.body)
-        if answer.status_code >= 400 and answer.status_code not in (429, 503):
-            raise AssertionError(f"{unit.key}: {answer.status_code} {answer.text[:300]}")
+            answer = self.client.post("/fhir", content=unit.body)
+        if answer.is_error and answer.status_code not in AGAIN:
+            raise RefusedError(f"{unit.key}: {answer.status_code} {answer.text[:300]}")
         return answer.is_success
 
-    return send
+    def close(self) -> None:
+        self.client.close()
