@@ -8,7 +8,7 @@ OWN := $(UV) --no-deps --no-build-isolation --editable . && $(BIN)/python -m com
 CODE := src tests benchmarks tools
 AT := 2026-11-22T09:00:00Z
 
-.PHONY: help demo setup test check format bench bench-model validation lock clean
+.PHONY: help demo setup test check format bench bench-model bench-service torture validation lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -41,6 +41,17 @@ bench: $(VENV)/.dev  ## speed, as medians and ratios in one run
 
 bench-model: $(VENV)/.dev  ## the red-cell model against other ways to fit it
 	$(BIN)/python benchmarks/model.py
+
+torture: $(VENV)/.dev  ## long runs: 200 kills of the service on each database
+	@sh tools/system.sh
+	$(BIN)/python tests/operation/kill.py --kills 200 --store sqlite
+	$(BIN)/python tests/operation/kill.py --kills 200 --store postgresql
+
+bench-service: $(VENV)/.dev  ## the service: start, latency, feeds, pages, CDS calls beside a raw floor
+	$(BIN)/python benchmarks/service.py
+	$(BIN)/python benchmarks/mllp.py
+	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python benchmarks/cds.py
 
 validation: $(VENV)/.dev  ## how good forecasts are: the acceptance table and docs/validation.md
 	$(BIN)/python tests/model/validation.py
