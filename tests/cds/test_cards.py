@@ -224,6 +224,7 @@ def test_somebody_who_is_not_anemic_gets_no_card():
 def test_the_card_of_somebody_under_18_names_no_number():
     draft = underage_draft(knowledge(), micros(datetime(2026, 11, 22, tzinfo=UTC)))
     assert draft.card.indicator == "info"
+    assert all(f"**{label}:**" in draft.card.detail for label in (*DETAIL, "Rejected"))
     assert judge(sent([draft]), "response", strict=True) == []
 
 

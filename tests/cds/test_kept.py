@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from msgspec.structs import replace
 
+import redcell
 from cds.test_tokens import ISSUERS, token
 from cds.world import (
     DECLINES,
@@ -28,16 +29,17 @@ from cds.world import resources as demo_resources
 from redcell.clinic import intake, refresh
 from redcell.clinic.intake import Sender, arrived
 from redcell.clinic.service import Clinic
-from redcell.clinic.settings import Settings, Site
+from redcell.clinic.settings import Ehr, Settings, Site
 from redcell.clinic.versions import decode_json
 from redcell.clock import DAY, MINUTE
 from redcell.forecasting import Forecaster
 from redcell.identity.table.cds import ROWS
+from redcell.outputs.cards import Asked, status_drafts
 from redcell.store import audit, events, facts
 from redcell.store.schema import audit as audit_table
 from redcell.web.cds.feedback import report
 from redcell.web.cds.kept import KeptFeedback, KeptPeople, KeptSeen, everything
-from redcell.web.cds.service import cds_router
+from redcell.web.cds.service import cds_router, settings_of
 
 
 @pytest.fixture
@@ -252,6 +254,21 @@ def test_the_routes_of_a_clinic(clinic):
     found = {context.original_route.name for context in iter_route_contexts(app.router.routes)}
     assert {row.name for row in ROWS} <= found
     assert app.openapi()["paths"]["/cds-services/{service_id}"]["post"]["requestBody"]
+
+
+def test_a_card_links_to_the_chart_page(clinic):
+    found = settings_of(clinic, open_here=True, address="http://127.0.0.1:8000/")
+    assert (found.page, found.smart) == ("http://127.0.0.1:8000/patients/{patient}", False)
+    asked = Asked(page=found.page, smart=found.smart)
+    steps = redcell.assess(redcell.read("demo::okafor"), at="2026-11-22", forecast=False).steps
+    (link,) = status_drafts(steps, asked)[0].card.links
+    assert (link.url, link.type) == ("http://127.0.0.1:8000/patients/okafor", "absolute")
+    assert link.app_context == ""
+    launched = replace(clinic.settings, ehr=(Ehr("https://ehr.example/fhir", "redcell"),))
+    clinic.settings = replace(launched, base_url="https://redcell.example")
+    found = settings_of(clinic, open_here=False)
+    assert (found.page, found.smart) == ("https://redcell.example/launch", True)
+    assert found.servers == ("https://ehr.example/fhir",)
 
 
 def test_time_does_not_go_back_for_tokens(clinic):

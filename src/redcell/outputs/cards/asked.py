@@ -41,8 +41,9 @@ class Asked(Struct, frozen=True):
         orders: the draft orders to speak about.
         drafted: kinds of all draft orders, so that nothing is suggested twice.
         notes: what a reader must know about the feeds, for example that one is silent.
-        page: address of the page with the whole basis; empty without one.
-        smart: is the page launched as a SMART app?
+        page: address of the page with the whole basis, `{patient}` in it stands for the patient's
+            id; empty without one.
+        smart: is the page launched as a SMART app? Then it learns the patient by its context.
     """
 
     missing: tuple[Missing, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 import msgspec
 
@@ -69,4 +69,4 @@ def links(talk: Talk, topic: str) -> tuple[Link, ...]:
     if talk.asked.smart:
         context = msgspec.json.encode({"patient": patient, "about": topic}).decode()
         return (Link(label, page, "smart", context),)
-    return (Link(label, f"{page}?{urlencode({'patient': patient})}", "absolute"),)
+    return (Link(label, page.replace("{patient}", quote(patient, safe="")), "absolute"),)

@@ -24,20 +24,23 @@ from redcell.web.cds.router import router
 from redcell.web.cds.settings import CdsSettings, Issuer
 from redcell.web.cds.tokens import Verifier
 
+LAUNCH, CHART = "/launch", "/patients/{patient}"
+"""Where the chart page is: launched by an EHR, or plainly opened by somebody who is signed in."""
 
-def cds_router(clinic: Clinic, *, open_here: bool = False, page: str = "") -> APIRouter:
+
+def cds_router(clinic: Clinic, *, open_here: bool = False, address: str = "") -> APIRouter:
     """The CDS routes of a clinic.
 
     Args:
         clinic: the open store with its settings.
         open_here: answer without a token, to callers on this machine alone.
-        page: the address of the chart page, which cards link to.
+        address: where this service is reached, when the settings name no `base_url`.
 
     Raises:
         SettingsError: a file of keys cannot be read.
     """
     return assembled(
-        settings_of(clinic, open_here=open_here, page=page),
+        settings_of(clinic, open_here=open_here, address=address),
         lambda: clinic.basis().knowledge,
         KeptSeen(clinic),
         KeptFeedback(clinic),
@@ -72,11 +75,13 @@ def assembled(
     return router(needed, Verifier(settings, Keys(out), seen), now)
 
 
-def settings_of(clinic: Clinic, *, open_here: bool, page: str) -> CdsSettings:
+def settings_of(clinic: Clinic, *, open_here: bool, address: str = "") -> CdsSettings:
     """The settings of a clinic, as the CDS service needs them."""
     found = clinic.settings
+    base = (found.base_url or address).rstrip("/")
+    smart = any(ehr.client_id for ehr in found.ehr)
     return CdsSettings(
-        base=found.base_url,
+        base=base,
         open=open_here,
         issuers=tuple(_issuer(clinic, one) for one in found.cds.issuers),
         origins=found.cds.origins,
@@ -84,7 +89,8 @@ def settings_of(clinic: Clinic, *, open_here: bool, page: str) -> CdsSettings:
         certificate_header=found.cds.certificate_header,
         dated=found.cds.dated,
         servers=tuple(ehr.fhir for ehr in found.ehr),
-        page=page,
+        page=base + (LAUNCH if smart else CHART) if base else "",
+        smart=smart,
     )
 
 

@@ -40,7 +40,7 @@ class CdsSettings(Struct, frozen=True):
         private_hosts: hosts that may be reached although their address is private.
         certificate_header: the header in which the proxy says that it verified the caller's
             certificate (`SUCCESS`); empty without mutual TLS.
-        page: address of the page with the whole basis.
+        page: address of the page with the whole basis; `{patient}` in it stands for the id.
         smart: is that page launched as a SMART app?
         dated: offer prefetch keys with CDS Hooks 3.0 date tokens beside the plain ones.
         answer_seconds: how long one answer of a FHIR server may take.
