@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from postgres import Server, start
 
+from postgres import Server, start
 from redcell.store.database import Database, open_database
 from redcell.store.migrate import upgrade
 
