@@ -102,7 +102,7 @@ class Looker(Struct):
         page = context.new_page()
         page.on("request", lambda r: self._asked(r.url))
         page.on("pageerror", lambda e: self.errors.append(str(e)))
-        page.on("console", self._said)
+        page.on("console", lambda m: self._said(m))  # noqa: PLW0108  (no place on a Struct)
         if path:
             page.goto(self.address + path)
         return page
