@@ -14,7 +14,12 @@ BY_NAME = {
     "name": "sign-in.css",
     "passkey": "none",
 }
-BY_ROUTE: dict[tuple[str, str], str] = {}
+BY_ROUTE: dict[tuple[str, str], str] = {
+    ("fhir-other", "path"): "no/such/place/here/at/all",
+    ("fhir-everything", "rid"): "own-person",
+    ("static", "name"): "sign-in.css",
+    ("source", "kind"): "Observation",
+}
 
 
 def value(route: str, parameter: str) -> str:
