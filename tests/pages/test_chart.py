@@ -72,12 +72,9 @@ def test_the_chart_draws_without_breaking_the_policy(look):
     assert not page.locator("#course-still").is_visible()
     assert page.locator("#course-vega svg path").count() > 20
     spec = json.loads(page.locator("#course-spec").inner_text())
-    counts = [
-        layer["data"]["values"]
-        for part in spec["vconcat"]
-        for layer in part["layer"]
-        if layer.get("mark", {}).get("type") == "point" and "shape" in layer.get("encoding", {})
-    ][0]
+    layers = (layer for part in spec["vconcat"] for layer in part["layer"])
+    points = (one for one in layers if "shape" in one.get("encoding", {}))
+    counts = next(points)["data"]["values"]
     steps = redcell.assess(site_record(), at=site.NOW, forecast=False).steps
     drawn = chart_data(steps).of("hemoglobin")
     assert [row["v"] for row in counts] == [m.value for m in drawn]

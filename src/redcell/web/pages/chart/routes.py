@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from redcell import clock
 from redcell.clinic import decisions
 from redcell.clinic.decisions import Decision, DecisionError
+from redcell.identity.caller import STAFF
 from redcell.outputs.chart import NARROW, svg, table
 from redcell.outputs.html import Page
 from redcell.store import assessments, audit
@@ -28,6 +29,8 @@ from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of
 router = APIRouter()
 MOST_FORECASTS = 60
 MOST_ENTRIES = 300
+TEAM_ONLY = ("messages-of", "chart-audit")
+"""Tabs for the care team alone, not for those who opened the chart by break-glass."""
 COLUMNS = ("What", "Kind", "When", "Value", "Note", "Record")
 ESCAPED = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for a formula."""
@@ -44,8 +47,9 @@ def _tabs(request: Request, person: str) -> list[tuple[str, str, bool]]:
         ("Audit", "chart-audit"),
     )
     found = []
+    team = caller_of(request).has(*STAFF)
     for label, route in named:
-        if route in frame.route_names(request.app):
+        if route in frame.route_names(request.app) and (team or route not in TEAM_ONLY):
             href = frame.address(request.app, route, person=person)
             found.append((label, href, request.url.path == href))
     return found
@@ -58,6 +62,7 @@ def page(request: Request, seen: Seen, name: str, **context: Any) -> Response:
         "seen": seen,
         "chart_tabs": _tabs(request, seen.person.id),
         "source_of": _source_of(request, seen.person.id),
+        "team": caller_of(request).has(*STAFF),
     }
     return render(request, name, **{**shared, **context})
 
