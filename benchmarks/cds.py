@@ -32,7 +32,7 @@ import msgspec
 from timing import header, row
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
-BATCH, ROUNDS, AT_ONCE = 120, 7, 64
+BATCH, ROUNDS, AT_ONCE = 100, 7, 64
 COLUMNS = (
     "contender",
     "CPU for a call, us",
@@ -117,6 +117,7 @@ def application(name: str, folder: Path) -> Any:
 def over_a_store(folder: Path) -> Any:
     from redcell.clinic import intake
     from redcell.clinic.service import Clinic, make_store
+    from redcell.clinic.worker import Worker
     from redcell.knowledge.load import knowledge
     from redcell.sources.read import demo
     from redcell.web.cds.kept import KeptFeedback, KeptPeople, KeptSeen
@@ -130,6 +131,8 @@ def over_a_store(folder: Path) -> Any:
     arrival = intake.arrived("bench", "fhir", "okafor", b"{}", now())
     sender = intake.Sender("bench", "feed")
     clinic.writer.write(lambda c: intake.take(c, arrival, resources, sender))
+    while Worker(clinic).step():
+        pass
     parts = (KeptSeen(clinic), KeptFeedback(clinic), KeptPeople(clinic))
     return assembled(settings("store"), knowledge, *parts, now=now)
 

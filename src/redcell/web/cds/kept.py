@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,6 +40,13 @@ ROLE = "cds-client"
 T = TypeVar("T")
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """What one call leaves behind."""
+
+    cards: tuple[Shown, ...]
+    answered: Answered | None
+
+
 class Kept:
     """Reads and writes of one clinic's store from an event loop."""
 
@@ -60,7 +68,15 @@ class Kept:
 
 
 class KeptSeen(Kept):
-    """Tokens that were used, and cards that were shown."""
+    """Tokens that were used, and cards that were shown.
+
+    What concurrent calls note is written together: while one batch is committed, the next gathers.
+    """
+
+    def __init__(self, clinic: Clinic) -> None:
+        super().__init__(clinic)
+        self._waiting: list[tuple[Noted, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def first_use(self, issuer: str, jti: str, until: int, now: int) -> bool:
         """Note a token; false when it was used before."""
@@ -93,25 +109,26 @@ class KeptSeen(Kept):
 
         The same card of a repeated call is noted once.
         """
-        found = [
-            Event(
-                SHOWN,
-                one.at,
-                one.client,
-                one.person or None,
-                one.about,
-                one.card,
-                msgspec.to_builtins(one),
-            )
-            for one in cards
-        ]
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((Noted(tuple(cards), answered), done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_waiting())
+        await done
 
-        def write(connection: Connection) -> None:
-            events.add(connection, found)
-            if answered is not None:
-                audit.append(connection, [_entry(answered)])
-
-        await self.write(write)
+    async def _write_waiting(self) -> None:
+        """Write what waits until nothing does; every caller gets its answer after the commit."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                await self.write(partial(_note, noted=[one for one, _ in batch]))
+            except BaseException as error:
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+                continue
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
 
 
 class KeptFeedback(Kept):
@@ -207,6 +224,20 @@ class KeptPeople(Kept):
         state = freshness.look(self.clinic, at=now)
         notes = (state.words(self.clinic.settings.zone),) if state.silent else ()
         return msgspec.structs.replace(held, notes=notes)
+
+
+def _note(connection: Connection, noted: Sequence[Noted]) -> None:
+    """Keep the cards that were shown, and who was read, in the order of the calls."""
+    cards = [card for one in noted for card in one.cards]
+    events.add(connection, [_event(card) for card in cards])
+    read = [one.answered for one in noted if one.answered is not None]
+    audit.append(connection, [_entry(answered) for answered in read])
+
+
+def _event(card: Shown) -> Event:
+    body = msgspec.to_builtins(card)
+    person = card.person or None
+    return Event(SHOWN, card.at, card.client, person, card.about, card.card, body)
 
 
 def _entry(answered: Answered) -> audit.Entry:
