@@ -345,7 +345,8 @@ def _again(options: Options, found: Evidence) -> str:
     make setup
     make validation
 
-`--quick` takes few people and writes to `out/`; `--only 10,11` prints these rows alone; `--date` sets the date above.
+`--quick` takes few people and writes to `out/`; `--only 10,11` prints these rows alone; `--again 17,18,19`
+measures these lines of the page again; `--date` sets the date above.
 All chance is seeded: the seeds of the simulated women stand in [judge.py](../tests/model/judge.py), those of a
 forecast follow from its inputs. The same versions on the same machine give the same figures, but for rows that measure time.
 This run: {os.cpu_count()} cores ({platform.machine()}), date {options.date}, {_libraries()}.
