@@ -11,6 +11,7 @@ import pytest
 from cds.world import ORDERS, SHARED, World, cells, drafts, drug, ordering, prefetch
 from redcell.clock import micros
 from redcell.knowledge.load import knowledge
+from redcell.web.cds.calls import RefusedCallError
 from redcell.web.cds.judge import judge
 from redcell.web.cds.orders import read_orders
 
@@ -113,22 +114,56 @@ def test_tests_that_are_drafted_are_known():
     assert set(found.kinds) == {"count", "ferritin", "group-and-screen"}
 
 
-@pytest.mark.parametrize("bundle", [b"", b"[]", b"{}", b'{"resourceType":"List"}', b"{"])
+@pytest.mark.parametrize("bundle", [b"[]", b"{}", b"null", b'{"resourceType":"List"}'])
 def test_what_is_no_bundle_of_orders(bundle):
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(RefusedCallError):
         read_orders(bundle, (), knowledge())
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [None, 1, {}, {"resource": None}, {"resource": []}, {"resource": {"resourceType": "ServiceRequest"}},
-     {"resource": {"resourceType": "ServiceRequest", "code": "x"}},
-     {"resource": {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": 1}}},
-     {"resource": {"resourceType": "MedicationRequest", "medicationReference": {"reference": 1}}},
-     {"resource": {"resourceType": "MedicationRequest", "dosageInstruction": [1], "medicationCodeableConcept": {"text": "red cells"}}}],
-)  # fmt: skip
+    ("changes", "place"),
+    [
+        ({"resourceType": None}, "entry[0].resource"),
+        ({"resourceType": "Order"}, "entry[0].resource"),
+        ({"status": "pending"}, "*/.status"),
+        ({"intent": "wish"}, "*/.intent"),
+    ],
+)
+def test_drafts_that_are_no_orders_refuse_the_call(world, changes, place):
+    answer = world.post(ORDERS, ordering("order-sign", cells(1) | changes))
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"][0].endswith(place)
+
+
+def test_what_only_a_validator_minds_refuses_no_call(world):
+    order = cells(2) | {"extension": [{"url": "https://ehr.example/x", "valueString": "x"}]}
+    body = ordering("order-sign", order)
+    del body["context"]["draftOrders"]["entry"][0]["fullUrl"]
+    (card,) = world.cards(ORDERS, body)
+    assert "2 units ordered" in card["summary"]
+
+
+ODD: list[Any] = [
+    None,
+    1,
+    {},
+    {"resource": {"resourceType": "ServiceRequest"}},
+    {"resource": {"resourceType": "ServiceRequest", "code": "x"}},
+    {"resource": {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": 1}}},
+    {"resource": {"resourceType": "MedicationRequest", "medicationReference": {"reference": 1}}},
+    {
+        "resource": {
+            "resourceType": "MedicationRequest",
+            "dosageInstruction": [1],
+            "medicationCodeableConcept": {"text": "red cells"},
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("entry", ODD)
 def test_odd_entries_break_nothing(entry):
-    body = json.dumps({"resourceType": "Bundle", "entry": [entry]}).encode()
+    body = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [entry]}).encode()
     assert len(read_orders(body, (), knowledge()).about) <= 1
 
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 KEPT = 10 * MINUTE
 """How long the same bytes give the same assessment, at most."""
-MOST_KEPT = 2048
+MOST_KEPT = 512
 NO_CARDS = b'{"cards":[]}'
 """No advice."""
 
@@ -280,11 +280,7 @@ def _name(call: Call, client: Client, prefetch: bytes, person: Known | None) -> 
 def _orders(call: Call, service: str, known: Knowledge) -> Drafts | None:
     if service == STATUS:
         return None
-    try:
-        return read_orders(bytes(call.context.draftOrders), call.context.selections, known)
-    except ValueError as error:
-        path = "CDSHooksRequest.context.draftOrders"
-        raise refused(400, f"draftOrders: {error}", path=path) from error
+    return read_orders(bytes(call.context.draftOrders), call.context.selections, known)
 
 
 def _made(steps: Steps, asked: Asked, orders: Drafts | None) -> tuple[Draft, ...]:

@@ -17,6 +17,8 @@ from redcell.sources.fhir.datatypes import CodeableConcept
 from redcell.sources.fhir.medications import RED_CELL_NAMES, is_red_cells
 from redcell.sources.fhir.procedures import TRANSFUSION_CODES
 from redcell.sources.terms import Terms, terms
+from redcell.web.cds.calls import RefusedCallError, refused
+from redcell.web.cds.judge import judge_drafts
 
 GROUPS: dict[str, Kind] = {
     "iron-oral": "oral-iron",
@@ -54,14 +56,16 @@ def read_orders(bundle: bytes, selections: tuple[str, ...], knowledge: Knowledge
         knowledge: the knowledge base whose code tables are used.
 
     Raises:
-        ValueError: the drafts are not a Bundle of resources.
+        RefusedCallError: with status 400; the drafts are not a Bundle of resources with a known
+            type and known codes.
     """
-    try:
-        data: Any = msgspec.json.decode(bundle)
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from error
+    data: Any = msgspec.json.decode(bundle)
     if not isinstance(data, dict) or data.get("resourceType") != "Bundle":
-        raise ValueError("expected a Bundle")
+        path = "CDSHooksRequest.context.draftOrders"
+        raise refused(400, "draftOrders: expected a Bundle.", path=path)
+    faults = judge_drafts(data)
+    if faults:
+        raise RefusedCallError(400, faults)
     found = [_resource(entry) for entry in _list(data.get("entry"))]
     resources = [r for r in found if r]
     known = {f"{r.get('resourceType')}/{r.get('id')}": r for r in resources}

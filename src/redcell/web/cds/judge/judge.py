@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from redcell.sources.strict_json import RefusedJsonError, check, text_of
-from redcell.web.cds.judge.fhir import RELATIVE
+from redcell.web.cds.judge.fhir import RELATIVE, judge_resource
 from redcell.web.cds.judge.outcome import Issue
 from redcell.web.cds.judge.positions import Positions
 from redcell.web.cds.judge.strict import strictly
@@ -50,6 +50,17 @@ def _placed(issues: list[Issue], text: bytes) -> list[Issue]:
     """The issues with line and column."""
     positions = Positions(text.decode())
     return [i if i.text == RELATIVE else replace(i, at=positions.of(i.path)) for i in issues]
+
+
+def judge_drafts(drafts: Any) -> list[Issue]:
+    """What makes draft orders of a request unusable: no known type, or a code outside its list.
+
+    Extensions of the sender's own and entries without a fullUrl are errors for the validator; a
+    service can use such drafts all the same.
+    """
+    walk = Walk(ROOTS["request"])
+    judge_resource(walk, drafts, "CDSHooksRequest.context.draftOrders")
+    return [i for i in walk.issues if i.severity == "fatal" or i.code == "code-invalid"]
 
 
 def form_of(document: dict[str, Any]) -> Form:
