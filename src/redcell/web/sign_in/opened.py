@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.identity import sessions
+from redcell.identity import one_time, sessions
 from redcell.identity.accounts import Account
 from redcell.identity.sessions import About
 from redcell.store import audit
@@ -36,6 +36,8 @@ def begun(request: Request, account: Account, about: About) -> str:
     def write(connection: Connection) -> str:
         times = clinic.settings.sign_in
         audit.append(connection, [done])
+        sessions.forget_old(connection, at=at)
+        one_time.forget_old(connection, at=at)
         return sessions.start(connection, account, at=at, times=times, about=about, instead=before)
 
     return clinic.writer.write(write)

@@ -124,6 +124,7 @@ def _fits(body: Mapping[str, Any], client: Client, fields: Mapping[str, str]) ->
 
 def _issued(request: Request, connection: Connection, found: Granted) -> dict[str, Any]:
     at = clock.now()
+    one_time.forget_old(connection, at=at)
     value, seconds = tokens.issue(connection, found, at=at)
     entry = Entry(
         at=at,
