@@ -68,6 +68,22 @@ def examine(folder: Path, *, port: int, whole: bool) -> Iterator[Said]:
         clinic.close()
 
 
+def running(clinic: Clinic) -> Iterator[Said]:
+    """Look at a clinic that is being served: quick enough for a page."""
+    free = shutil.disk_usage(clinic.folder).free
+    yield Said("disk", OK if free >= ROOM else WARNING, f"{free / 1024**3:.1f} GB are free.")
+    looks = {
+        "clock": _clock,
+        "policy": _policy,
+        "feeds": _feeds,
+        "jobs": _jobs,
+        "notices": _notices,
+        "audit": _anchored,
+    }
+    for what, look in looks.items():
+        yield from _safe(what, look, clinic)
+
+
 def _safe(what: str, look: Callable[[Clinic], Iterator[Said]], clinic: Clinic) -> Iterator[Said]:
     try:
         yield from look(clinic)
@@ -137,6 +153,10 @@ def _secrets(settings: Settings) -> bool:
 def _store(clinic: Clinic) -> Iterator[Said]:
     clinic.database.check()
     yield Said("store", OK, f"{clinic.database.dialect}, of this version, not damaged.")
+    yield from _clock(clinic)
+
+
+def _clock(clinic: Clinic) -> Iterator[Said]:
     with clinic.database.read() as connection:
         c = arrivals.c
         newest = connection.scalar(sa.select(c.received).order_by(c.id.desc()).limit(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from redcell.web.pages import assets, errors, home, language
+from redcell.web.pages.admin import routes as admin
 from redcell.web.pages.capacity import routes as capacity
 from redcell.web.pages.chart import routes as chart
 from redcell.web.pages.entry import routes as entry
@@ -26,6 +27,7 @@ ROUTERS = (
     release.router,
     entry.router,
     capacity.router,
+    admin.router,
 )
 
 

@@ -125,7 +125,7 @@ def _item(request: Request, number: int) -> Item:
     return found
 
 
-@router.get("/messages/{number:int}", name="message", include_in_schema=False)
+@router.get("/messages/{number}", name="message", include_in_schema=False)
 def item(request: Request, number: int) -> Response:
     """One item. Opening it is kept: the patient reads that the team saw it."""
     found = _item(request, number)
@@ -184,7 +184,7 @@ def _names(connection: sa.Connection, found: Sequence[Item]) -> dict[str, str]:
     return inbox.names(connection, ids)
 
 
-@router.post("/messages/{number:int}/{act}", name="message-act", include_in_schema=False)
+@router.post("/messages/{number}/{act}", name="message-act", include_in_schema=False)
 def act(request: Request, number: int, act: str, form: Form) -> Response:
     """Take it, give it back, answer, close, or give it to a colleague."""
     found = _item(request, number)

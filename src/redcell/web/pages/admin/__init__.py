@@ -1,0 +1,1 @@
+"""Administration: health, feeds, users, rules, models, the audit, backups, the safety log."""
