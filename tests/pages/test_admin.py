@@ -185,7 +185,7 @@ def test_an_accounting_of_disclosures(work):
 def test_a_threshold_needs_reason_source_and_a_second_reader(work):
     page = work("/admin/rules", "admin", js=False)
     page.get_by_label("Number", exact=True).select_option("transfusion.restrictive_hb")
-    page.get_by_label("New value").fill("7.5")
+    page.get_by_label("New value").fill("9")
     page.get_by_label("Reason", exact=True).first.fill("Committee of March")
     page.get_by_label("Source of the number").fill("Transfusion committee, section 3")
     page.get_by_role("button", name="Propose", exact=True).click()
@@ -193,9 +193,10 @@ def test_a_threshold_needs_reason_source_and_a_second_reader(work):
         (proposal,) = policies.open_proposals(connection)
     assert proposal.predicted is not None
     assert proposal.predicted.sample > 3
+    assert proposal.predicted.changed > 0
     page.get_by_role("link", name=f"Proposal {proposal.id}").click()
     assert "another account must approve" in page.locator("main").inner_text()
-    assert "+ value = 7.5" in page.locator(".diff").inner_text()
+    assert "+ value = 9" in page.locator(".diff").inner_text()
     assert "Alerts per nurse and day" in page.locator("main").inner_text()
     assert work.clinic.basis().knowledge.value("transfusion.restrictive_hb") == 7.0
     me = login_of(work.clinic, "admin")
@@ -206,7 +207,7 @@ def test_a_threshold_needs_reason_source_and_a_second_reader(work):
         )
     other = work(f"/admin/rules/{proposal.id}", "second", js=False)
     other.get_by_role("button", name="Approve as second reader").click()
-    assert work.clinic.basis().knowledge.value("transfusion.restrictive_hb") == 7.5
+    assert work.clinic.basis().knowledge.value("transfusion.restrictive_hb") == 9.0
     assert "second reader N. Ito" in other.locator("main").inner_text()
     with work.clinic.database.write() as connection:
         due = jobs.claim(connection, "w", at=clock.now(), kinds=(intake.ASSESS,), most=50)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 PROPOSED, WITHDRAWN = "policy-proposed", "policy-withdrawn"
 SAMPLE = 80
 """People for whom both texts are tried."""
+CELLS = ("emergency", "recommend", "consider")
 LONGEST_TEXT, LONGEST = 100_000, 1000
 
 
@@ -54,7 +55,10 @@ class Predicted(Struct, frozen=True):
     before: int
     after: int
     changed: int
-    """People of the sample whose urgency differs."""
+    """People of the sample whose urgency or decision about red cells differs."""
+    cells_before: int = 0
+    """People of the sample for whom red cells are advised or considered."""
+    cells_after: int = 0
 
     def per_nurse(self, found: int) -> float:
         """Same-day lines for each nurse, scaled from the sample to everybody."""
@@ -131,24 +135,31 @@ def predict(clinic: Clinic, connection: Connection, text: str, *, at: int) -> Pr
     step = max(1, len(people) // SAMPLE)
     chosen = people[::step][:SAMPLE]
     bases = [Basis(clinic.basis().knowledge), Basis(read(text))]
-    counts, sample, changed = [0, 0], 0, 0
+    counts, cells, sample, changed = [0, 0], [0, 0], 0, 0
     for person in chosen:
-        levels = [_level(connection, person, basis, at) for basis in bases]
-        if None in levels:
+        found = [_state(connection, person, basis, at) for basis in bases]
+        if None in found:
             continue
         sample += 1
-        changed += levels[0] != levels[1]
-        for n, level in enumerate(levels):
-            counts[n] += level is not None and level <= TODAY_LEVEL
-    return Predicted(sample, len(people), _nurses(connection), counts[0], counts[1], changed)
+        changed += found[0] != found[1]
+        for n, state in enumerate(found):
+            level, decision = state or (len(LEVELS), "")
+            counts[n] += level <= TODAY_LEVEL
+            cells[n] += decision in CELLS
+    return Predicted(
+        sample, len(people), _nurses(connection), counts[0], counts[1], changed, cells[0], cells[1]
+    )
 
 
-def _level(connection: Connection, person: str, basis: Basis, at: int) -> int | None:
+def _state(connection: Connection, person: str, basis: Basis, at: int) -> tuple[int, str] | None:
+    """Urgency and decision about red cells; `None` for somebody who is not assessed."""
     folded = fold(connection, person, basis.knowledge)
     if folded is None:
         return None
     out = refresh.assess_folded(folded, basis, at=at).out
-    return LEVELS.index(out["urgency"]["level"]) if out else None
+    if not out:
+        return None
+    return LEVELS.index(out["urgency"]["level"]), str(out["transfusion"]["decision"])
 
 
 def _nurses(connection: Connection) -> int:
