@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from redcell.outputs.chart import ChartData, day_text
-from redcell.outputs.chart.data import KIND_NAMES, Mark, Ribbon, tenths
+from redcell.outputs.chart.data import Mark, Ribbon, tenths
 from redcell.record.measured import Measured
-
-Json = dict[str, Any]
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-BLOOD, HB, INK, SOFT = "var(--rc-blood)", "var(--rc-hb)", "var(--ink)", "var(--soft)"
-DRUG, RAY, PAPER = "var(--rc-drug)", "var(--rc-ray)", "var(--paper)"
-OTHER = "var(--near)"
-HEIGHT, LANE, EXTRA = 260, 24, 78
-WIDTH = "$width"
-"""Filled by the script: as wide as the page allows."""
-TICKS = 8
-AXIS = 150
-"""Pixels left of every part, so that times stand beneath each other."""
+from redcell.web.pages.chart.axes import (
+    BLOOD,
+    EXTRA,
+    HB,
+    HEIGHT,
+    INK,
+    OTHER,
+    PAPER,
+    SCHEMA,
+    SOFT,
+    WIDTH,
+    Json,
+    left,
+    ms,
+    row_of,
+    time_axis,
+    time_scale,
+)
+from redcell.web.pages.chart.lanes import lanes
 
 
 def spec(
@@ -42,12 +48,12 @@ def spec(
         extras: further courses by name, each in a part of its own.
         changed: the band of a what-if, beside the planned one.
     """
-    domain = [_ms(data.since), _ms(_until(data, changed))]
+    domain = [ms(data.since), ms(_until(data, changed))]
     parts = [_counts(data, domain, link, changed)]
     parts += [_extra(name, rows, data, domain, link) for name, rows in extras]
-    lanes = _lanes(data, domain, link)
-    parts += [lanes] if lanes else []
-    parts[-1]["encoding"]["x"]["axis"] = _time_axis()
+    below = lanes(data, domain, link)
+    parts += [below] if below else []
+    parts[-1]["encoding"]["x"]["axis"] = time_axis()
     return {
         "$schema": SCHEMA,
         "vconcat": parts,
@@ -97,11 +103,11 @@ def _counts(data: ChartData, domain: list[int], link: str, changed: Sequence[Rib
         "height": HEIGHT,
         "layer": layers,
         "encoding": {
-            "x": _time(domain),
+            "x": time_scale(domain),
             "y": {
                 "type": "quantitative",
                 "scale": {"domain": [low, high], "nice": False, "zero": False},
-                "axis": _left("g/dL", HEIGHT, values=list(range(low, high + 1))),
+                "axis": left("g/dL", HEIGHT, values=list(range(low, high + 1))),
             },
         },
     }
@@ -117,7 +123,7 @@ def _bands(ribbon: Sequence[Ribbon], color: str, fill: float) -> Iterator[Json]:
     if not ribbon:
         return
     rows = [
-        {"t": _ms(r.day), "q05": r.q05, "q25": r.q25, "q50": r.q50, "q75": r.q75, "q95": r.q95}
+        {"t": ms(r.day), "q05": r.q05, "q25": r.q25, "q50": r.q50, "q75": r.q75, "q95": r.q95}
         | {"tip": f"forecast {day_text(r.day)}: {r.q50:.1f} ({r.q05:.1f} to {r.q95:.1f}), not data"}
         for r in ribbon
     ]
@@ -181,7 +187,7 @@ def _limits(data: ChartData, domain: list[int]) -> Iterator[Json]:
 
 
 def _given(data: ChartData, low: int, high: int) -> Iterator[Json]:
-    rows = [{"t": _ms(m.start), "low": low, "high": high} for m in data.of("transfusion")]
+    rows = [{"t": ms(m.start), "low": low, "high": high} for m in data.of("transfusion")]
     if rows:
         yield {
             "data": {"values": rows},
@@ -191,7 +197,7 @@ def _given(data: ChartData, low: int, high: int) -> Iterator[Json]:
 
 
 def _now(data: ChartData, low: int, high: int) -> Iterator[Json]:
-    rows = [{"t": _ms(data.at), "text": f"assessed {day_text(data.at).rsplit(' ', 1)[0]}"}]
+    rows = [{"t": ms(data.at), "text": f"assessed {day_text(data.at).rsplit(' ', 1)[0]}"}]
     rows = [row | {"low": low, "high": high} for row in rows]
     yield {
         "data": {"values": rows},
@@ -213,7 +219,7 @@ def _now(data: ChartData, low: int, high: int) -> Iterator[Json]:
 
 
 def _fitted(data: ChartData, low: int, high: int) -> Iterator[Json]:
-    rows = [{"t": _ms(w), "v": min(max(v, low), high)} for w, v in data.fitted]
+    rows = [{"t": ms(w), "v": min(max(v, low), high)} for w, v in data.fitted]
     if rows:
         yield {
             "data": {"values": rows},
@@ -223,7 +229,7 @@ def _fitted(data: ChartData, low: int, high: int) -> Iterator[Json]:
 
 
 def _points(data: ChartData, link: str) -> Iterator[Json]:
-    rows = [_row(m, link) | {"v": m.value, "look": _look(m)} for m in data.of("hemoglobin")]
+    rows = [row_of(m, link) | {"v": m.value, "look": _look(m)} for m in data.of("hemoglobin")]
     used = [row for row in rows if row["look"] != "held"]
     yield {
         "data": {"values": used},
@@ -270,96 +276,6 @@ def _look(mark: Mark) -> str:
     return "preliminary" if mark.note.startswith("preliminary") else "count"
 
 
-# -- lanes ----------------------------------------------------------------------------------------
-
-
-def _lanes(data: ChartData, domain: list[int], link: str) -> Json | None:
-    marks = [m for m in data.marks if m.kind not in ("hemoglobin", "limit")]
-    if not marks:
-        return None
-    rows = [_held_in(_row(m, link), domain) | _lane(m) | {"v": m.value} for m in marks]
-    names = list(dict.fromkeys(row["lane"] for row in rows))
-    return {
-        "width": WIDTH,
-        "height": LANE * len(names),
-        "layer": list(_lane_layers(rows)),
-        "encoding": {
-            "x": _time(domain),
-            "y": {
-                "field": "lane",
-                "type": "nominal",
-                "scale": {"domain": names},
-                "axis": _left(None, 0, labelLimit=AXIS - 8, ticks=False, grid=True, domain=False),
-            },
-        },
-    }
-
-
-def _lane_layers(rows: list[Json]) -> Iterator[Json]:
-    def layer(kinds: tuple[str, ...], mark: Json, **encoding: Any) -> Iterator[Json]:
-        values = [row for row in rows if row["kind"] in kinds]
-        if values:
-            yield {
-                "data": {"values": values},
-                "mark": {"tooltip": True, **mark},
-                "encoding": {
-                    "x": {"field": "t"}, "tooltip": {"field": "tip", "type": "nominal"},
-                    "href": {"field": "href", "type": "nominal"}, **encoding,
-                },
-            }  # fmt: skip
-
-    end = {"x2": {"field": "end"}}
-    drug = {"type": "bar", "height": 11, "color": "var(--rc-drug-fill)", "stroke": DRUG}
-    ray = {"type": "bar", "height": 11, "color": RAY, "opacity": 0.85}
-    yield from layer(("exposure",), drug, **end)
-    yield from layer(("dose",), {"type": "tick", "color": DRUG, "thickness": 3, "height": 13})
-    yield from layer(("hold",), {"type": "text", "text": "‖", "color": DRUG, "fontSize": 15})
-    yield from layer(("radiation",), ray, **end)
-    yield from layer(
-        ("transfusion",),
-        {"type": "point", "shape": "triangle-down", "filled": True, "size": 110, "color": BLOOD},
-    )
-    words = {"type": "text", "align": "left", "baseline": "middle", "dx": 9}
-    beyond = {**words, "dx": 6, "fontSize": 11}
-    yield from layer(("transfusion",), {**words, "fontSize": 11}, text={"field": "text"})
-    box = {"type": "square", "size": 190, "opacity": 1, "fill": "var(--card)", "stroke": SOFT}
-    yield from layer(("symptom",), box)
-    grade = {"type": "text", "baseline": "middle", "fontSize": 11, "fontWeight": 650}
-    yield from layer(("symptom",), grade, text={"field": "grade"})
-    due = {"type": "point", "shape": "diamond", "size": 90, "color": INK, "strokeWidth": 2}
-    yield from layer(("radiation",), beyond, x={"field": "end"}, text={"field": "text"})
-    yield from layer(("due",), due)
-    yield from layer(("due",), {**words, "fontSize": 11}, text={"field": "day"})
-
-
-def _held_in(row: Json, domain: list[int]) -> Json:
-    """A mark that began before the picture, or ends after it, held inside."""
-    start, end = domain
-    return row | {"t": min(max(row["t"], start), end), "end": min(max(row["end"], start), end)}
-
-
-def _lane(m: Mark) -> Json:
-    named = m.kind in ("radiation", "transfusion", "due")
-    lane = KIND_NAMES[m.kind] if named else m.lane
-    grade = "?" if m.value is None else f"{m.value:g}"
-    return {"lane": lane, "grade": grade, "day": day_text(m.start).rsplit(" ", 1)[0]}
-
-
-def _row(m: Mark, link: str) -> Json:
-    start, end = day_text(m.start), day_text(m.end)
-    span = start if start == end else f"{start} to {'now' if m.open_end else end}"
-    note = f"; {m.note}" if m.note else ""
-    what = m.lane if m.kind != "hemoglobin" else "hemoglobin"
-    return {
-        "kind": m.kind,
-        "t": _ms(m.start),
-        "end": max(_ms(m.end), _ms(m.start) + 1),
-        "text": m.text,
-        "tip": f"{what}: {m.text}, {span}{note}",
-        "href": f"{link}{m.reference}" if link and "/" in m.reference else None,
-    }
-
-
 # -- further courses ------------------------------------------------------------------------------
 
 
@@ -368,7 +284,7 @@ def _extra(
 ) -> Json:
     rows = [
         {
-            "t": _ms(m.time.time),
+            "t": ms(m.time.time),
             "v": m.value,
             "tip": f"{name}: {m.comparator}{m.value:g}, {day_text(m.time.time)}",
             "href": f"{link}{m.reference}" if link else None,
@@ -391,48 +307,10 @@ def _extra(
             },
         ],
         "encoding": {
-            "x": {"field": "t", **_time(domain)},
+            "x": {"field": "t", **time_scale(domain)},
             "y": {
                 "field": "v", "type": "quantitative", "scale": {"zero": False, "nice": True},
-                "axis": _left(name, EXTRA, tickCount=3),
+                "axis": left(name, EXTRA, tickCount=3),
             },
         },
     }  # fmt: skip
-
-
-# -- axes -----------------------------------------------------------------------------------------
-
-
-def _ms(when: datetime) -> int:
-    return int(when.timestamp() * 1000)
-
-
-def _time(domain: list[int]) -> Json:
-    return {
-        "type": "temporal",
-        "scale": {"type": "utc", "domain": domain, "nice": False},
-        "axis": {
-            "labels": False,
-            "ticks": False,
-            "title": None,
-            "grid": True,
-            "domain": False,
-            "tickCount": TICKS,
-        },
-    }
-
-
-def _time_axis() -> Json:
-    return {
-        "title": None,
-        "format": "%-d %b",
-        "grid": True,
-        "labelOverlap": True,
-        "tickCount": TICKS,
-    }
-
-
-def _left(title: str | None, height: int, **more: Any) -> Json:
-    """The axis on the left, its title lying beside the middle of the labels."""
-    lying = {"titleAngle": 0, "titleAlign": "right", "titleX": -38, "titleY": height / 2}
-    return {"title": title, "minExtent": AXIS, "maxExtent": AXIS, **lying, **more}
