@@ -12,12 +12,19 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^    (?:\$ )?\.venv/bin/redcell (.+?)(?:\s{2,}#.*)?$", re.MULTILINE)
 PLACEHOLDERS = ("bundle.json", "export/", "labs.csv", "results.hl7")
+OF_THE_CLINIC = ("clinic/", "demo", "serve")
+"""Commands that need a folder of their own, and some that do not end: run in order, below."""
+
+
+def of_the_clinic(command: str) -> bool:
+    words = shlex.split(command)
+    return "clinic/" in words or words[0] in OF_THE_CLINIC
 
 
 def commands():
     for page in PAGES:
         for command in COMMAND.findall(page.read_text(encoding="utf-8")):
-            if not any(word in command for word in PLACEHOLDERS):
+            if not any(word in command for word in PLACEHOLDERS) and not of_the_clinic(command):
                 yield pytest.param(command, id=f"{page.name}: {command}")
 
 
@@ -30,6 +37,44 @@ def test_every_command_runs(command):
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_clinic_of_the_readme(tmp_path):
+    """Init, a user, an import, serving, export, backup, audit, doctor: in the README's order."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "export").mkdir()
+    patient = (ROOT / "src" / "redcell" / "examples" / "okafor.json").read_bytes()
+    (tmp_path / "export" / "okafor.json").write_bytes(patient)
+    found = [c for c in COMMAND.findall(text) if of_the_clinic(c)]
+    assert {shlex.split(c)[0] for c in found} >= {"demo", "init", "serve", "export", "backup"}
+    for command in found:
+        words = shlex.split(command)
+        if words[0] == "demo":
+            words += ["--no-serve", "--people", "3"]
+        if words[0] == "serve":
+            served(words, tmp_path)
+            continue
+        done = run(words, tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stderr.decode()}"
+    assert (tmp_path / "ndjson" / "Observation.ndjson").stat().st_size > 0
+
+
+def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "redcell", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=300)
+
+
+def served(words: list[str], folder: Path) -> None:
+    """Serve on free ports until it says so, then stop it by its id."""
+    for name in ("--port", "--mllp-port"):
+        words[words.index(name) + 1] = "0"
+    command = [sys.executable, "-m", "redcell", *words]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
+    said = iter(process.stderr.readline, b"")
+    assert any(line.startswith(b"Ready") for line in said)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_transcripts_are_what_the_commands_print():
