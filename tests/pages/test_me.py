@@ -224,8 +224,11 @@ def test_a_draft_is_kept(work):
 
 def test_the_last_pages_can_be_read_without_a_network(work):
     page = joy(work, "/me")
-    page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("caches.match('/me/call').then(found => !!found)")
+    for _ in range(100):
+        if page.evaluate("caches.match('/me/call').then(found => !!found)"):
+            break
+        page.wait_for_timeout(100)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
     page.goto(work.address + "/me/call")
     assert page.get_by_role("heading", name="When to call").first.is_visible()

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 """Takes a line for the person who started the service."""
-DRAIN = 30
+DRAIN = 5
 """Seconds that requests in hand have to finish."""
 BACKLOG = 2048
 NEXT_PORTS = 50
