@@ -6,6 +6,8 @@ Add a line here when a new route needs a value that these do not fit.
 
 from __future__ import annotations
 
+FHIR = {"accept": "application/fhir+json", "content-type": "application/fhir+json"}
+"""Headers with which a request reaches the FHIR API at all."""
 BY_NAME = {
     "kind": "Observation",
     "rid": "own-hb",

@@ -21,7 +21,6 @@ from redcell.web.security.authorize import authorize, check_table
 PROGRAMS = ("feed", "cds-client")
 STRANGER = "stranger"
 TARGETS = (people.OWN, people.OTHER, people.UNKNOWN)
-FHIR = {"accept": "application/fhir+json", "content-type": "application/fhir+json"}
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -87,7 +86,7 @@ def test_every_cell_of_the_table(app, clinic):
             answers = {}
             for target, method in itertools.product(targets(row), row.methods):
                 path = addresses(context, row, target)
-                kind = FHIR if path.startswith("/fhir") else browser.headers
+                kind = samples.FHIR if path.startswith("/fhir") else browser.headers
                 answer = browser.request(method, path, headers=kind)
                 seen += 1
                 check_cell((name, role, target, method), row, answer, browser.state)

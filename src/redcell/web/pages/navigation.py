@@ -24,6 +24,7 @@ NAVIGATION = (
     Item("Today", "today", ("nurse", "physician")),
     Item("Capacity", "capacity", ("nurse", "physician", "infusion", "blood-bank")),
     Item("Messages", "messages", ("nurse", "physician")),
+    Item("Emergency access", "break-glass", ("infusion", "blood-bank")),
     Item("Home", "me", ("patient", "proxy")),
     Item("Admin", "admin", ("admin",)),
 )
