@@ -72,7 +72,9 @@ def exporting(server: Server, files: dict[str, bytes], **manifest) -> None:
 def run(clinic, server, wanted=None, waits=None, asker=None):
     asker = asker or Asker(server.base)
     loader = Loader(clinic, "ehr", clock.now)
-    export = Export(clinic, asker, wanted or Wanted(), loader, wait=Waits() if waits is None else waits)
+    export = Export(
+        clinic, asker, wanted or Wanted(), loader, wait=Waits() if waits is None else waits
+    )
     export.run()
     asker.close()
     return export
