@@ -6,8 +6,9 @@ import pytest
 
 from identity import people
 from identity.web import Browser, account, signed_in
+from redcell import clock
 from redcell.identity.table import GLASS_ROLES, TABLE, Where
-from redcell.store import audit, events
+from redcell.store import audit, events, jobs
 
 REASON = "Reaction during transfusion in chair 4"
 
@@ -55,6 +56,25 @@ def test_the_chart_opens_where_its_row_says_so_and_is_audited_as_an_emergency(ap
         assert ("R", people.OWN, "BTG") in [
             (e.action, e.person, e.purpose) for e in entries(clinic)
         ]
+
+
+def test_those_who_want_to_hear_of_it_are_told(small):
+    from msgspec.structs import replace
+
+    from redcell.clinic.notices import NOTICE
+    from redcell.clinic.settings import Notice
+    from redcell.web.app import Options, create_app
+
+    office = Notice(name="office", email="it@hospital.test", levels=("break-glass",))
+    pager = Notice(name="pager", email="pager@hospital.test")
+    small.settings = replace(small.settings, notices=(office, pager))
+    app = create_app(small, Options(works=False))
+    open_glass(signed_in(app, small, account(small, "i", "infusion")))
+    with small.database.write() as connection:
+        (job,) = jobs.claim(connection, "w", at=clock.now(), kinds=(NOTICE,), most=9)
+    assert job.key.endswith(" office")
+    assert people.OWN.encode() in job.body
+    assert REASON.encode() not in job.body
 
 
 def test_it_ends_with_the_session(app, clinic):

@@ -32,6 +32,7 @@ SECONDS = 10
 SUBJECTS = {
     CORRECTION: "a value that was acted on was corrected",
     ESCALATION: "a report or message waits, and nobody has taken it on",
+    "break-glass": "a patient was opened by break-glass",
 }
 
 

@@ -1,13 +1,14 @@
 """Break-glass: a clinician outside the care team opens one person, for a typed reason.
 
-It holds until the session ends. The reason is kept as an event that administrators are shown, and
-every later look at the person is audited as an emergency's.
+It holds until the session ends. The reason is kept as an event, administrators are told (a notice
+whose `levels` name `break-glass`), and every later look is audited as an emergency's.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi import Form as Field
@@ -15,8 +16,11 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.identity import sessions
-from redcell.store import audit, events, persons
+from redcell.clinic.news import News
+from redcell.clinic.notices import NOTICE
+from redcell.clinic.settings import Settings
+from redcell.identity import secret, sessions
+from redcell.store import audit, events, jobs, persons
 from redcell.store.events import Event
 from redcell.store.schema import persons as persons_table
 from redcell.web.pages.frame import caller_of, clinic_of, entry_of, render
@@ -58,10 +62,19 @@ def open_person(
     def write(connection: Connection) -> None:
         sessions.open_glass(connection, caller.session, person)
         events.add(connection, [told])
+        _tell(connection, clinic.settings, told)
         audit.append(connection, [done])
 
     clinic.writer.write(write)
     return render(request, "sign_in/glass.html.j2", said="", opened=person)
+
+
+def _tell(connection: Connection, settings: Settings, told: Event) -> None:
+    """Tell the destinations that want to hear of it: those whose `levels` name break-glass."""
+    news = News(KIND, told.person or "", clock.iso(told.at), urgency=KIND, resource=told.actor)
+    name = f"{KIND}-{secret.new()[:12]}"
+    keys = [f"{name} {one.name}" for one in settings.notices if KIND in one.levels]
+    jobs.request(connection, NOTICE, keys, at=told.at, body=msgspec.json.encode(news))
 
 
 def one_person(connection: Connection, number: str) -> str | None:

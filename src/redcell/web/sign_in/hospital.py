@@ -89,6 +89,7 @@ def _provider(settings: Oidc) -> Provider:
 
 
 def _failed(request: Request, error: RedcellError) -> Response:
-    structlog.get_logger().warning("hospital sign-in failed", reason=type(error).__name__)
+    log = structlog.get_logger("redcell.sign-in")
+    log.warning("hospital-sign-in-failed", error=type(error).__name__, outcome=str(error))
     refused(request, "hospital")
     return sign_in_page(request, said=FAILED, status=401)

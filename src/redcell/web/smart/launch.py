@@ -143,6 +143,7 @@ def _chart(request: Request, patient: str) -> str:
 
 
 def _failed(request: Request, error: RedcellError) -> Response:
-    structlog.get_logger().warning("launch failed", reason=type(error).__name__)
+    log = structlog.get_logger("redcell.sign-in")
+    log.warning("launch-failed", error=type(error).__name__, outcome=str(error))
     refused(request, "launch")
     return render(request, "smart/message.html.j2", status=401, said=FAILED)
