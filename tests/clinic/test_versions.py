@@ -18,7 +18,7 @@ def observation(**more) -> dict:
 @pytest.mark.parametrize(
     ("status", "rank"),
     [
-        ("registered", 0),
+        ("registered", -1),
         ("preliminary", 0),
         ("final", 1),
         (None, 1),
