@@ -63,8 +63,9 @@ def _named(request: Request, row: Row) -> str:
         return str(request.path_params["person"])
     if row.where is Where.QUERY:
         query = request.query_params
-        named = query.get("person") or query.get("patient") or ""
-        return named.removeprefix("Patient/")
+        given = (*query.getlist("person"), *query.getlist("patient"))
+        named = {one.removeprefix("Patient/") for one in given}
+        return named.pop() if len(named) == 1 else ""  # two persons at once are nobody
     return ""
 
 
