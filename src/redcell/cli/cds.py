@@ -195,7 +195,7 @@ def report(data: Path, form: str) -> None:
 
     \b
     Examples:
-      redcell cds-report --data /var/lib/redcell
+      redcell cds-feedback --data /var/lib/redcell
     """
     import msgspec
 

@@ -139,6 +139,8 @@ def narrative(title: str, lines: Iterable[str]) -> Json:
 
 def clean(text: str) -> str:
     """Text without the characters that FHIR forbids, on one line."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # as it is: the usual case
     return FORBIDDEN.sub("", SPACES.sub(" ", text)).strip()
 
 
