@@ -16,53 +16,25 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
 from msgspec import Struct
 
 from redcell.errors import UnreadableSourceError
+from redcell.population.belonging import NotRead, Owned, Shared, belonging, stranger, wanted
 from redcell.population.ledger import Ledger, Refused
 from redcell.population.ndjson import (
-    BROKEN,
     MAX_LINE,
     Bounded,
     RefusedFileError,
     files_of,
     glance,
     numbered,
-    references,
 )
-from redcell.sources.fhir.read import UNOWNED, kind_of
-from redcell.sources.fhir.reading import name_of, tail
-from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
 
 OPEN_FILES = 64
 EVERY = 4096
 """Lines between two reports of progress."""
-SHARED = UNOWNED - {"Patient"}
-"""Resources that may belong to several patients: found by reference, not by subject."""
-
-SIGNS = tuple(f"{kind}/".encode() for kind in sorted(SHARED))
-"""How a line without an escape refers to one of them."""
-
 Progress = Callable[[int], None]
-
-
-class Subject(Struct):
-    """The reference to a patient."""
-
-    reference: str = ""
-
-
-class Head(Struct):
-    """As much of a resource as says whose it is."""
-
-    id: str = ""
-    subject: Subject | None = None
-    patient: Subject | None = None
-
-
-_head = msgspec.json.Decoder(Head).decode
 
 
 class Meter:
@@ -183,59 +155,29 @@ class Folder:
 
     def _note(self, file: int, number: int, offset: int, line: bytes) -> None:
         """Note one line under its patient, or refuse it."""
-        place = f"{self._names[file]}:{number}"
-        try:
-            kind = kind_of(line)
-            if not kind or kind == "Bundle":
-                self._refuse_type(place, kind, line, first=number == 1)
+        found = belonging(line, f"{self._names[file]}:{number}", first=number == 1)
+        match found:
+            case Refused():
+                self.ledger.refuse(found)
                 return
-            if kind not in DECODERS:
-                self.ledger.tally.not_read[kind] += 1
+            case NotRead():
+                self.ledger.tally.not_read[found.kind] += 1
                 return
-            head = _head(line)
-            if kind in SHARED:
-                DECODERS[kind].decode(line)  # said once here, not once for each patient
-        except BROKEN as error:
-            self.ledger.refuse(Refused("not-readable", place, f"{error}.", line.strip()))
-            return
+            case Shared():
+                self._shared.setdefault(found.name, []).append(len(self._owner))
+                owner = NOBODY
+            case Owned():
+                owner = self._owners.setdefault(found.owner, len(self._owners))
+                if found.is_patient:
+                    self._patients.add(owner)
         if file in self._spooled:
             offset = self._spool.tell()
             self._spool.write(line)
-        owner = self._own(kind, head, place, line)
-        if owner is None:
-            return
         self._file.append(file)
         self._number.append(number)
         self._offset.append(offset)
         self._length.append(len(line))
         self._owner.append(owner)
-
-    def _own(self, kind: str, head: Head, place: str, line: bytes) -> int | None:
-        """The number of the owner of a line; `NOBODY` for shared resources; `None` if refused."""
-        if kind in SHARED:
-            self._shared.setdefault(name_of(kind, head.id, "", place), []).append(len(self._owner))
-            return NOBODY
-        if kind == "Patient":
-            reference = f"Patient/{head.id}"
-            if not head.id or name_of("Patient", head.id, "", "") != reference:
-                text = "the Patient has no id that FHIR allows (A-Z a-z 0-9 - . and at most 64)."
-                self.ledger.refuse(Refused("patient-id-not-valid", place, text, line.strip()))
-                return None
-            owner = self._owners.setdefault(reference, len(self._owners))
-            self._patients.add(owner)
-            return owner
-        found = head.subject or head.patient
-        if found is None or not found.reference:
-            text = "it names no patient; it was left out."
-            self.ledger.refuse(Refused("no-patient-named", place, text, line.strip()))
-            return None
-        return self._owners.setdefault(tail(found.reference), len(self._owners))
-
-    def _refuse_type(self, place: str, kind: str, line: bytes, *, first: bool) -> None:
-        if kind == "Bundle" and first:
-            raise RefusedFileError("bundle", BUNDLE)
-        reason, text = ("bundle", BUNDLE) if kind else ("not-a-resource", "it has no resourceType.")
-        self.ledger.refuse(Refused(reason, place, text, line.strip()))
 
     def _refuse_strangers(self) -> None:
         """Refuse the lines of subjects that have no Patient resource."""
@@ -245,8 +187,7 @@ class Folder:
                 continue
             self._owner[i] = NOBODY
             line = self._read(i) if self.ledger.keeps else b""
-            text = f"{names[owner]} is not in the source; the line was left out."
-            self.ledger.refuse(Refused("patient-not-in-source", self._place(i), text, line))
+            self.ledger.refuse(stranger(names[owner], self._place(i), line))
 
     # -- reading again ---------------------------------------------------------------------------
 
@@ -260,11 +201,8 @@ class Folder:
 
     def _referred(self, line: bytes) -> Iterator[int]:
         """The shared resources that a line refers to."""
-        if b"\\" not in line and not any(sign in line for sign in SIGNS):
-            return
-        for reference in references(line):
-            for name in dict.fromkeys((reference, tail(reference))):
-                yield from self._shared.get(name, ())
+        for name in wanted(line):
+            yield from self._shared.get(name, ())
 
     def _read(self, i: int) -> bytes:
         file = self._file[i]
@@ -289,4 +227,3 @@ class Folder:
 
 
 NOBODY = (1 << 64) - 1
-BUNDLE = "a Bundle is no line of Bulk Data NDJSON; assess it with: redcell assess FILE"
