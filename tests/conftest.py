@@ -20,7 +20,7 @@ settings.register_profile(
 )
 settings.load_profile("redcell")
 
-pytest_plugins = ["databases"]
+pytest_plugins = ["databases", "trust_marks"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -96,6 +96,7 @@ def test_every_card_is_valid_beyond_the_reference_validator(patient):
     assert judge(sent(everything(patient)), "response", strict=True) == []
 
 
+@pytest.mark.trust("X10", "P6", "U10")
 def test_every_card_says_as_of_used_missing_rejected_expiry_and_basis(patient):
     for draft in everything(patient):
         for label in DETAIL:
@@ -126,6 +127,7 @@ def test_nothing_is_in_a_card_that_a_client_could_take_for_html(patient):
         assert not HTML.search(json.dumps(msgspec.to_builtins(draft.card)))
 
 
+@pytest.mark.trust("S7.2", "H1.5")
 def test_suggestions_are_drafts_of_this_patient(patient):
     steps = steps_of(patient)
     for draft in everything(patient):
@@ -140,6 +142,7 @@ def test_suggestions_are_drafts_of_this_patient(patient):
                 assert resource["id"]
 
 
+@pytest.mark.trust("H11.2", "S4.1")
 def test_no_blood_is_offered_where_the_rules_do_not_advise_it(patient):
     decision = steps_of(patient).transfusion.verdict.value.decision
     offered = [
@@ -164,6 +167,7 @@ def test_with_gaps_nothing_rests_on_what_did_not_come(patient):
 # -- the forecast ----------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("P9", "H5.4")
 def test_the_forecast_changes_neither_color_nor_state():
     record = redcell.read("demo::okafor")
     with_one = redcell.assess(record, at=AT["demo::okafor"]).steps
@@ -182,6 +186,7 @@ def test_the_forecast_changes_neither_color_nor_state():
 NASTY = '<img src=x onerror=alert(1)>[x](javascript:alert(1)) **b** https://evil.example "\\'
 
 
+@pytest.mark.trust("S6")
 def test_foreign_text_cannot_become_markup(world):
     data = prefetch()
     odd = json.loads(json.dumps(data["hemoglobin_v1"]["entry"][-1]))

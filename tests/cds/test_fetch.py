@@ -146,6 +146,7 @@ def test_a_slow_server_is_not_waited_for_longer_than_the_limit(fhir):
 # -- where nothing is fetched ----------------------------------------------------------------------
 
 
+@pytest.mark.trust("S7")
 def test_a_server_that_is_not_listed_is_not_asked(fhir):
     with LocalServer(fhir) as server:
         world = World(servers=("https://ehr.example/fhir",))
@@ -181,6 +182,7 @@ def test_a_token_of_another_patient_is_not_used(fhir):
         world.close()
 
 
+@pytest.mark.trust("S7")
 def test_a_next_page_elsewhere_gets_no_token(fhir):
     with LocalServer(fhir) as other, LocalServer(fhir) as server:
         fhir.next_base = f"{other.base}/fhir"
@@ -191,6 +193,7 @@ def test_a_next_page_elsewhere_gets_no_token(fhir):
         world.close()
 
 
+@pytest.mark.trust("S4")
 def test_the_token_is_neither_logged_nor_shown(fhir, caplog):
     fhir.faults["Consent"] = (500, {}, TOKEN.encode())
     with LocalServer(fhir) as server, caplog.at_level(logging.DEBUG):
@@ -230,6 +233,7 @@ BAD_URLS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S7")
 @pytest.mark.parametrize("address", PRIVATE)
 def test_addresses_that_are_not_public(address):
     assert not is_public(address)
@@ -240,6 +244,7 @@ def test_addresses_that_are(address):
     assert is_public(address)
 
 
+@pytest.mark.trust("S7")
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_addresses_that_are_never_asked(url):
     async def ask() -> None:
@@ -264,6 +269,7 @@ def answering(*addresses: str):
     return resolve
 
 
+@pytest.mark.trust("S7")
 @pytest.mark.parametrize(
     "answers", [("10.0.0.5",), ("8.8.8.8 10.0.0.5",), ("169.254.169.254",), ("::1",)]
 )
@@ -281,6 +287,7 @@ def test_a_name_with_a_private_address_is_not_asked(monkeypatch, answers):
         asyncio.run(ask())
 
 
+@pytest.mark.trust("S7")
 def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch):
     """A name that answers differently the second time leads nowhere else: it is asked once."""
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering("8.8.8.8", "127.0.0.1"))

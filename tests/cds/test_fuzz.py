@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from cds.world import ORDERS, SHARED, STATUS, World, call, cells, drug, ordering
 
+pytestmark = pytest.mark.trust("F1")
+
 VECTORS = sorted((SHARED / "data" / "cds-hooks-vectors").glob("cdshooks-request-*.json"))
 ODD = st.sampled_from(
     [

@@ -126,6 +126,7 @@ def test_the_same_id_with_another_birth_date_is_somebody_else(clinic, kept):
     assert "other results" not in card["detail"]
 
 
+@pytest.mark.trust("U9", "P5", "H2.1")
 def test_a_silent_feed_is_said(clinic, kept):
     everybody(clinic)
     kept.clock.pass_(3 * DAY)
@@ -133,6 +134,7 @@ def test_a_silent_feed_is_said(clinic, kept):
     assert "lab feed silent since" in card["detail"]
 
 
+@pytest.mark.trust("P9", "H5.4")
 def test_the_stored_forecast_is_shown_and_decides_nothing(clinic, kept):
     everybody(clinic)
     (without,) = kept.cards(STATUS, call(data={}))
@@ -149,6 +151,7 @@ def test_the_stored_forecast_is_shown_and_decides_nothing(clinic, kept):
 # -- what survives a restart -----------------------------------------------------------------------
 
 
+@pytest.mark.trust("S3")
 def test_a_used_token_stays_used(clinic):
     value = f"Bearer {token()}"
     for status in (200, 401):
@@ -164,6 +167,7 @@ def test_what_was_shown_is_not_shown_again(clinic):
         again.close()
 
 
+@pytest.mark.trust("D3")
 def test_feedback_is_kept_once(clinic, kept):
     (card,) = kept.cards(STATUS, call())
     item = told(card["uuid"])
@@ -205,6 +209,7 @@ def test_a_refusal_of_somebody_whom_the_store_does_not_know_is_remembered(clinic
 # -- audit, report ---------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("P7")
 def test_every_answer_about_a_known_person_is_in_the_audit(clinic, kept):
     everybody(clinic)
     for _ in range(2):

@@ -9,6 +9,8 @@ from markdown_it import MarkdownIt
 
 from redcell.outputs.cards.markdown import escape, labeled, listed, paragraphs, plain, short
 
+pytestmark = pytest.mark.trust("S6")
+
 GFM = MarkdownIt("gfm-like", {"linkify": False, "html": True})
 ATTACKS = [
     "<script>alert(1)</script>",

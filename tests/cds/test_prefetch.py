@@ -111,6 +111,7 @@ SAID = {
 }
 
 
+@pytest.mark.trust("F1")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", names())
 def test_each_key_in_each_way(world, name, way):
@@ -193,6 +194,7 @@ def test_without_a_patient_resource_the_calls_own_id_is_the_patient(world):
     assert set(drafts) == {f"Patient/{PATIENT}"}
 
 
+@pytest.mark.trust("D1", "P4", "H3.1")
 def test_an_unknown_unit_is_rejected_counted_and_shown(world):
     data = json.loads(json.dumps(SMALL["hemoglobin_v1"]))
     odd = json.loads(json.dumps(data["entry"][0]))

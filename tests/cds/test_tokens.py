@@ -22,6 +22,8 @@ from redcell.web.cds.memory import MemorySeen
 from redcell.web.cds.outbound import Outbound
 from redcell.web.cds.settings import Issuer
 
+pytestmark = pytest.mark.trust("S3")
+
 ISSUER = "https://ehr.example"
 JKU = "https://ehr.example/jwks.json"
 AUDIENCE = f"{BASE}/cds-services/{STATUS}"

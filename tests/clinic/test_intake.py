@@ -66,6 +66,7 @@ def hemoglobin(rid: str, who: str, value: float, day: int, status: str = "final"
     }
 
 
+@pytest.mark.trust("A8")
 def test_the_store_gives_the_assessment_of_the_file(database, basis):
     import redcell
 
@@ -75,6 +76,7 @@ def test_the_store_gives_the_assessment_of_the_file(database, basis):
     assert found.out == wanted.to_dict()
 
 
+@pytest.mark.trust("D4", "P3")
 def test_one_by_one_in_any_order_is_the_same(database, basis):
     resources = bundled()
     for number, one in enumerate(reversed(resources)):
@@ -84,6 +86,7 @@ def test_one_by_one_in_any_order_is_the_same(database, basis):
     assert len(turned.folded.facts) == len(resources)
 
 
+@pytest.mark.trust("D4", "D8", "P3")
 def test_every_order_of_a_correction_ends_alike(database, basis):
     events = [
         hemoglobin("hb", "p", 7.4, 20, "preliminary"),
@@ -105,6 +108,7 @@ def test_every_order_of_a_correction_ends_alike(database, basis):
     assert '"value": 8.9' in ends.pop()
 
 
+@pytest.mark.trust("H1.2")
 def test_a_shared_identifier_makes_one_person(database, basis):
     take(database, patient("v2-77", "417733"), hemoglobin("a", "v2-77", 7.9, 18), key="1")
     taken = take(database, patient("p9", "417733"), hemoglobin("b", "p9", 7.6, 20), key="2")
@@ -116,6 +120,7 @@ def test_a_shared_identifier_makes_one_person(database, basis):
         assert persons.person_of(connection, "v2-77") == "p9"
 
 
+@pytest.mark.trust("D6", "H1.2")
 def test_the_same_number_of_another_hospital_is_somebody_else(database, basis):
     take(database, patient("a", "1", "urn:one"), key="1")
     take(database, patient("b", "1", "urn:two"), key="2")
@@ -124,6 +129,7 @@ def test_the_same_number_of_another_hospital_is_somebody_else(database, basis):
         assert persons.person_of(connection, "b") == "b"
 
 
+@pytest.mark.trust("D6", "H1.3", "P2")
 def test_merge_and_unmerge(database, basis):
     take(database, patient("old", "1"), hemoglobin("a", "old", 7.9, 18), key="1")
     take(database, patient("new", "2"), hemoglobin("b", "new", 7.6, 20), key="2")
@@ -136,12 +142,14 @@ def test_merge_and_unmerge(database, basis):
     assert len(assessed(database, "new", basis).folded.facts) == 2
 
 
+@pytest.mark.trust("D6", "H1.3")
 def test_a_result_that_moves_to_somebody_else_refreshes_both(database):
     take(database, patient("a", "1"), patient("b", "2"), hemoglobin("hb", "a", 7.0, 20), key="1")
     moved = take(database, hemoglobin("hb", "b", 7.0, 20, "corrected"), key="2", at=AT + 1)
     assert moved.persons == ("a", "b")
 
 
+@pytest.mark.trust("D3", "H3.4")
 def test_the_same_message_counts_once(database):
     body, resources = b"MSH|1", [patient("p"), hemoglobin("hb", "p", 7.6, 20)]
     for expected in ("accepted", "duplicate", "duplicate"):
@@ -163,6 +171,7 @@ def test_refused_input_keeps_nothing_else(database):
         assert facts.read_one(connection, "Patient", "p") is None
 
 
+@pytest.mark.trust("D8", "H7.1")
 def test_a_refresh_is_kept_shown_and_told_once(database, basis):
     take(database, *bundled())
     with database.read() as connection:

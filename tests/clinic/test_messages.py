@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from redcell.clinic import messages, releases
 from redcell.clinic.releases import Release
 from redcell.clinic.settings import Messages
@@ -27,6 +29,7 @@ def act(database, kind, item, **more):
         messages.act(connection, kind, item, **{"actor": "chen", "at": 5} | more)
 
 
+@pytest.mark.trust("H4.3", "S7.1")
 def test_a_message_waits_until_it_is_taken(database):
     send(database)
     (item,) = inbox(database)
@@ -46,12 +49,14 @@ def test_an_answer_takes_it_on(database):
     assert item.answers[0].body["text"] == "Please rest"
 
 
+@pytest.mark.trust("D3")
 def test_the_same_message_counts_once(database):
     assert send(database, key="k1")
     assert not send(database, key="k1")
     assert len(inbox(database)) == 1
 
 
+@pytest.mark.trust("H4.3", "S7.1")
 def test_what_nobody_takes_escalates_step_by_step(database):
     send(database, pressure="emergency")
     steps = []
@@ -77,6 +82,7 @@ def test_the_most_pressing_stands_first(database):
         assert [i.text for i in messages.waiting(connection)] == ["c", "b", "a"]
 
 
+@pytest.mark.trust("D4")
 def test_events_fold_alike_in_any_order(database):
     send(database)
     item = inbox(database)[0]

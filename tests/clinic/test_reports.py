@@ -57,6 +57,7 @@ def test_answers_come_back_as_they_were_given(database):
     }
 
 
+@pytest.mark.trust("H4.1", "S2.2")
 def test_a_red_flag_makes_an_emergency(database):
     _, out = read_back(database, report(Answer("dyspnea-at-rest", 1, course="new")))
     assert out["urgency"]["level"] == "emergency"
@@ -67,6 +68,7 @@ def test_a_temperature_counts(database):
     assert any(f["rule"] in ("S-R3", "S-R23") for f in out["red_flags"])
 
 
+@pytest.mark.trust("S2.1")
 def test_every_symptom_can_be_reported(database):
     answers = [Answer(symptom, 2, course="new") for symptom in sorted(KNOWN.symptoms)]
     said, _ = read_back(database, report(*answers))
@@ -93,6 +95,7 @@ def test_what_the_form_cannot_send_is_refused(bad):
         check(bad, KNOWN)
 
 
+@pytest.mark.trust("H4.1", "Q3")
 @pytest.mark.parametrize("rule", call_rules(KNOWN), ids=lambda r: f"{r.symptom}-{r.grade}")
 def test_each_call_at_its_grade_and_not_below(rule):
     assert rule.symptom in KNOWN.symptoms

@@ -15,6 +15,7 @@ def observation(**more) -> dict:
     return {"resourceType": "Observation", "id": "a", "subject": {"reference": "Patient/p"}} | more
 
 
+@pytest.mark.trust("D8")
 @pytest.mark.parametrize(
     ("status", "rank"),
     [
@@ -49,6 +50,7 @@ def test_only_results_are_ranked_by_their_words():
     assert version_of(order | {"status": "entered-in-error"}, AT).rank == 3
 
 
+@pytest.mark.trust("D7")
 def test_the_sender_s_time_counts_unless_it_is_in_the_future():
     early, late = when(AT - 10**6).isoformat(), when(AT + 10**6).isoformat()
     assert version_of(observation(meta={"lastUpdated": early}), AT).asserted == AT - 10**6
@@ -123,6 +125,7 @@ def test_how_it_is_found():
     assert found.reading == Reading("718-7", at, 7.6, "g/dL")
 
 
+@pytest.mark.trust("D9")
 def test_a_bound_is_no_value():
     found = version_of(
         observation(effectiveDateTime="2026-11-20", valueQuantity={"value": 7, "comparator": "<"}),

@@ -44,6 +44,7 @@ def line(clinic, person: str = "okafor"):
         return assessments.line_of(connection, person)
 
 
+@pytest.mark.trust("D8", "H7.1")
 def test_a_change_shows_on_the_worklist(clinic):
     worker = Worker(clinic)
     worker.start()
@@ -81,6 +82,7 @@ def test_a_new_policy_makes_a_new_assessment(clinic):
     assert line(clinic).assessment > first
 
 
+@pytest.mark.trust("L8")
 def test_a_job_that_fails_is_kept_and_said(clinic):
     def boom(_clinic, _job):
         raise RuntimeError("the name of Joy Okafor")

@@ -50,6 +50,7 @@ def act(person: str, state: str = "a", at: int = AT, who: str = "n1") -> Act:
     return Act(person, who, who.upper(), at, state)
 
 
+@pytest.mark.trust("H2.2", "H2.3")
 def test_urgency_then_held_then_due(database):
     keeper = Keeper()
     put(database, "later", 2, due="2026-11-25")
@@ -141,6 +142,7 @@ def test_the_last_to_take_a_line_has_it(database):
     assert names(find(database, keeper, owner="-")) == ["p"]
 
 
+@pytest.mark.trust("L5")
 def test_pages_of_a_hundred(database):
     keeper = Keeper()
     for number in range(205):
@@ -180,6 +182,7 @@ def decision(**more) -> Decision:
     return Decision(**{**values, **more})
 
 
+@pytest.mark.trust("S7.2")
 def test_a_decision_is_kept_once_with_its_reason(database):
     with database.write() as connection:
         decisions.decide(connection, decision(), key="k")

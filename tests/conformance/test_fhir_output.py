@@ -369,6 +369,7 @@ def test_follows_r4(case: tuple[Path, Review]) -> None:
     assert list(resource_problems(to_bundle(case[1].steps))) == []
 
 
+@pytest.mark.trust("F10")
 def test_fhir_resources_reads_it(case: tuple[Path, Review]) -> None:
     models = pytest.importorskip("fhir.resources.R4B.bundle")
     data = to_json(case[1].steps)
@@ -415,6 +416,7 @@ def test_output_filed_in_the_chart_changes_nothing(
     }
 
 
+@pytest.mark.trust("S7.2")
 def test_only_proposals(case: tuple[Path, Review]) -> None:
     bundle = to_bundle(case[1].steps)
     for r in resources(bundle, "ServiceRequest", "CarePlan"):
@@ -500,6 +502,7 @@ def test_the_site_policy_is_named(tmp_path: Path) -> None:
     assert resources(bundle, "Provenance")[0]["policy"] == ["urn:redcell:policy:Site%20%3Cb%3E%203"]
 
 
+@pytest.mark.trust("S6")
 def test_foreign_text_is_escaped(tmp_path: Path) -> None:
     bundle = to_bundle(named(tmp_path, "declined").steps)
     assert "<script" not in json.dumps(bundle)

@@ -28,6 +28,7 @@ def commands():
                 yield pytest.param(command, id=f"{page.name}: {command}")
 
 
+@pytest.mark.trust("Q6")
 @pytest.mark.parametrize("command", list(commands()))
 def test_every_command_runs(command):
     done = subprocess.run(
@@ -77,6 +78,7 @@ def served(words: list[str], folder: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.trust("Q6")
 def test_transcripts_are_what_the_commands_print():
     done = subprocess.run(
         [sys.executable, "tools/transcripts.py", "--check"],
@@ -109,6 +111,7 @@ def test_every_make_target_of_the_docs_exists():
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
 
 
+@pytest.mark.trust("S13")
 def test_locked_versions_have_hashes_and_name_no_registry():
     for lock in (ROOT / "requirements").glob("*.txt"):
         text = lock.read_text(encoding="utf-8")
@@ -118,6 +121,7 @@ def test_locked_versions_have_hashes_and_name_no_registry():
         assert "://" not in text
 
 
+@pytest.mark.trust("S13")
 def test_no_heavy_wheel_in_the_default_install():
     for lock in (ROOT / "requirements").glob("*.txt"):
         assert not re.search(r"^(torch|nvidia|jax-cuda)", lock.read_text(), re.MULTILINE)

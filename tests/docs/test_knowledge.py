@@ -41,6 +41,7 @@ def sourced(item: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, dic
 # -- sources ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("P6")
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_every_entry_has_a_source_a_place_and_a_mark(path):
     sources = load(FOLDER / "sources.toml")
@@ -72,6 +73,7 @@ def test_every_number_has_a_unit_and_a_meaning(key):
     assert (entry.value is None) is bool(entry.rows)
 
 
+@pytest.mark.trust("P6")
 def test_every_rule_has_sources_that_exist():
     sources = load(FOLDER / "sources.toml")
     for name, rule in KNOWN.rules.items():
@@ -119,6 +121,7 @@ def test_every_number_is_used():
     assert [key for key in KNOWN.keys() if not used(key)] == []  # noqa: SIM118
 
 
+@pytest.mark.trust("Q3")
 def test_every_number_a_rule_asks_for_exists_and_every_keyword_is_a_number():
     import redcell.loop  # noqa: F401  (loads every rule)
 
@@ -222,6 +225,7 @@ def test_every_contributor_is_found_by_its_prefix_and_names(group):
         assert found.partition("/")[0] == group, name
 
 
+@pytest.mark.trust("S3.2")
 @pytest.mark.parametrize("slug", KNOWN.sites)
 def test_every_radiation_site_is_found_by_its_codes_and_names(slug):
     site = KNOWN.sites[slug]
@@ -282,6 +286,7 @@ def constants(path: Path) -> Iterator[tuple[int, float]]:
             yield node.lineno, node.value
 
 
+@pytest.mark.trust("Q4")
 @pytest.mark.parametrize("path", JUDGING, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_no_clinical_number_stands_in_the_code(path):
     name = path.relative_to(PACKAGE).as_posix()

@@ -77,6 +77,7 @@ def test_named_words_are_left_out():
 # -- every sentence for patients -----------------------------------------------------------------
 
 
+@pytest.mark.trust("U5", "X8")
 @pytest.mark.parametrize("name", TEXTS)
 def test_each_long_text_is_easy(name):
     counted = read(TEXTS[name], DRUGS)
@@ -84,11 +85,13 @@ def test_each_long_text_is_easy(name):
         assert counted.flesch_kincaid <= GRADE, counted
 
 
+@pytest.mark.trust("U5", "X8")
 def test_the_texts_are_easy_on_average():
     graded = [read(text, DRUGS) for text in TEXTS.values()]
     assert mean(r.flesch_kincaid for r in graded if r.words) <= MEAN
 
 
+@pytest.mark.trust("U5", "X8")
 @pytest.mark.parametrize("name", TEXTS)
 def test_sentences_are_short(name):
     for sentence in sentences(TEXTS[name]):
@@ -109,12 +112,14 @@ def test_every_id_of_the_plan_has_a_text():
     }  # fmt: skip
 
 
+@pytest.mark.trust("S8.1")
 def test_every_page_names_its_source():
     named = set(WORDING["source"])
     ids = {*WORDING["self_care"], *(k.partition(".")[0] for k in WORDING["education"]), "call"}
     assert ids <= named
 
 
+@pytest.mark.trust("H12.2", "S5.2")
 def test_only_enough_iron_under_treatment_hears_that_iron_does_not_help():
     saying = [
         name

@@ -20,6 +20,7 @@ def wording(name: str) -> dict[str, dict[str, str]]:
 ENGLISH, SPANISH = wording("patient"), wording("patient.es")
 
 
+@pytest.mark.trust("U6")
 @pytest.mark.parametrize("table", sorted(set(ENGLISH) - {"source"}))
 def test_every_sentence_is_there(table):
     assert set(SPANISH[table]) == set(ENGLISH[table])
@@ -33,6 +34,7 @@ def test_the_same_values_stand_in_both(table):
         )
 
 
+@pytest.mark.trust("U5")
 @pytest.mark.parametrize(
     ("table", "key"), [(t, k) for t in SPANISH for k in SPANISH[t] if t != "source"]
 )

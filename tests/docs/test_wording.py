@@ -263,6 +263,7 @@ def test_every_topic_of_conversation_has_a_short_label() -> None:
     assert set(LABELS["conversation_label"]) | {"vitals-today"} == set(LABELS["conversation"])
 
 
+@pytest.mark.trust("P6")
 def test_every_warning_from_the_findings_has_a_sentence() -> None:
     assert _tuple_heads("redcell.outputs.warnings") <= set(LABELS["warning"])
 
@@ -393,6 +394,7 @@ def test_a_finding_never_falls_back_to_its_docstring(review: redcell.Review) -> 
         assert not said.startswith(question), finding.name
 
 
+@pytest.mark.trust("H6.3", "S3.4")
 def test_no_single_cause_is_named_below_the_limit(review: redcell.Review) -> None:
     out = to_dict(review.steps)
     if out["causes"] and out["causes"][0]["probability"] < 0.6:
@@ -401,6 +403,7 @@ def test_no_single_cause_is_named_below_the_limit(review: redcell.Review) -> Non
             assert not re.search(r"\bcaused by\b", text), text
 
 
+@pytest.mark.trust("H12.2", "S5.2")
 def test_iron_is_called_unlikely_to_help_only_where_it_is_known_to_be_enough(
     review: redcell.Review,
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_folder_of_ndjson(clinic, tmp_path):
     assert arrivals(clinic) == count
 
 
+@pytest.mark.trust("F3", "P2")
 def test_rejected_lines_are_kept_counted_and_can_be_replayed(clinic, tmp_path):
     source = tmp_path / "x.ndjson"
     good, odd = patient("p"), hemoglobin("h", "p", valueQuantity={"value": "much"})
@@ -158,6 +159,7 @@ def test_bundles_messages_tables_and_odd_files(clinic, tmp_path, shared):
     assert arrivals(clinic) == count
 
 
+@pytest.mark.trust("A8")
 def test_the_file_and_the_store_give_the_same_assessment(clinic, tmp_path):
     import redcell
 
@@ -225,6 +227,7 @@ clinic.close()
 """
 
 
+@pytest.mark.trust("A1", "L6")
 def test_killed_at_any_moment_it_goes_on_without_doubles(tmp_path):
     source = tmp_path / "export"
     ndjson(source / "Patient.ndjson", *(patient(f"p{n}", str(n)) for n in range(20)))

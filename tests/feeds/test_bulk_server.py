@@ -141,6 +141,7 @@ def test_deleted_and_error_files(clinic, server):
         assert [one.code for one in replay.waiting(connection)] == ["reported-by-sender"]
 
 
+@pytest.mark.trust("L6")
 def test_a_run_that_was_killed_goes_on(clinic, server):
     files = {"Patient-1": ndjson(patient("p")), "Patient-2": ndjson(patient("q", "2"))}
     exporting(server, files)
@@ -209,6 +210,7 @@ def test_keys_that_cannot_sign(tmp_path):
             read_key(file)
 
 
+@pytest.mark.trust("S7", "S4")
 def test_the_token_goes_to_the_server_alone(clinic, server):
     other = Server()
     try:
@@ -246,6 +248,7 @@ BAD = [
 ]
 
 
+@pytest.mark.trust("S7")
 @pytest.mark.parametrize("url", BAD)
 def test_addresses_that_are_not_asked(server, url):
     asker = Asker(server.base)
@@ -254,6 +257,7 @@ def test_addresses_that_are_not_asked(server, url):
     asker.close()
 
 
+@pytest.mark.trust("S7")
 def test_addresses_behind_names(monkeypatch):
     def named(*addresses):
         rows = [(2, 1, 6, "", (address, 443)) for address in addresses]

@@ -54,6 +54,7 @@ def test_times_are_read_in_the_zone_of_the_feed():
     assert codes(found) == ["feed-zone-assumed"]
 
 
+@pytest.mark.trust("D3")
 def test_the_same_result_in_a_later_table_is_the_same_resource():
     first = translate_table("a.csv", table(ONE))
     later = translate_table(
@@ -149,6 +150,7 @@ def test_everything_that_the_file_reader_is_tested_with():
     assert checked > 80
 
 
+@pytest.mark.trust("F3")
 @settings(max_examples=100)
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_bytes(head, tail):

@@ -99,6 +99,7 @@ def test_a_renamed_file_is_taken_at_once_and_an_unfinished_one_never(drop):
     assert drop.look() == 1
 
 
+@pytest.mark.trust("D3")
 def test_the_same_content_again_has_no_second_effect(drop):
     for name in ("a.csv", "b.csv", "a.csv"):
         (drop.folder / name).write_text(ONE)
@@ -134,6 +135,7 @@ def test_rows_that_are_set_aside_are_in_the_report(drop):
     assert any("labs.csv:3" in line for line in report(drop, "done"))
 
 
+@pytest.mark.trust("A3")
 def test_a_store_that_fails_leaves_the_file_to_be_tried_again(drop):
     drop.memory.failing = True
     (drop.folder / "labs.csv").write_text(ONE)
@@ -225,6 +227,7 @@ asyncio.run(folder.run(pause=0.01))
 """
 
 
+@pytest.mark.trust("A1")
 def test_a_kill_at_any_moment_has_no_doubled_effect(tmp_path):
     database = open_database(tmp_path)
     upgrade(database)

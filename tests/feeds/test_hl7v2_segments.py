@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from feeds.messages import adt, cbc, obx, pid
 from redcell.sources.hl7v2.segments import Separators, segment_of, separators_of, text_of
 
+pytestmark = pytest.mark.trust("F10")
+
 hl7 = pytest.importorskip("hl7", reason="python-hl7 judges the splitter; it is not installed")
 
 MESSAGES = [

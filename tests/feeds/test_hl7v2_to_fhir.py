@@ -100,6 +100,7 @@ def test_numbers_keep_their_unit_as_sent(name, kind, sent, unit, code, said):
     assert observation(obx(sent, unit, code, kind, span=""))["valueQuantity"] == said
 
 
+@pytest.mark.trust("D9")
 @pytest.mark.parametrize(
     ("kind", "sent", "text"),
     [("SN", "^2^-^4", "2 - 4"), ("NM", "9.1~9.3", "9.1\n9.3"), ("ST", "see note", "see note"),
@@ -158,6 +159,7 @@ STATUSES = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("D8")
 @pytest.mark.parametrize(("letter", "status"), STATUSES)
 def test_obx_11_is_the_status(letter, status):
     assert observation(obx(status=letter))["status"] == status
@@ -250,6 +252,7 @@ def test_lines_of_text_are_one_text():
 # -- times -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("D7")
 def test_a_time_without_offset_is_read_in_the_zone_of_the_feed_and_that_is_said():
     data = oru(pid(), obr(time="20261120070000"), obx(), sent="20261120080000")
     found = translate(data, zone=VIENNA)
@@ -266,6 +269,7 @@ def test_the_offset_of_msh_7_comes_before_the_zone_of_the_feed():
     assert result["effectiveDateTime"] == "2026-11-20T07:00:00-05:00"
 
 
+@pytest.mark.trust("D7")
 def test_without_any_zone_there_is_no_time_of_sending_and_the_reader_flags_utc():
     data = oru(pid(), obr(time="20261120070000"), obx(), sent="20261120080000")
     found = translate(data)
@@ -274,6 +278,7 @@ def test_without_any_zone_there_is_no_time_of_sending_and_the_reader_flags_utc()
     assert "naive-time-assumed-utc" in codes(record(data))
 
 
+@pytest.mark.trust("D7")
 @pytest.mark.parametrize(
     ("local", "offset"), [("20261025023000", "+02:00"), ("20260329023000", "+01:00")]
 )
@@ -316,6 +321,7 @@ def test_every_identifier_is_kept_and_the_record_number_names_the_patient():
     ]  # fmt: skip
 
 
+@pytest.mark.trust("H1.2", "D6")
 def test_one_name_of_two_authorities_is_two_systems_and_two_names_of_one_are_one():
     def who(sent, **systems):
         found = translate(oru(pid(sent), obr(), obx()), authorities=Authorities(systems))
@@ -422,6 +428,7 @@ def merge(old="9^^^HOSP^MR", **header):
     return adt("A40", pid(), f"MRG|{old}", **header)
 
 
+@pytest.mark.trust("D6", "H1.3")
 def test_a_merge_names_both_and_a_late_result_stays_joined():
     nine = patient_id(f"{AUTHORITY}HOSP", "9")
     found = translate(merge())
@@ -431,6 +438,7 @@ def test_a_merge_names_both_and_a_late_result_stays_joined():
     assert sorted(links.values()) == [[], ["replaced-by"], ["replaced-by", "seealso"]]
 
 
+@pytest.mark.trust("H1.3")
 def test_only_identifiers_of_persons_are_merged():
     found = translate(merge("9^^^HOSP^MR~ACC7^^^HOSP^AN~8^^^HOSP^PI"))
     assert [old for old, _ in found.merges] == [
@@ -542,6 +550,7 @@ def total(data: bytes) -> None:
     current_of([found])
 
 
+@pytest.mark.trust("F2")
 @settings(max_examples=150)
 @given(st.binary(max_size=400))
 @example(b"MSH")
@@ -551,6 +560,7 @@ def test_any_bytes(data):
     total(b"MSH|^~\\&|" + data)
 
 
+@pytest.mark.trust("F2")
 @settings(max_examples=200)
 @given(
     st.sampled_from([WHOLE, MOVED]),

@@ -131,6 +131,7 @@ def plain(events):
     return [(o, test, x, v, moves and len(tests[o]) == 1) for o, test, x, v, moves in kept]
 
 
+@pytest.mark.trust("D4", "P3")
 @settings(max_examples=120)
 @given(st.lists(EVENTS, min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_random_histories_in_any_order_of_arrival(events, chance):

@@ -28,6 +28,7 @@ def smear(code, value, kind="CWE", unit="", number=1):
     return obx(value, unit, f"{code}^x^LN", kind, span="", number=number)
 
 
+@pytest.mark.trust("D1")
 def test_an_impossible_unit_is_held_with_its_range():
     found = record(cbc(obx("12.5", "g/mL", span="13-18")))
     assert hemoglobin(found) == []
@@ -67,6 +68,7 @@ def test_a_byte_order_mark_and_other_line_ends(end):
     assert codes(translate(message)) == ["normalized", "normalized"]
 
 
+@pytest.mark.trust("D1", "P4", "H3.1")
 @pytest.mark.parametrize(
     ("value", "unit", "code"),
     [("13.4", "g/l-1", "20509-6"), ("4.08", "tera.l-1", "789-8"), ("8.2", "giga.l-1", "6690-2")],
@@ -96,6 +98,7 @@ def test_units_that_differ_within_one_panel():
     assert platelets[0].value == 105.6 if platelets else "unit-not-understood" in codes(found)
 
 
+@pytest.mark.trust("D2")
 def test_neutrophils_above_the_leukocytes_hold_both():
     white = obx("5.8", "10*3/uL", "6690-2^^LN", span="")
     neutrophils = obx("58", "10*3/uL", "751-8^^LN", span="", number=2)

@@ -134,6 +134,7 @@ def test_a_message_is_kept_and_then_acknowledged():
     running(test)
 
 
+@pytest.mark.trust("P1", "A1")
 def test_nothing_is_acknowledged_before_it_is_kept():
     async def test(listener, intake, connect):
         intake.gate = asyncio.Event()
@@ -147,6 +148,7 @@ def test_nothing_is_acknowledged_before_it_is_kept():
     running(test)
 
 
+@pytest.mark.trust("P1")
 def test_what_cannot_be_kept_is_not_acknowledged_as_kept():
     async def test(listener, intake, connect):
         intake.failing = True
@@ -161,6 +163,7 @@ def test_what_cannot_be_kept_is_not_acknowledged_as_kept():
     running(test)
 
 
+@pytest.mark.trust("D3")
 def test_a_resend_has_one_effect_and_other_content_under_one_name_is_held():
     async def test(listener, intake, connect):
         peer = await connect()
@@ -257,6 +260,7 @@ def test_fragments_several_at_once_and_garbage():
     running(test)
 
 
+@pytest.mark.trust("L4")
 def test_two_messages_in_one_frame_are_two():
     async def test(listener, intake, connect):
         peer = await connect()
@@ -278,6 +282,7 @@ def test_answers_keep_the_order_of_the_messages_although_they_are_kept_at_once()
     running(test, Limits(in_hand=16))
 
 
+@pytest.mark.trust("L4")
 def test_a_sender_that_leaves_before_the_answer_leaves_its_message_here():
     async def test(listener, intake, connect):
         intake.gate = asyncio.Event()
@@ -307,6 +312,7 @@ def test_a_sender_that_ends_its_side_still_hears_the_answer():
     running(test)
 
 
+@pytest.mark.trust("L4")
 def test_random_disconnects_before_the_answer_have_one_effect_each():
     chance = random.Random(8)  # noqa: S311  (a seeded test)
     names = [f"M{n}" for n in range(150)]
@@ -341,6 +347,7 @@ def test_random_disconnects_before_the_answer_have_one_effect_each():
 # -- limits and time -------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("L4")
 def test_a_frame_without_an_end_closes_the_connection():
     async def test(listener, intake, connect):
         peer = await connect()
@@ -352,6 +359,7 @@ def test_a_frame_without_an_end_closes_the_connection():
     running(test, Limits(frame_seconds=0.3, idle_seconds=5))
 
 
+@pytest.mark.trust("L4")
 def test_a_slow_sender_has_no_more_time_than_a_silent_one():
     async def test(listener, intake, connect):
         peer = await connect()
@@ -368,6 +376,7 @@ def test_a_slow_sender_has_no_more_time_than_a_silent_one():
     running(test, Limits(frame_seconds=0.4, idle_seconds=5))
 
 
+@pytest.mark.trust("L4")
 def test_an_idle_connection_is_closed_and_a_working_one_is_not():
     async def test(listener, intake, connect):
         idle, busy = await connect(), await connect()
@@ -381,6 +390,7 @@ def test_an_idle_connection_is_closed_and_a_working_one_is_not():
     running(test, Limits(idle_seconds=0.4))
 
 
+@pytest.mark.trust("L4")
 def test_many_idle_connections_do_not_disturb_the_others():
     most = min(1500, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
@@ -395,6 +405,7 @@ def test_many_idle_connections_do_not_disturb_the_others():
     running(test, Limits(per_address=10_000, connections=10_000))
 
 
+@pytest.mark.trust("L4", "L2")
 def test_one_address_has_only_so_many_connections():
     async def test(listener, intake, connect):
         peers = [await connect() for _ in range(4)]
@@ -410,6 +421,7 @@ def test_one_address_has_only_so_many_connections():
     running(test, Limits(per_address=3))
 
 
+@pytest.mark.trust("F2", "L4")
 def test_a_message_past_the_limit_is_rejected_and_the_connection_closed():
     async def test(listener, intake, connect):
         peer = await connect()
@@ -509,6 +521,7 @@ def certificate(tmp_path_factory):
     return folder
 
 
+@pytest.mark.trust("L4")
 def test_an_encrypted_connection(certificate):
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
@@ -564,6 +577,7 @@ def damaged(chance: random.Random) -> bytes:
     return data
 
 
+@pytest.mark.trust("F2")
 @pytest.mark.parametrize("number", [2000])
 def test_malformed_messages_never_stop_the_listener(number):
     """Seeded; with `number=10_000` the same test is the long run."""

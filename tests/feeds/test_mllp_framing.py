@@ -78,6 +78,7 @@ def test_any_cuts_give_the_same_messages_and_count_every_other_byte(parts, data)
 PIECES = st.sampled_from([b"\x0b", b"\x1c", b"\r", b"\x1c\r", b"MSH|", b"x"])
 
 
+@pytest.mark.trust("F2")
 @settings(max_examples=300)
 @given(st.lists(st.lists(PIECES, max_size=6).map(b"".join), max_size=8))
 def test_any_bytes_are_read_the_same_however_they_are_cut(chunks):

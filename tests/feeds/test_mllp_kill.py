@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 import sqlalchemy as sa
 
 from feeds.messages import obr, obx, oru, pid
@@ -65,6 +66,7 @@ def deliver(port: int, todo: list[int], acked: set[int], until: float) -> None:
                 heard += 1
 
 
+@pytest.mark.trust("A1", "P1")
 def test_nothing_that_was_acknowledged_is_lost_or_doubled(tmp_path):
     database = open_database(tmp_path)
     upgrade(database)

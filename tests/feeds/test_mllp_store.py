@@ -60,6 +60,7 @@ def rows(database, table):
         return connection.execute(sa.select(table)).all()
 
 
+@pytest.mark.trust("P1", "A1")
 def test_a_message_is_an_arrival_facts_an_audit_entry_and_a_job(database, send):
     assert send(cbc(obx("7.60"))) == ["AA"]
     (arrival,) = rows(database, arrivals)
@@ -75,6 +76,7 @@ def test_a_message_is_an_arrival_facts_an_audit_entry_and_a_job(database, send):
         assert b'"value":7.60' in facts.read_one(connection, "Observation", name).body
 
 
+@pytest.mark.trust("D3")
 def test_a_resend_changes_nothing_and_other_content_is_held_once(database, send):
     assert send(cbc(obx()), cbc(obx()), cbc(obx("6.1")), cbc(obx("6.1"))) == [
         "AA",
@@ -95,6 +97,7 @@ def test_what_is_refused_is_kept_once_with_its_reason(database, send):
     assert [a.outcome for a in rows(database, arrivals)] == ["refused", "accepted"]
 
 
+@pytest.mark.trust("D4", "D8", "P3")
 def test_corrections_replace_in_any_order_of_arrival(database, send):
     first = cbc(obx("12.4"))
     later = cbc(obx("8.4", status="C"), control="M2", sent="20261120090000+0000")
@@ -104,6 +107,7 @@ def test_corrections_replace_in_any_order_of_arrival(database, send):
     assert hemoglobin(record(database)) == []
 
 
+@pytest.mark.trust("L3")
 def test_one_commit_serves_many(database, send):
     messages = [
         oru(pid(f"{n}^^^HOSP^MR"), obr(filler=f"F{n}"), obx(), control=f"M{n}") for n in range(60)
@@ -115,6 +119,7 @@ def test_one_commit_serves_many(database, send):
     }
 
 
+@pytest.mark.trust("D6", "H1.3")
 def test_a_merge_moves_results_and_a_late_result_of_the_old_number_follows(database, send):
     old = oru(
         pid("9^^^HOSP^MR"), obr(filler="F9"), obx("7.9", time="20261118070000+0000"), control="M1"

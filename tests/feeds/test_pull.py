@@ -85,6 +85,7 @@ def test_everything_of_one_patient(clinic, server):
     assert len(kept(clinic)) == 43
 
 
+@pytest.mark.trust("S7")
 def test_pages_do_not_lead_elsewhere_nor_on_forever(clinic, server):
     page = bundle("searchset", {"resource": hemoglobin("h", "p")})
     page["link"] = [{"relation": "next", "url": "https://elsewhere.test/x"}]

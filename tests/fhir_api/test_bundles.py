@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
+import pytest
+
 from fhir_api.resources import bundle, entry, hemoglobin, patient
 from redcell.store import search
 
@@ -41,6 +43,7 @@ def test_a_transaction_resolves_its_links(api):
     assert kept == sent
 
 
+@pytest.mark.trust("D3")
 def test_sent_again_it_changes_nothing(api):
     who = URN + str(uuid4())
     sent = bundle("transaction", *linked(who))
@@ -59,6 +62,7 @@ def test_a_uuid_in_use_is_not_taken_over(api):
     assert api.get(f"Patient/{there}").json()["identifier"][0]["value"] == "1"
 
 
+@pytest.mark.trust("A1")
 def test_all_or_nothing(api):
     bad = hemoglobin("h", "p", valueQuantity={"value": "x"})
     sent = bundle(

@@ -81,6 +81,7 @@ def test_the_forecast_is_the_one_that_was_kept(assessed):
     assert shown["id"] == f"{kept.id}.{risk['id']}"
 
 
+@pytest.mark.trust("H5.4")
 def test_conclusions_sent_back_are_no_evidence(assessed):
     everything = assessed.get("Patient/okafor/$everything?_count=1000").json()
     before = assess(assessed)
@@ -126,6 +127,7 @@ def test_provenance_of_an_arrival(api):
     assert api.ids("Provenance?patient=p") == []
 
 
+@pytest.mark.trust("P7")
 def test_who_looked(api):
     api.put("Patient/p", patient("p"))
     api.get("Patient/p")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 
+import pytest
+
 from fhir_api.conftest import patient_caller
 from fhir_api.resources import bundle, entry, hemoglobin, patient
 from redcell import clock
@@ -55,6 +57,7 @@ def test_what_was_read_can_be_sent_back(api):
     assert (again.status_code, api.get("Patient/p").json()["gender"]) == (200, "female")
 
 
+@pytest.mark.trust("D4")
 def test_an_older_version_of_the_sender_comes_late_and_does_not_count(api):
     new = patient("p", meta={"lastUpdated": "2026-11-20T10:00:00Z"})
     old = patient("p", gender="other", meta={"lastUpdated": "2026-11-20T09:00:00Z"})
@@ -110,6 +113,7 @@ def test_conditional_read(api):
     assert api.get("Patient/p", headers={"If-None-Match": tag}).status_code == 304
 
 
+@pytest.mark.trust("P2", "H9.4")
 def test_nothing_is_deleted(api):
     api.put("Patient/p", patient("p"))
     for method in ("DELETE", "PATCH"):
@@ -120,6 +124,7 @@ def test_nothing_is_deleted(api):
     assert api.get("Patient/p").status_code == 200
 
 
+@pytest.mark.trust("F1")
 def test_what_is_wrong_is_said_with_its_place(api):
     api.put("Patient/p", patient("p"))
     bad = hemoglobin("h", "p", valueQuantity={"value": "high"})
@@ -138,6 +143,7 @@ def test_what_is_wrong_is_said_with_its_place(api):
     assert (answer.status_code, issue(answer)["code"]) == (404, "not-supported")
 
 
+@pytest.mark.trust("F1", "F4", "F5", "F6")
 def test_bodies_that_are_no_json(api):
     for body, status in (
         (b"{", 400),
@@ -173,6 +179,7 @@ def test_media_types(api):
     assert api.get("metadata?_format=xml").status_code == 406
 
 
+@pytest.mark.trust("F8")
 def test_gzip_with_limits(api):
     packed = gzip.compress(json.dumps(patient()).encode())
     sent = {"Content-Encoding": "gzip"}
@@ -184,6 +191,7 @@ def test_gzip_with_limits(api):
     assert api.post("Patient", b"{}", headers={"Content-Encoding": "br"}).status_code == 415
 
 
+@pytest.mark.trust("S1", "H8.1")
 def test_others_are_as_unknown_as_nobody(api):
     api.put("Patient/a", patient("a", "1"))
     api.put("Patient/b", patient("b", "2"))
@@ -197,6 +205,7 @@ def test_others_are_as_unknown_as_nobody(api):
     assert api.put("Patient/a", patient("a")).status_code == 403
 
 
+@pytest.mark.trust("P7")
 def test_every_access_is_audited(api):
     from redcell.store import search
 

@@ -98,6 +98,7 @@ def bases() -> list[tuple[str, str, dict]]:
     ]
 
 
+@pytest.mark.trust("F1")
 def test_malformed_bodies(api):
     seed = SEED + (api.clinic.database.dialect == "sqlite")
     dice = random.Random(seed)  # noqa: S311
@@ -155,6 +156,7 @@ QUERIES = [
 ]
 
 
+@pytest.mark.trust("F1", "S8")
 def test_odd_addresses(api):
     api.put("Patient/p", patient("p"))
     for query in QUERIES:
@@ -164,6 +166,7 @@ def test_odd_addresses(api):
             assert answer.json()["resourceType"] == "OperationOutcome", query
 
 
+@pytest.mark.trust("A4")
 def test_a_busy_store_is_said_to_be_busy(api, monkeypatch):
     from redcell.store.database import StoreBusyError
     from redcell.store.writer import OverloadedError
@@ -180,6 +183,7 @@ def test_a_busy_store_is_said_to_be_busy(api, monkeypatch):
             assert answer.json()["issue"][0]["code"] == "transient"
 
 
+@pytest.mark.trust("S4", "H8.2")
 def test_a_fault_says_nothing_of_the_data(api, monkeypatch, capfd):
     from redcell.web.fhir import read
 

@@ -205,6 +205,7 @@ def test_counts(filled):
         assert (found["total"], "entry" in found) == (wanted, False)
 
 
+@pytest.mark.trust("S1", "H8.1")
 def test_own_data_alone(filled):
     filled.as_(patient_caller("p"))
     assert sorted(filled.ids("Observation?_count=3")) == list("abcdh")
@@ -213,6 +214,7 @@ def test_own_data_alone(filled):
     assert filled.ids("Medication") == []
 
 
+@pytest.mark.trust("S2")
 def test_scopes(filled):
     from redcell.identity.caller import Caller
 

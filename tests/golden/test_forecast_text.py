@@ -27,6 +27,7 @@ PAGES = {
 }
 
 
+@pytest.mark.trust("U7")
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_the_page_is_as_reviewed(name, request):
     page = PAGES[name]()

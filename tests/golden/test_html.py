@@ -85,6 +85,7 @@ class Outline(HTMLParser):
 # -- every page ----------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("U7")
 @pytest.mark.parametrize(("source", "at"), CASES)
 def test_pages_are_well_formed_and_complete(source, at):
     review = redcell.assess(redcell.read(source), at=at)
@@ -156,12 +157,14 @@ def test_sections_come_in_the_order_of_need(okafor):
     assert places == sorted(places)
 
 
+@pytest.mark.trust("S1.3")
 def test_grade_and_who_class_stand_side_by_side_never_merged(okafor):
     page = report(okafor)
     assert re.search(r"<dt>CTCAE v5\.0.*?<b>grade 3</b>", page, re.S)
     assert re.search(r"<dt>WHO severity.*?<b>severe</b>", page, re.S)
 
 
+@pytest.mark.trust("H6.3")
 def test_no_single_cause_is_named_below_the_limit(okafor):
     assert "No single cause stands out" not in report(okafor)
     unsure = review(hemoglobin=9.5, therapy="exemestane")
@@ -206,6 +209,7 @@ def test_pages_with_a_forecast_are_well_formed(foreseen):
     Outline(fragment(foreseen))
 
 
+@pytest.mark.trust("H5.1")
 def test_the_forecast_stands_under_the_picture_with_numbers_and_table(okafor):
     steps = forecast_of(okafor, prediction())
     text = Outline(report(steps)).text
@@ -248,6 +252,7 @@ def test_the_fragment_has_the_band_its_table_and_the_note(okafor):
     assert "not validated in people" in page
 
 
+@pytest.mark.trust("X5", "P9")
 def test_no_forecast_reaches_the_letter(foreseen, okafor):
     assert letter(foreseen) == letter(okafor)
 
@@ -259,6 +264,7 @@ def test_the_sites_policy_is_named(tmp_path):
     assert "Site policy" not in report(assess(patient()))
 
 
+@pytest.mark.trust("S6")
 def test_words_of_a_record_are_escaped():
     record = patient(hemoglobin=9.5)
     record = replace(record, patient=replace(record.patient, id="<script>alert(1)</script>"))
@@ -268,6 +274,7 @@ def test_words_of_a_record_are_escaped():
     assert "&lt;script&gt;" in report(steps)
 
 
+@pytest.mark.trust("S1.5")
 def test_asymptomatic_is_said_as_loudly():
     assert "the grade counts all the same" in report(review(hemoglobin=8.5, symptoms={}))
 
@@ -305,6 +312,7 @@ FORBIDDEN = (
 )  # fmt: skip
 
 
+@pytest.mark.trust("X5")
 @pytest.mark.parametrize(("source", "at"), CASES)
 def test_no_letter_holds_a_probability_or_computed_advice(source, at):
     review = redcell.assess(redcell.read(source), at=at)
@@ -318,6 +326,7 @@ def test_no_letter_holds_a_probability_or_computed_advice(source, at):
             assert review.steps.case.knowledge.drugs[cause.drug].name not in body
 
 
+@pytest.mark.trust("H4.1")
 @pytest.mark.parametrize(("source", "at"), CASES)
 def test_every_letter_has_every_call_rule(source, at):
     text = Outline(redcell.assess(redcell.read(source), at=at).to_html(for_patient=True)).text
@@ -327,6 +336,7 @@ def test_every_letter_has_every_call_rule(source, at):
     assert "____" in text
 
 
+@pytest.mark.trust("X5")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -408,6 +418,7 @@ def test_changes_between_counts_are_own_data_only():
     assert "may be different now" in after
 
 
+@pytest.mark.trust("S8.1", "S8.2")
 def test_pages_follow_the_record():
     text = letter(review(hemoglobin=9.0, therapy={"paclitaxel": taken()}))
     assert "Radiation can slow" not in text
@@ -422,6 +433,7 @@ def test_hospice_on_record_names_its_line():
     assert WORDING["call"]["hospice"] not in letter(review(hemoglobin=9.0))
 
 
+@pytest.mark.trust("S8.2")
 def test_someone_who_is_not_anemic_gets_no_page_about_treating_it():
     page = letter(review(hemoglobin=13.0))
     assert WORDING["letter"]["help_heading"] not in page
@@ -456,6 +468,7 @@ TEXT = [
 SHAPES = [(name, "paper") for name in ("rc-hb", "rc-drug", "rc-ray", "rc-blood")]
 
 
+@pytest.mark.trust("U1")
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize(("pair", "least"), [(p, 4.5) for p in TEXT] + [(p, 3.0) for p in SHAPES])
 def test_contrast(mode, pair, least):
@@ -491,6 +504,7 @@ def pages_of(page, paper, folder):
     return len(re.findall(rb"/Type\s*/Page\b(?!s)", printed.read_bytes()))
 
 
+@pytest.mark.trust("U3")
 @needs_chromium
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
 @pytest.mark.parametrize("make", [report, letter], ids=["report", "letter"])

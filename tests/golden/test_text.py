@@ -13,6 +13,7 @@ GOLDEN = Path(__file__).parent / "pages"
 AT = {"okafor": "2026-11-22T09:00:00Z"}
 
 
+@pytest.mark.trust("U7")
 @pytest.mark.parametrize("name", sorted(AT))
 def test_the_page_is_as_reviewed(name, request):
     page = redcell.assess(redcell.read(f"demo::{name}"), at=AT[name]).to_text()

@@ -35,6 +35,7 @@ def asked(small, monkeypatch):
     return app
 
 
+@pytest.mark.trust("S1", "H8.1")
 def test_a_person_in_the_query_is_held_to_the_row(asked, small):
     nurse = signed_in(asked, small, account(small, "n", "nurse"))
     mine = signed_in(asked, small, account(small, "p", "patient", person=people.OWN))
@@ -47,6 +48,7 @@ def test_a_person_in_the_query_is_held_to_the_row(asked, small):
         assert mine.get("/q?" + two.format(people.OWN, people.OTHER)).status_code == 404
 
 
+@pytest.mark.trust("S2")
 def test_a_token_needs_the_letter_for_the_type_in_the_path(asked, small):
     from redcell.identity import tokens
 

@@ -11,6 +11,8 @@ from identity.provider import Provider, serving
 from redcell.identity import fetch
 from redcell.identity.fetch import FetchError
 
+pytestmark = pytest.mark.trust("S7")
+
 REFUSED = [
     "http://ehr.example/",
     "ftp://ehr.example/",

@@ -10,6 +10,8 @@ from redcell import clock
 from redcell.identity.table import GLASS_ROLES, TABLE, Where
 from redcell.store import audit, events, jobs
 
+pytestmark = pytest.mark.trust("S14")
+
 REASON = "Reaction during transfusion in chair 4"
 
 

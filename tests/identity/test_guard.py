@@ -40,6 +40,7 @@ def one_allowed(row, browsers) -> Browser | None:
     return None
 
 
+@pytest.mark.trust("S5")
 def test_every_state_change_needs_our_own_form(small_app, browsers):
     tried = 0
     for row, path in contexts(small_app):
@@ -64,6 +65,7 @@ def test_every_state_change_needs_our_own_form(small_app, browsers):
     assert tried > 50
 
 
+@pytest.mark.trust("S5")
 def test_a_token_of_another_session_is_refused(small_app, small):
     nurse = account(small, "n", "nurse")
     one, two = signed_in(small_app, small, nurse), signed_in(small_app, small, nurse)
@@ -72,6 +74,7 @@ def test_a_token_of_another_session_is_refused(small_app, small):
     assert one.post("/sign-out", data={"csrf": one.field("/account")}).status_code == 303
 
 
+@pytest.mark.trust("S5", "S9")
 def test_a_visitors_token_dies_at_sign_in(small_app, small):
     browser = Browser(small_app)
     before = browser.field("/sign-in")
@@ -96,6 +99,7 @@ def test_our_own_form_passes(small_app, small, headers):
     assert browser.post("/sign-out", data={"csrf": token}, headers=headers).status_code == 303
 
 
+@pytest.mark.trust("S5")
 @pytest.mark.parametrize("body", [b"\xff\xfe csrf=%ff", b"csrf", b"a=1&" * 5000])
 def test_an_odd_form_is_refused_and_breaks_nothing(small_app, small, body):
     browser = signed_in(small_app, small, account(small, "n", "nurse"))
@@ -108,6 +112,7 @@ def test_an_odd_form_is_refused_and_breaks_nothing(small_app, small, body):
 # -- headers ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S11")
 def test_every_answer_has_its_headers(small_app, browsers):
     for row, path in contexts(small_app):
         browser = one_allowed(row, browsers) or browsers[-1]
@@ -131,6 +136,7 @@ def check_headers(answer, row) -> None:
         assert "no-store" in headers["cache-control"], name
 
 
+@pytest.mark.trust("S11")
 def test_frame_ancestors_come_from_the_settings(small):
     from msgspec.structs import replace
 
@@ -140,6 +146,7 @@ def test_frame_ancestors_come_from_the_settings(small):
     assert "x-frame-options" not in answer.headers
 
 
+@pytest.mark.trust("S8")
 def test_a_proxy_is_believed_only_when_it_is_listed(small):
     from msgspec.structs import replace
 
@@ -153,6 +160,7 @@ def test_a_proxy_is_believed_only_when_it_is_listed(small):
     assert behind.state["caller"].origin == "203.0.113.5"
 
 
+@pytest.mark.trust("S9")
 def test_cookies_without_tls_are_for_loopback_alone(small):
     from msgspec.structs import replace
 

@@ -12,6 +12,8 @@ from redcell import clock
 from redcell.clinic.settings import Oidc
 from redcell.identity import accounts
 
+pytestmark = pytest.mark.trust("S15")
+
 
 @pytest.fixture
 def hospital():

@@ -46,6 +46,7 @@ def go(browser: Browser, ehr: Provider, **more: str):
     return browser.get("/launch/back", params=ehr.visit(begin(browser, ehr)) | more)
 
 
+@pytest.mark.trust("S1", "H1.1")
 def test_the_chart_of_the_launched_patient_opens_and_no_other(app, clinic, ehr):
     browser = Browser(app)
     answer = go(browser, ehr)
@@ -69,6 +70,7 @@ def test_what_is_asked_for(app, ehr):
     assert "launch" not in alone
 
 
+@pytest.mark.trust("S7")
 @pytest.mark.parametrize(
     "iss",
     ["https://evil.example/fhir", "http://169.254.169.254/", "file:///etc", "", "javascript:1"],
@@ -82,6 +84,7 @@ def test_only_ehrs_of_the_settings_are_asked_anything(small_app, ehr, iss, monke
     assert "not known here" in answer.text
 
 
+@pytest.mark.trust("S15")
 @pytest.mark.parametrize(
     "changed",
     [

@@ -10,6 +10,8 @@ from redcell import clock
 from redcell.clock import MINUTE
 from redcell.identity import accounts, one_time, passkeys
 
+pytestmark = pytest.mark.trust("S15")
+
 
 @pytest.fixture
 def nurse(clinic):

@@ -7,6 +7,8 @@ import pytest
 from redcell.identity.caller import Caller
 from redcell.identity.scopes import allows, granted
 
+pytestmark = pytest.mark.trust("S2")
+
 LAB = {"category": [{"coding": [{"system": "urn:cat", "code": "laboratory"}]}]}
 VITAL = {"category": [{"coding": [{"system": "urn:cat", "code": "vital-signs"}]}]}
 PLAIN: dict = {}

@@ -42,6 +42,7 @@ def resolved(clinic, value: str, at: int):
 # -- passwords --------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S15", "S10")
 def test_argon2id_with_the_parameters_that_are_promised(hashed):
     found = extract_parameters(hashed)
     assert found.type.name == "ID"
@@ -63,6 +64,7 @@ def test_a_letter_that_can_be_typed_in_two_ways_is_one_letter():
     )
 
 
+@pytest.mark.trust("S10")
 def test_an_unknown_account_costs_the_same_work(monkeypatch, hashed):
     seen = []
     real = passwords.hasher().verify
@@ -85,6 +87,7 @@ def test_a_weak_password_is_not_taken(weak):
 # -- sign-in ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S9")
 def test_a_password_opens_a_session_with_a_safe_cookie(browser, nurse):
     answer = try_password(browser, next="/account")
     assert (answer.status_code, answer.headers["location"]) == (303, "/account")
@@ -95,6 +98,7 @@ def test_a_password_opens_a_session_with_a_safe_cookie(browser, nurse):
     assert browser.get("/account").status_code == 200
 
 
+@pytest.mark.trust("S9")
 def test_the_store_holds_no_cookie_value(browser, nurse, clinic):
     try_password(browser)
     value = browser.cookies[COOKIE]
@@ -103,6 +107,7 @@ def test_the_store_holds_no_cookie_value(browser, nurse, clinic):
         assert value not in str(connection.exec_driver_sql("select id from sessions").all())
 
 
+@pytest.mark.trust("S10")
 @pytest.mark.parametrize(
     ("login", "password"), [("ndiaye", "wrong but long enough"), ("nobody", RIGHT), ("", "")]
 )
@@ -122,6 +127,7 @@ def test_a_closed_account_cannot_sign_in_and_its_session_ends(browser, app, clin
     assert try_password(browser).status_code == 401
 
 
+@pytest.mark.trust("S10")
 def test_five_tries_a_minute_then_a_wait_even_with_the_right_password(app, nurse, monkeypatch):
     browser = Browser(app)
     for _ in range(5):
@@ -132,6 +138,7 @@ def test_five_tries_a_minute_then_a_wait_even_with_the_right_password(app, nurse
     assert int(answer.headers["retry-after"]) > 0
 
 
+@pytest.mark.trust("S10")
 def test_others_can_still_sign_in_meanwhile(app, clinic, nurse, hashed):
     account(clinic, "adams", "nurse", password=hashed)
     guesser = Browser(app, "198.51.100.9")
@@ -141,6 +148,7 @@ def test_others_can_still_sign_in_meanwhile(app, clinic, nurse, hashed):
     assert try_password(Browser(app)).status_code == 303
 
 
+@pytest.mark.trust("S4")
 def test_a_try_is_in_the_audit_without_what_was_typed(browser, nurse, clinic):
     try_password(browser, "ndiaye", "my secret by mistake")
     try_password(browser, "my secret by mistake", RIGHT)
@@ -151,6 +159,7 @@ def test_a_try_is_in_the_audit_without_what_was_typed(browser, nurse, clinic):
     assert "my secret" not in str(rows)
 
 
+@pytest.mark.trust("S9")
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1", ""]
 )
@@ -161,6 +170,7 @@ def test_sign_in_leads_to_no_other_site(browser, nurse, elsewhere):
 # -- sessions ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S9")
 def test_a_session_planted_before_sign_in_is_worth_nothing(app, clinic, nurse):
     planted = session(clinic, account(clinic, "mallory", "nurse"))
     browser = Browser(app)
@@ -171,6 +181,7 @@ def test_a_session_planted_before_sign_in_is_worth_nothing(app, clinic, nurse):
     assert resolved(clinic, planted, clock.now()) is None
 
 
+@pytest.mark.trust("S9")
 def test_each_sign_in_has_its_own_value(app, nurse):
     found = set()
     for _ in range(3):
@@ -180,6 +191,7 @@ def test_each_sign_in_has_its_own_value(app, nurse):
     assert len(found) == 3
 
 
+@pytest.mark.trust("S9")
 @pytest.mark.parametrize(
     ("role", "minutes", "open_"),
     [("nurse", 14, True), ("nurse", 15, False), ("patient", 59, True), ("patient", 60, False)],
@@ -189,6 +201,7 @@ def test_an_idle_session_ends(clinic, role, minutes, open_):
     assert (resolved(clinic, value, AT + minutes * MINUTE) is not None) is open_
 
 
+@pytest.mark.trust("S9")
 def test_use_keeps_a_session_for_twelve_hours_at_most(clinic):
     value = session(clinic, account(clinic, "x", "nurse", at=AT), at=AT)
     at = AT
@@ -201,6 +214,7 @@ def test_use_keeps_a_session_for_twelve_hours_at_most(clinic):
     assert resolved(clinic, value, AT + 12 * HOUR) is None
 
 
+@pytest.mark.trust("D10", "S9")
 def test_a_clock_that_runs_backwards_closes_sessions(clinic):
     value = session(clinic, account(clinic, "x", "nurse", at=AT), at=AT)
     assert resolved(clinic, value, AT - 1) is None
@@ -216,6 +230,7 @@ def test_a_request_writes_when_the_session_was_seen(app, clinic, nurse):
     assert clock.now() - found.seen < MINUTE
 
 
+@pytest.mark.trust("S9")
 def test_sign_out_ends_this_session(app, clinic, nurse):
     browser = signed_in(app, clinic, nurse)
     value = browser.cookies[COOKIE]
@@ -223,12 +238,14 @@ def test_sign_out_ends_this_session(app, clinic, nurse):
     assert resolved(clinic, value, clock.now()) is None
 
 
+@pytest.mark.trust("S9")
 def test_sign_out_everywhere_ends_every_session(app, clinic, nurse):
     browser, other = signed_in(app, clinic, nurse), signed_in(app, clinic, nurse)
     browser.send_form("/sign-out/everywhere", page="/account")
     assert browser.get("/account").status_code == other.get("/account").status_code == 303
 
 
+@pytest.mark.trust("S9")
 def test_another_password_ends_every_other_session(app, clinic, nurse):
     browser, other = signed_in(app, clinic, nurse), signed_in(app, clinic, nurse)
     wrong = browser.send_form("/account/password", "/account", present="no", new=OTHER)
@@ -241,6 +258,7 @@ def test_another_password_ends_every_other_session(app, clinic, nurse):
     assert try_password(Browser(app), password=OTHER).status_code == 303
 
 
+@pytest.mark.trust("D6")
 def test_a_merged_person_stays_the_patients_own(clinic):
     who = account(clinic, "p", "patient", person=people.OWN)
     with clinic.database.read() as connection:

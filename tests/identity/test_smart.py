@@ -204,6 +204,7 @@ def test_a_nurse_names_the_person_by_record_number(app, clinic, growth):
     assert redeem(app, growth, code).json()["patient"] == people.OTHER
 
 
+@pytest.mark.trust("S9")
 @pytest.mark.parametrize(
     "changed", [{"client_id": "nobody"}, {"redirect_uri": "https://evil.example/"},
                 {"redirect_uri": BACK + "/x"}, {"redirect_uri": None}]
@@ -245,6 +246,7 @@ def test_a_consent_of_another_account_or_a_second_one_is_refused(app, clinic, gr
     assert answer(patient, page).status_code == 400
 
 
+@pytest.mark.trust("S2")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -261,6 +263,7 @@ def test_a_code_alone_is_worth_nothing(app, growth, patient, changed):
     assert (wrong.status_code, wrong.json()) == (400, {"error": "invalid_grant"})
 
 
+@pytest.mark.trust("S2")
 def test_a_code_works_once_for_its_own_app(app, clinic, growth, patient):
     other = register(clinic, "public", redirects=(BACK,), scopes=("patient/*.rs",))
     stolen = sent_back(answered(patient, growth))["code"]
@@ -337,6 +340,7 @@ WRONG = {
 }
 
 
+@pytest.mark.trust("S3")
 @pytest.mark.parametrize("how", sorted(WRONG))
 def test_a_wrong_assertion_is_refused(app, service, how):
     answer = ask_service(app, WRONG[how](service))
@@ -349,6 +353,7 @@ def test_an_assertion_works_once(app, service):
     assert ask_service(app, signed).status_code == 401
 
 
+@pytest.mark.trust("S2")
 @pytest.mark.parametrize("scope", ["", "nonsense", "user/*.rs", "patient/*.rs", "openid"])
 def test_a_service_gets_system_scopes_alone(app, service, scope):
     answer = ask_service(app, assertion(service), scope)

@@ -74,6 +74,7 @@ def addresses(route, row: Row, target: str) -> str:
     return f"{path}?person={target}" if row.where is Where.QUERY else path
 
 
+@pytest.mark.trust("S1", "H8.1", "P7")
 def test_every_cell_of_the_table(app, clinic):
     routes = {c.original_route.name: c for c in iter_route_contexts(app.router.routes)}
     seen = 0
@@ -143,6 +144,7 @@ def check_alike(name: str, row: Row, answers) -> None:
             assert hidden or not refused, (name, method)
 
 
+@pytest.mark.trust("S14")
 def test_glass_opens_one_person_for_those_outside_the_team():
     row = Row(name="x", where=Where.PATH, all=("nurse",), glass=True)
     closed = Row(name="x", where=Where.PATH, all=("nurse",))
@@ -155,6 +157,7 @@ def test_glass_opens_one_person_for_those_outside_the_team():
     assert judge(row, patient, "p") is Verdict.UNKNOWN
 
 
+@pytest.mark.trust("S1", "H8.1")
 def test_a_launched_session_sees_its_person_alone():
     row = Row(name="x", where=Where.PATH, all=("physician",))
     caller = Caller("a", roles=frozenset({"physician"}), launched="p")
@@ -164,6 +167,7 @@ def test_a_launched_session_sees_its_person_alone():
     assert not caller.sees("q")
 
 
+@pytest.mark.trust("S1")
 def test_reach_all_shows_everybody_only_where_a_route_is_about_people():
     patient = Caller("a", roles=frozenset({"patient"}), people=frozenset({"p"}))
     assert widened(Row(name="x", where=Where.ROWS, all=("patient",)), patient).sees("q")
@@ -172,6 +176,7 @@ def test_reach_all_shows_everybody_only_where_a_route_is_about_people():
     assert not widened(own, patient).sees("q")
 
 
+@pytest.mark.trust("S2", "S1")
 def test_tokens_pass_only_where_a_scope_is_named():
     caller = Caller("a", roles=frozenset({"nurse"}), scopes=frozenset({"user/*.rs"}))
     assert judge(Row(name="x", all=("nurse",)), caller) is Verdict.FORBIDDEN
@@ -199,6 +204,7 @@ def made(path: str, name: str, methods=("GET",)) -> FastAPI:
     return app
 
 
+@pytest.mark.trust("S1", "H8.1")
 @pytest.mark.parametrize(
     ("app", "said"),
     [

@@ -54,6 +54,7 @@ def test_absurd_people_stay_finite_and_not_negative():
     assert states.min() >= 0.0
 
 
+@pytest.mark.trust("H5.3")
 def test_absurd_records_are_answered_or_refused():
     found = absurd.tried(absurd.absurd_records(40))
     assert not found.wrong
@@ -94,6 +95,7 @@ def test_record_that_lacks_something(name):
     assert found.answered + found.refused == 1
 
 
+@pytest.mark.trust("H5.3")
 @pytest.mark.parametrize("name", ["no count", "the newest count 5 years old"])
 def test_nothing_recent_is_refused(name):
     assert absurd.tried([absurd.lacking(name)]).refused == 1
@@ -113,6 +115,7 @@ def test_a_seed_fixes_every_bit():
     assert not failed(forward.row_21(1))
 
 
+@pytest.mark.trust("S3.4")
 def test_attribution_is_exact():
     assert not failed(forward.row_23(3))
 

@@ -41,6 +41,7 @@ def rows_of(database) -> dict[str, list]:
         }
 
 
+@pytest.mark.trust("A5")
 def test_what_comes_back_is_what_was_there(clinic, tmp_path, request):
     fill(clinic)
     settle(clinic)
@@ -64,6 +65,7 @@ def test_what_comes_back_is_what_was_there(clinic, tmp_path, request):
         backups.restore(out, folder, dry_run=False, database=where if "://" in where else "")
 
 
+@pytest.mark.trust("A5", "H9.4")
 def test_a_restored_store_is_served_and_is_still_append_only(clinic, tmp_path, request):
     fill(clinic)
     out = tmp_path / "backup.tar"
@@ -80,6 +82,7 @@ def test_a_restored_store_is_served_and_is_still_append_only(clinic, tmp_path, r
         restored.close()
 
 
+@pytest.mark.trust("A5", "P1")
 def test_a_backup_under_load_is_of_one_moment(clinic, tmp_path, request):
     halt = threading.Event()
     sent: list[int] = []
@@ -147,6 +150,7 @@ def changed(out: Path, to: Path, name: str, how) -> Path:
     return to
 
 
+@pytest.mark.trust("A7", "S12")
 def test_a_backup_that_was_changed_is_refused(clinic, tmp_path):
     fill(clinic)
     out = tmp_path / "backup.tar"
@@ -171,6 +175,7 @@ def test_a_backup_that_was_changed_is_refused(clinic, tmp_path):
         backups.restore(tmp_path / "none.tar", tmp_path / "x", dry_run=True)
 
 
+@pytest.mark.trust("S12")
 def test_a_manifest_with_another_head_is_refused(clinic, tmp_path):
     if clinic.database.dialect != "sqlite":
         pytest.skip("a dump is verified after it was read")

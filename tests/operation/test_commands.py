@@ -114,6 +114,7 @@ def test_what_the_doctor_finds(made, monkeypatch, tmp_path):
     assert answer.exception.exit_code == 9
 
 
+@pytest.mark.trust("A7")
 def test_the_doctor_sees_a_missing_policy_and_a_damaged_store(folder):
     text = (folder / "redcell.toml").read_text()
     (folder / "redcell.toml").write_text(text + 'policy = "none.toml"\n')
@@ -123,6 +124,7 @@ def test_the_doctor_sees_a_missing_policy_and_a_damaged_store(folder):
         assert verdicts(folder)["store"] == "wrong"
 
 
+@pytest.mark.trust("D10")
 def test_the_doctor_sees_a_clock_that_was_set_back(made, monkeypatch):
     from redcell import clock
 
@@ -134,6 +136,7 @@ def test_the_doctor_sees_a_clock_that_was_set_back(made, monkeypatch):
 # -- config ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S4")
 def test_settings_are_shown_without_secrets(folder):
     text = (folder / "redcell.toml").read_text()
     more = (
@@ -176,6 +179,7 @@ def test_backup_and_restore_as_commands(made, tmp_path, request):
     assert "Restored" in run(service.restore, out, "--data", target, *options).output
 
 
+@pytest.mark.trust("S12", "H9.3")
 def test_the_audit_commands(made, tmp_path):
     answer = run(audit_commands.verify, "--data", str(made))
     assert "The audit is whole" in answer.output
@@ -223,6 +227,7 @@ def said(out: io.StringIO) -> list[dict]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
+@pytest.mark.trust("S4", "H8.2")
 def test_a_line_holds_known_fields_alone(log):
     import structlog
 
@@ -238,6 +243,7 @@ def test_a_line_holds_known_fields_alone(log):
     assert "Okafor" not in log.getvalue()
 
 
+@pytest.mark.trust("S4", "H8.2")
 def test_an_exception_is_its_type_and_place(log):
     import structlog
 
@@ -252,6 +258,7 @@ def test_an_exception_is_its_type_and_place(log):
     assert "Okafor" not in log.getvalue()
 
 
+@pytest.mark.trust("S4", "H8.2")
 def test_libraries_say_what_they_are_not_what_they_saw(log):
     logging.getLogger("sqlalchemy").warning("row %s", "Okafor")
     logging.getLogger("uvicorn.access").warning("GET /patients?name=Okafor")
@@ -261,6 +268,7 @@ def test_libraries_say_what_they_are_not_what_they_saw(log):
     assert "Okafor" not in log.getvalue()
 
 
+@pytest.mark.trust("S4", "H8.2")
 def test_a_failing_job_is_logged_without_its_data(made, log):
     from redcell.clinic.service import Clinic
     from redcell.clinic.worker import Worker

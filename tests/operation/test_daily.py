@@ -69,6 +69,7 @@ def test_what_has_expired_is_removed(clinic):
         assert daily.clean(c, at=20) == 0
 
 
+@pytest.mark.trust("S12", "H9.2", "H9.3")
 def test_anchors_are_written_every_so_many_entries_and_at_the_end(clinic):
     clinic.settings = replace(clinic.settings, audit=Audit(anchor="else/where.jsonl", every=5))
     path = accounting.anchor_path(clinic)
@@ -91,6 +92,7 @@ def test_anchors_are_written_every_so_many_entries_and_at_the_end(clinic):
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.trust("S12", "H9.2")
 def test_a_store_that_was_rolled_back_does_not_fit_its_anchors(clinic, tmp_path):
     fill(clinic)
     ahead = tmp_path / "ahead.jsonl"
@@ -139,6 +141,7 @@ def test_every_entry_is_a_valid_audit_event(clinic):
     assert [e.outcome for e in found] == ["0"] * 5 + ["8"]
 
 
+@pytest.mark.trust("P7")
 def test_who_saw_a_persons_data(clinic):
     fill(clinic)
     audited(
@@ -169,6 +172,7 @@ def words(clinic, at: int) -> str:
     return freshness.look(clinic, at=at).words(clinic.settings.zone)
 
 
+@pytest.mark.trust("U9", "P5", "H2.4")
 def test_a_feed_is_silent_after_its_time_and_speaks_again(clinic):
     now = clock.now()
     assert words(clinic, now) == "No feed has sent anything yet"
@@ -182,6 +186,7 @@ def test_a_feed_is_silent_after_its_time_and_speaks_again(clinic):
     assert not freshness.look(clinic, at=later).silent
 
 
+@pytest.mark.trust("H2.4")
 def test_each_feed_of_the_settings_is_watched(clinic):
     clinic.settings = replace(clinic.settings, feeds=(Feed("lab"), Feed("ward")))
     now = clock.now()
@@ -192,6 +197,7 @@ def test_each_feed_of_the_settings_is_watched(clinic):
     assert "ward feed has sent nothing yet" in words(clinic, now)
 
 
+@pytest.mark.trust("H2.4")
 def test_a_feed_that_spoke_long_ago_is_found(clinic, monkeypatch):
     clinic.settings = replace(clinic.settings, feeds=(Feed("old"),))
     monkeypatch.setattr(freshness, "WINDOW", 2)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from operation.kill import prepare, torture
 
 
+@pytest.mark.trust("A1", "P1", "H8.2", "S4", "L8")
 def test_a_killed_service_loses_and_doubles_nothing(store_address, tmp_path):
     folder = tmp_path / "kill"
     address = store_address if "://" in store_address else ""

@@ -74,6 +74,7 @@ def told(clinic, kind: str) -> list[Event]:
         return events.select(connection, kind)
 
 
+@pytest.mark.trust("D8")
 def test_a_change_of_state_is_told_once_and_signed(clinic, hook):
     destinations(clinic, Notice("pager", url=hook.url, secret=SECRET))
     fill(clinic)
@@ -92,6 +93,7 @@ def test_a_change_of_state_is_told_once_and_signed(clinic, hook):
     assert len(hook.got) == 1
 
 
+@pytest.mark.trust("S4", "H8.2")
 def test_no_name_birth_date_or_text_leaves(clinic, hook):
     destinations(clinic, Notice("a", url=hook.url), Notice("b", url=hook.url, fhir=True))
     fill(clinic)
@@ -112,6 +114,7 @@ def test_each_destination_is_its_own_job(clinic, hook):
     assert (left.waiting, left.failing) == (1, 1)
 
 
+@pytest.mark.trust("L8")
 def test_a_refusal_is_tried_again_with_the_same_key_and_given_up_after_a_day(clinic, hook):
     destinations(clinic, Notice("pager", url=hook.url))
     hook.answers = [500, 302, 200]
@@ -228,6 +231,7 @@ def acted(clinic, actor: str, body: dict | None = None, kind: str = "decided") -
     clinic.writer.write(lambda c: events.add(c, [found]))
 
 
+@pytest.mark.trust("D8", "H7.2")
 def test_who_acted_on_a_value_hears_that_it_was_corrected_once(clinic, hook):
     destinations(clinic, Notice("pager", url=hook.url))
     take(clinic, hemoglobin("hb-x", "okafor", 7.4))
@@ -257,6 +261,7 @@ def test_a_final_result_after_a_preliminary_one_is_no_correction(clinic):
     assert told(clinic, CORRECTION) == []
 
 
+@pytest.mark.trust("D8", "H7.2")
 def test_a_withdrawn_result_is_told_for_the_assessment_that_was_acted_on(clinic):
     take(clinic, hemoglobin("hb-x", "okafor", 7.4))
     fill(clinic)

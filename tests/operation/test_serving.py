@@ -39,6 +39,7 @@ def test_a_service_says_what_it_does_and_stops_gently(start):
     assert service.lines[-1].startswith("Stopped")
 
 
+@pytest.mark.trust("L8")
 def test_several_processes_share_the_port_and_one_that_dies_comes_back(start):
     service = start("--workers", "2")
     assert any(line.startswith("Processes: 2") for line in service.lines)
@@ -56,6 +57,7 @@ def test_several_processes_share_the_port_and_one_that_dies_comes_back(start):
     wait_until(lambda: not any(alive(pid) for pid in everybody), 20)
 
 
+@pytest.mark.trust("A1")
 def test_a_killed_main_process_leaves_nothing_behind(start):
     service = start("--workers", "2")
     everybody = children(service)
@@ -123,6 +125,7 @@ def sound(clinic) -> Settings:
     return replace(clinic.settings, base_url="https://redcell.example.org", proxies=("10.0.0.5",))
 
 
+@pytest.mark.trust("S9")
 def test_beyond_loopback_everything_that_is_missing_is_named(clinic):
     said = refused(clinic, replace(clinic.settings, secure_cookies=False))
     for wanted in ("[tls]", "proxies", "base_url", "secure_cookies", "account"):
@@ -138,6 +141,7 @@ def test_beyond_loopback_a_demonstration_is_refused(clinic):
     assert "DEMO" in refused(clinic, settings)
 
 
+@pytest.mark.trust("S9")
 def test_beyond_loopback_it_serves_once_somebody_can_sign_in(clinic):
     from redcell.identity import accounts
 

@@ -54,6 +54,7 @@ def big(rid: str) -> dict:
     }
 
 
+@pytest.mark.trust("A3", "P1")
 def test_a_full_disk_refuses_and_work_goes_on_when_there_is_room_again(sqlite):
     fill(sqlite)
     settle(sqlite)
@@ -69,6 +70,7 @@ def test_a_full_disk_refuses_and_work_goes_on_when_there_is_room_again(sqlite):
     assert kept(sqlite, "b1")
 
 
+@pytest.mark.trust("A3")
 def test_a_worker_outlives_a_full_disk(sqlite):
     fill(sqlite)
     limit(sqlite, 0)
@@ -106,6 +108,7 @@ class Lock:
         self.thread.join()
 
 
+@pytest.mark.trust("A4")
 def test_a_locked_store_is_waited_for(clinic):
     lock = Lock(clinic)
     threading.Timer(1.0, lock.free.set).start()
@@ -115,6 +118,7 @@ def test_a_locked_store_is_waited_for(clinic):
     lock.release()
 
 
+@pytest.mark.trust("A4", "P1")
 def test_a_store_that_stays_locked_is_an_answer_after_five_seconds(clinic):
     lock = Lock(clinic)
     began = time.monotonic()
@@ -146,6 +150,7 @@ def app_of(clinic, error: Exception | None = None) -> FastAPI:
     return app
 
 
+@pytest.mark.trust("A3", "A4")
 @pytest.mark.parametrize(
     ("error", "wait"),
     [
@@ -161,6 +166,7 @@ def test_a_store_in_trouble_is_503_and_never_500(clinic, error, wait):
     assert "secret" not in answer.text
 
 
+@pytest.mark.trust("A4", "L8")
 def test_a_locked_store_over_http(clinic):
     lock = Lock(clinic)
     try:
@@ -171,6 +177,7 @@ def test_a_locked_store_over_http(clinic):
     assert calls(app_of(clinic), "POST", "/take").status_code == 200
 
 
+@pytest.mark.trust("A3")
 def test_readiness_says_what_is_wrong(clinic, monkeypatch):
     assert health.ready(clinic).well
     lock = Lock(clinic)
@@ -198,6 +205,7 @@ def test_metrics_without_a_store(clinic, monkeypatch):
 # -- clocks ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("D10", "L8")
 def test_a_clock_that_jumps_loses_and_doubles_nothing(clinic, monkeypatch):
     real = clock.now()
     hours = iter([0, 2, -2, 24 * 730, -24 * 730, 0])
@@ -217,6 +225,7 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(clinic, monkeypatch):
         assert len(facts.of_patients(connection, ["okafor"])) == len(bundled())
 
 
+@pytest.mark.trust("D10")
 def test_the_daily_round_goes_on_after_the_clock_was_set_back(clinic, monkeypatch):
     fill(clinic)
     settle(clinic)

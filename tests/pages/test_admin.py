@@ -26,6 +26,7 @@ def login_of(clinic, login: str) -> accounts.Account | None:
         return accounts.by_login(connection, login)
 
 
+@pytest.mark.trust("U1", "X1")
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe(look, axe, path, scheme):
@@ -139,6 +140,7 @@ def test_what_was_held_is_read_taken_again_or_dismissed(work):
 # -- audit -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S12", "H9.3")
 def test_the_audit_is_filtered_verified_and_exported(work):
     work("/patients/okafor", "nurse")
     page = work("/admin/audit", "admin", js=False)
@@ -155,6 +157,7 @@ def test_the_audit_is_filtered_verified_and_exported(work):
     assert {json.loads(line)["resourceType"] for line in export} == {"AuditEvent"}
 
 
+@pytest.mark.trust("S12", "H9.3")
 def test_a_broken_chain_is_said(work):
     with work.clinic.database.write() as connection:
         connection.exec_driver_sql("drop trigger if exists audit_no_update")
@@ -169,6 +172,7 @@ def test_a_broken_chain_is_said(work):
     assert "Chain broken: audit entry 2" in page.locator(".title").inner_text()
 
 
+@pytest.mark.trust("P7")
 def test_an_accounting_of_disclosures(work):
     work("/patients/okafor", "nurse")
     page = work("/admin/disclosures", "admin", js=False)
@@ -182,6 +186,7 @@ def test_an_accounting_of_disclosures(work):
 # -- rules -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S7.2")
 def test_a_threshold_needs_reason_source_and_a_second_reader(work):
     page = work("/admin/rules", "admin", js=False)
     page.get_by_label("Number", exact=True).select_option("transfusion.restrictive_hb")
@@ -254,6 +259,7 @@ def test_models_are_judged_by_the_counts_that_followed(work):
     assert "CRPS of the last value" in said
 
 
+@pytest.mark.trust("A5")
 def test_backup_and_drill(work):
     page = work("/admin/backups", "admin", js=False)
     page.get_by_role("button", name="Back up now").click()

@@ -46,6 +46,7 @@ def enter(clinic, hours: float) -> None:
     clinic.writer.write(lambda c: chairs.set_week(c, week, actor="a", at=clock.now()))
 
 
+@pytest.mark.trust("H10.1")
 def test_totals_are_those_of_the_population_module(full_clinic):
     found = held(full_clinic)
     needs = []
@@ -122,6 +123,7 @@ def test_numbers_that_cannot_be_are_refused(work):
     assert page.locator("[name=chairs-0]").input_value() == "many"
 
 
+@pytest.mark.trust("S14", "H8.3")
 def test_exports_hide_small_cells(own):
     clinic, _ = own
     with clinic.database.read() as connection:
@@ -150,6 +152,7 @@ def test_a_blood_group_is_read_off_the_record():
     assert capacity.group_in(b'{"valueString":"not typed"}') == ""
 
 
+@pytest.mark.trust("H10.3")
 def test_past_weeks_are_judged_once(own):
     clinic, _ = own
     at = clock.now()
@@ -181,6 +184,7 @@ def test_red_cells_that_were_given_count(own):
     assert judged[2].given == 1.0
 
 
+@pytest.mark.trust("H10.2")
 def test_a_closed_day_moves_its_units(own):
     clinic, _ = own
     tomorrow = TODAY + timedelta(days=1)
@@ -195,6 +199,7 @@ def test_a_closed_day_moves_its_units(own):
     assert after.days[2].units.mean == pytest.approx(moved)
 
 
+@pytest.mark.trust("U1", "X1")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe(work, axe, scheme):
     enter(work.clinic, 0.5)

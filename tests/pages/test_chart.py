@@ -28,6 +28,7 @@ def newest_audit(clinic):
 # -- what is shown ---------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("H1.1")
 def test_the_banner_is_whole_on_every_page_of_a_person(look):
     for path in ("", "/results", "/treatment", "/symptoms", "/audit", "/why/S-R9"):
         page = look(OVERVIEW + path, width=320)
@@ -58,6 +59,7 @@ def site_record():
     return redcell.read("demo::okafor")
 
 
+@pytest.mark.trust("S1.3")
 def test_grades_stand_side_by_side_and_attribution_beside_the_causes(look):
     page = look(OVERVIEW)
     names = page.locator(".facts dt").all_inner_texts()
@@ -66,6 +68,7 @@ def test_grades_stand_side_by_side_and_attribution_beside_the_causes(look):
     assert page.locator("section[aria-labelledby=h-shares] table.shares tr").count() > 4
 
 
+@pytest.mark.trust("X4", "S6")
 def test_the_chart_draws_without_breaking_the_policy(look):
     page = look(OVERVIEW)
     page.wait_for_selector("#course-vega[data-drawn=yes] svg")
@@ -82,6 +85,7 @@ def test_the_chart_draws_without_breaking_the_policy(look):
     assert forecast.count() == 1
 
 
+@pytest.mark.trust("X2", "X6")
 def test_the_table_is_the_picture_row_by_row(look):
     page = look(OVERVIEW)
     page.get_by_text("The same as a table").click()
@@ -94,6 +98,7 @@ def test_the_table_is_the_picture_row_by_row(look):
         assert cells == [row.what, row.when, row.value, row.note, row.reference]
 
 
+@pytest.mark.trust("X3")
 def test_without_a_script_the_picture_is_the_servers(look):
     page = look(OVERVIEW, js=False)
     assert page.locator("#course-still .wide svg").is_visible()
@@ -121,6 +126,7 @@ def test_spans_and_further_courses(look):
     assert page.get_by_role("link", name="− MCV").is_visible()
 
 
+@pytest.mark.trust("H5.3")
 def test_a_withheld_forecast_is_a_sentence(look):
     page = look("/patients/patel")
     assert "Forecast withheld." in page.inner_text("main")
@@ -131,6 +137,7 @@ def test_a_withheld_forecast_is_a_sentence(look):
     )
 
 
+@pytest.mark.trust("H5.2")
 def test_how_good_the_forecasts_have_been(look):
     text = look(OVERVIEW).inner_text("main")
     found = re.search(r"(\d+) of (\d+) counts inside the 90 % range; typical miss ([\d.]+)", text)
@@ -139,6 +146,7 @@ def test_how_good_the_forecasts_have_been(look):
     assert float(found[3]) < 2
 
 
+@pytest.mark.trust("U3")
 def test_it_prints_on_two_pages_with_the_servers_picture(look):
     page = look(OVERVIEW)
     page.wait_for_selector("#course-vega[data-drawn=yes]")
@@ -149,6 +157,7 @@ def test_it_prints_on_two_pages_with_the_servers_picture(look):
     assert not page.locator("#course-vega").is_visible()
 
 
+@pytest.mark.trust("F3", "S8")
 def test_csv_holds_the_rows_and_no_formula(look):
     page = look(OVERVIEW)
     answer = page.request.get(look.address + OVERVIEW + "/course.csv")
@@ -161,6 +170,7 @@ def test_csv_holds_the_rows_and_no_formula(look):
 # -- every number opens its basis -------------------------------------------------------------------
 
 
+@pytest.mark.trust("P6")
 def test_a_rule_opens_its_tree_and_a_leaf_its_resource(look):
     page = look(OVERVIEW)
     page.locator(".verdict .rule", has_text="S-R9").first.click()
@@ -185,6 +195,7 @@ def test_every_footnote_and_source_on_the_overview_is_there(look):
         assert page.request.get(look.address + href).status == 200, href
 
 
+@pytest.mark.trust("S1")
 def test_an_unknown_rule_a_strangers_resource_and_an_unknown_person_look_alike(look):
     page = look("/today")
     for path in (
@@ -198,6 +209,7 @@ def test_an_unknown_rule_a_strangers_resource_and_an_unknown_person_look_alike(l
         assert "This page is not here" in answer.text()
 
 
+@pytest.mark.trust("S1", "X5")
 def test_a_patient_never_sees_the_teams_chart(look):
     page = look(who="joy")
     for path in ("", "/results", "/why/S-R9", "/source/Patient/okafor"):
@@ -238,6 +250,7 @@ def decided(clinic):
         return decisions.decisions_of(connection, "okafor")
 
 
+@pytest.mark.trust("S7.2")
 @pytest.mark.parametrize("js", [True, False])
 def test_accept_an_option_with_a_reason_by_mouse(work, js):
     page = work(OVERVIEW, who="doctor", js=js)
@@ -259,6 +272,7 @@ def test_accept_an_option_with_a_reason_by_mouse(work, js):
     assert len(decided(work.clinic)) == 1
 
 
+@pytest.mark.trust("U2", "X7")
 def test_refuse_an_option_by_keys_only(work):
     page = work(OVERVIEW)
     for _ in range(300):
@@ -293,6 +307,7 @@ def test_something_else_and_a_missing_reason(work):
     assert one.option == "other"
 
 
+@pytest.mark.trust("U10", "X10", "P6", "S7.2")
 def test_options_are_several_with_their_basis_and_what_is_not_known(look):
     page = look(OVERVIEW)
     cards = page.locator("article.option:not([aria-labelledby=o-other])")
@@ -308,6 +323,7 @@ def test_options_are_several_with_their_basis_and_what_is_not_known(look):
     assert letters == ["A", "B", "C", "D", "…"]
 
 
+@pytest.mark.trust("H7.1")
 def test_a_decision_on_an_assessment_that_has_changed_is_not_kept(work):
     page = work(OVERVIEW, js=False)
     site.assess(work.clinic, "okafor", site.AT + 60_000_000)
@@ -336,6 +352,7 @@ def test_newer_data_than_the_assessment_is_said(work):
     assert "Newer data came after this assessment" in work(OVERVIEW).inner_text("main")
 
 
+@pytest.mark.trust("S6")
 def test_a_record_that_tries_to_run_scripts_does_not(look):
     for path in ("", "/results", "/audit", "/source/Patient/evil"):
         page = look("/patients/evil" + path)
@@ -344,6 +361,7 @@ def test_a_record_that_tries_to_run_scripts_does_not(look):
         assert page.locator("main img").count() == 0
 
 
+@pytest.mark.trust("P7")
 def test_each_look_is_audited_before_it_is_shown(look):
     look(OVERVIEW + "/treatment")
     newest = newest_audit(look.clinic)

@@ -16,6 +16,7 @@ def items(clinic) -> list[messages.Item]:
         return messages.items(connection, ["okafor"])
 
 
+@pytest.mark.trust("H4.1", "U4")
 def test_a_red_flag_is_read_out_at_once_and_kept(work):
     page = work(PATH, js=False)
     script = page.locator(".ask-one .on-emergency .script")
@@ -52,6 +53,7 @@ def test_an_empty_report_is_refused(work):
     assert items(work.clinic) == []
 
 
+@pytest.mark.trust("U2", "X7")
 def test_by_keyboard_alone(work):
     page = work(PATH)
     page.locator("input[name=breath]").first.focus()
@@ -78,6 +80,7 @@ def test_spanish_questions(work):
     assert "Are you short of breath?" in page.locator(".ask-one legend").inner_text()
 
 
+@pytest.mark.trust("U1", "X1")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe(look, axe, scheme):
     page = look(PATH, color_scheme=scheme)

@@ -40,6 +40,7 @@ def item_of(clinic, number: int) -> messages.Item:
         return next(item for item in inbox.items(clinic, connection) if item.id == number)
 
 
+@pytest.mark.trust("H4.3")
 def test_red_flags_stand_first_and_the_timer_is_in_words(work):
     fill(work.clinic)
     page = work("/messages", js=False)
@@ -53,6 +54,7 @@ def test_red_flags_stand_first_and_the_timer_is_in_words(work):
     assert "2 with a red flag" in page.locator(".title").inner_text()
 
 
+@pytest.mark.trust("S7.1")
 def test_open_take_answer_close(work):
     numbers = fill(work.clinic)
     page = work(f"/messages/{numbers['okafor']}", js=False)
@@ -136,6 +138,7 @@ def test_an_empty_answer_is_refused(work):
     assert "Write the answer first." in page.locator("[role=alert]").inner_text()
 
 
+@pytest.mark.trust("H4.3", "S7.1")
 def test_escalation_goes_step_by_step_and_tells_the_destinations(own):
     clinic, _ = own
     numbers = fill(clinic)
@@ -171,6 +174,7 @@ def test_nobody_waits(look):
     assert "Nobody is waiting" in page.locator(".state").inner_text()
 
 
+@pytest.mark.trust("U1", "X1")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe(work, axe, scheme):
     numbers = fill(work.clinic)

@@ -47,6 +47,7 @@ def reports(clinic):
 # -- what everybody can use ------------------------------------------------------------------------
 
 
+@pytest.mark.trust("U1", "X1")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("lang", ["en", "es"])
 def test_axe_finds_nothing(look, axe, path, lang):
@@ -58,6 +59,7 @@ def test_axe_finds_nothing(look, axe, path, lang):
             assert page.evaluate(SIDEWAYS) <= 0, width
 
 
+@pytest.mark.trust("U3", "X1")
 @pytest.mark.parametrize("path", PATHS)
 def test_large_print_and_forced_colors(look, axe, path):
     page = joy(look, path, forced_colors="active")
@@ -67,6 +69,7 @@ def test_large_print_and_forced_colors(look, axe, path):
     assert axe(page) == []
 
 
+@pytest.mark.trust("U3")
 def test_the_page_prints_on_one_sheet(look):
     page = joy(look, width=800)
     for size in ("Letter", "A4"):
@@ -74,6 +77,7 @@ def test_the_page_prints_on_one_sheet(look):
         assert len(re.findall(rb"/Type\s*/Page[^s]", pdf)) == 1
 
 
+@pytest.mark.trust("U8")
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_is_light(look, path):
     page = look(path, "joy", width=390, height=844)
@@ -83,6 +87,7 @@ def test_a_page_is_light(look, path):
     assert 0 < size <= 60 * KILOBYTE
 
 
+@pytest.mark.trust("U8")
 def test_usable_on_a_slow_phone(work):
     page = work("", "joy", width=390, height=844)
     wire = page.context.new_cdp_session(page)
@@ -105,6 +110,7 @@ def test_usable_on_a_slow_phone(work):
 # -- telling the team ------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S7.1", "S2.1")
 @pytest.mark.parametrize("js", [True, False])
 def test_a_report_reaches_the_inbox_and_the_record(work, js):
     page = joy(work, "/me/report", js=js)
@@ -128,6 +134,7 @@ def test_a_report_reaches_the_inbox_and_the_record(work, js):
     assert b'"symptom":"fatigue","grade":2' in out.body
 
 
+@pytest.mark.trust("U2", "X7")
 def test_by_keyboard_alone(work):
     page = joy(work, "/me/report", width=1280)
     page.locator("#breath-none").focus()
@@ -141,6 +148,7 @@ def test_by_keyboard_alone(work):
     assert "headache 1" in reports(work.clinic)[0].text
 
 
+@pytest.mark.trust("U4", "H4.4")
 @pytest.mark.parametrize(
     ("answer", "pressure"),
     [
@@ -166,6 +174,7 @@ RED += [(f"breath-{value}", a[0][0], a[0][1]) for value, _, a in form.BREATH]
 RED += [(f"s-{s}-{g}", s, g) for _, group in form.GRADED for s in group for g in range(5)]
 
 
+@pytest.mark.trust("U4", "X9", "P8", "H4.1")
 @pytest.mark.parametrize("js", [True, False])
 def test_every_red_flag_shows_its_call_text_with_the_server_gone(chromium, own, js):
     clinic, _ = own
@@ -197,6 +206,7 @@ def test_every_red_flag_shows_its_call_text_with_the_server_gone(chromium, own, 
     context.close()
 
 
+@pytest.mark.trust("H4.2", "H4.4")
 def test_without_a_network_the_report_waits_and_is_sent_once(work):
     page = joy(work, "/me/report")
     page.context.set_offline(True)
@@ -222,6 +232,7 @@ def test_a_draft_is_kept(work):
     assert page.locator("#s-fatigue-3").is_checked()
 
 
+@pytest.mark.trust("P8")
 def test_the_last_pages_can_be_read_without_a_network(work):
     page = joy(work, "/me")
     for _ in range(100):
@@ -236,6 +247,7 @@ def test_the_last_pages_can_be_read_without_a_network(work):
     assert page.get_by_text("Your red blood count").is_visible()
 
 
+@pytest.mark.trust("D3")
 def test_the_same_report_twice_counts_once(work):
     page = joy(work, "/me/report", js=False)
     fields = {
@@ -272,6 +284,7 @@ NEVER = re.compile(
 )
 
 
+@pytest.mark.trust("X5", "H5.4")
 @pytest.mark.parametrize("path", PATHS)
 def test_no_probability_no_forecast_no_computed_advice(look, path):
     text = joy(look, path).locator("body").inner_text()
@@ -279,6 +292,7 @@ def test_no_probability_no_forecast_no_computed_advice(look, path):
     assert NEVER.findall(text.replace(fixed, "")) == []
 
 
+@pytest.mark.trust("X5")
 def test_only_what_the_team_released_is_the_plan(work):
     page = joy(work)
     assert page.get_by_text("Your team has not put a plan here yet").is_visible()
@@ -296,6 +310,7 @@ def test_only_what_the_team_released_is_the_plan(work):
     assert "Nobody knows yet" in page.locator("main").inner_text()
 
 
+@pytest.mark.trust("H12.1", "H12.2", "S5.2")
 @pytest.mark.parametrize("iron", ["", *releases.IRON_CLASSES])
 def test_iron_is_said_not_to_help_only_to_whom_it_is_true(work, iron):
     if iron:
@@ -305,11 +320,13 @@ def test_iron_is_said_not_to_help_only_to_whom_it_is_true(work, iron):
     assert ("does not help" in text) == (iron == "enough_treatment")
 
 
+@pytest.mark.trust("S1", "H8.1")
 def test_another_s_page_is_nowhere(work):
     page = joy(work, "/me?for=alvarez")
     assert "not here" in page.title().lower()
 
 
+@pytest.mark.trust("U11", "H1.5")
 def test_a_form_for_somebody_else_is_refused(work):
     page = joy(work, "/me/report", js=False)
     page.locator("label[for=s-fatigue-1]").click()
@@ -343,6 +360,7 @@ def said() -> set[str]:
     return found
 
 
+@pytest.mark.trust("U6")
 def test_every_word_is_in_spanish():
     assert sorted(said() - set(SPANISH)) == []
 
@@ -352,6 +370,7 @@ def test_the_same_values_stand_in_both_languages():
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", spanish))
 
 
+@pytest.mark.trust("U5", "X8", "S8.1")
 def test_the_words_are_easy():
     sentences = [s for s in said() if len(s.split()) > 6]
     grade = read(

@@ -28,6 +28,7 @@ def current(clinic) -> releases.Release | None:
         return releases.current(connection, ["okafor"])
 
 
+@pytest.mark.trust("S7.2")
 def test_preview_then_release_then_take_back(work):
     page = work(PATH, "doctor", js=False)
     filled(page)
@@ -58,6 +59,7 @@ def test_preview_then_release_then_take_back(work):
     assert "Rest breaks" not in own.locator("main").inner_text()
 
 
+@pytest.mark.trust("H12.1")
 def test_iron_must_be_chosen(work):
     page = work(PATH, js=False)
     assert page.locator("input[name=iron]:checked").count() == 0
@@ -133,6 +135,7 @@ def test_a_change_since_the_last_release_is_said(work):
     assert "now 6.6" in said
 
 
+@pytest.mark.trust("U1", "X1")
 def test_axe_of_form_and_preview(work, axe):
     page = work()
     for width in (1280, 320):

@@ -38,6 +38,7 @@ def kinds(clinic, person: str = "okafor") -> list[str]:
 # -- what is on the list ---------------------------------------------------------------------------
 
 
+@pytest.mark.trust("H2.3", "S1.5")
 def test_the_list_is_in_the_order_of_need(look):
     page = look("/today")
     names = page.locator("ol.lines h2").all_inner_texts()
@@ -67,6 +68,7 @@ def test_a_line_says_all_of_it(look):
     assert course == "9.2 to 7.6 in 12 weeks, 8 counts"
 
 
+@pytest.mark.trust("H2.2", "H2.3", "S1.1")
 def test_held_withheld_and_overdue_are_said(look):
     page = look("/today")
     assert "withheld" in line(page, "patel").inner_text()
@@ -99,6 +101,7 @@ def test_search_by_name_and_number(look):
     assert "OKAFOR, Joy" in page.locator("ol.lines h2").all_inner_texts()
 
 
+@pytest.mark.trust("S6")
 def test_a_name_that_is_a_script_does_nothing(look):
     page = look("/today?tab=all")
     assert "<SCRIPT>WINDOW.HACKED=1</SCRIPT>" in page.content().replace("&lt;", "<").replace(
@@ -107,6 +110,7 @@ def test_a_name_that_is_a_script_does_nothing(look):
     assert page.evaluate("window.hacked") is None
 
 
+@pytest.mark.trust("P7")
 def test_the_list_and_its_people_are_in_the_audit(look):
     look("/today?tab=held")
     with look.clinic.database.read() as connection:
@@ -160,6 +164,7 @@ def test_a_snooze_needs_an_end_and_a_reason(work):
 # -- acting, by keys only --------------------------------------------------------------------------
 
 
+@pytest.mark.trust("U2", "X7")
 def test_take_and_finish_a_line_by_single_keys(work):
     page = work("/today")
     page.wait_for_selector("#keys:visible")
@@ -206,6 +211,7 @@ def test_single_keys_leave_the_browser_its_own(look):
     assert page.get_by_label("Name or MRN").input_value() == "jtzd?"
 
 
+@pytest.mark.trust("U2", "X7")
 @pytest.mark.parametrize("js", [True, False])
 def test_take_and_finish_a_line_by_tab_and_enter(work, js):
     page = work("/today", js=js)
@@ -235,6 +241,7 @@ def tab_to(page, words: str, person: str) -> None:
 # -- without a script ------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("X3")
 def test_everything_is_done_without_a_script(work):
     page = work("/today?tab=action", js=False)
     line(page, "okafor").get_by_role("button", name="Take").click()
@@ -255,6 +262,7 @@ def test_everything_is_done_without_a_script(work):
     assert kinds(work.clinic) == ["claimed", "snoozed", "reopened", "unclaimed"]
 
 
+@pytest.mark.trust("U11", "H1.5")
 def test_a_form_of_another_patient_is_refused_and_audited(work):
     page = work("/today", js=False)
     page.goto(work.address + "/today/line/okafor")
@@ -275,6 +283,7 @@ def test_a_form_of_another_patient_is_refused_and_audited(work):
     assert refused.person == "okafor"
 
 
+@pytest.mark.trust("S5")
 def test_without_a_token_nothing_is_done(work):
     page = work("/today", js=False)
     answer = page.request.post(
@@ -296,6 +305,7 @@ def drop(clinic, value: float, minutes: int = 1) -> None:
     site.assess(clinic, "lindqvist", at)
 
 
+@pytest.mark.trust("D8", "H7.1")
 def test_a_new_result_appears_within_seconds_and_a_red_flag_is_told(work):
     page = work("/today")
     until(page, "document.querySelectorAll('.line').length === 4")
@@ -329,6 +339,7 @@ def test_a_line_that_changed_while_it_was_looked_at_is_not_finished(work):
     assert kinds(work.clinic, "lindqvist") == []
 
 
+@pytest.mark.trust("U9", "P5", "H2.1")
 def test_a_silent_feed_is_on_every_page(chromium, tmp_path):
     from pages.conftest import Looker
 
@@ -361,6 +372,7 @@ def test_an_empty_clinic_says_what_to_do_next(chromium, tmp_path):
 # -- the huddle sheet, strangers -------------------------------------------------------------------
 
 
+@pytest.mark.trust("U3")
 def test_the_huddle_sheet_prints_on_two_pages_at_most(look):
     page = look("/today/huddle")
     assert page.locator("table.huddle tbody tr").count() == 4
@@ -368,6 +380,7 @@ def test_the_huddle_sheet_prints_on_two_pages_at_most(look):
     assert 1 <= pages <= 2
 
 
+@pytest.mark.trust("S1")
 def test_strangers_and_patients_see_no_list(look):
     assert look("/today", who="").url.endswith("/sign-in?next=/today")
     page = look(who="joy")

@@ -15,6 +15,7 @@ p{margin-bottom:2em!important}
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+@pytest.mark.trust("U1", "X1")
 @pytest.mark.parametrize("path", PATHS)
 def test_axe_finds_nothing(look, axe, path):
     """All rules once; those that depend on size and color at each width, light, dark, forced."""
@@ -29,6 +30,7 @@ def test_axe_finds_nothing(look, axe, path):
         assert page.evaluate(SIDEWAYS) <= 0, width
 
 
+@pytest.mark.trust("U3")
 @pytest.mark.parametrize("path", PATHS)
 def test_text_may_be_spaced_wider(look, path):
     page = look(path, width=390, bypass_csp=True)
@@ -36,6 +38,7 @@ def test_text_may_be_spaced_wider(look, path):
     assert page.evaluate(SIDEWAYS) <= 0
 
 
+@pytest.mark.trust("U2")
 def test_focus_is_never_under_the_bar(look):
     page = look("/patients/okafor", height=600)
     for _ in range(60):
@@ -49,6 +52,7 @@ def test_focus_is_never_under_the_bar(look):
         assert not hidden, page.evaluate("document.activeElement.outerHTML")
 
 
+@pytest.mark.trust("U2")
 def test_skip_link_and_focus_are_seen(look):
     page = look("/today")
     page.keyboard.press("Tab")

@@ -35,6 +35,7 @@ def test_vendored_files_are_those_of_the_registry_with_their_licenses():
     assert kept == {one["name"] for one in listed}
 
 
+@pytest.mark.trust("X4")
 def test_no_style_or_script_stands_in_a_template():
     for path in assets.FOLDER.parent.rglob("*.j2"):
         text = path.read_text(encoding="utf-8")
@@ -53,6 +54,7 @@ def test_static_files_are_kept_for_good_under_their_hash(client):
     assert client.get("/static/../frame.py").status_code == 404
 
 
+@pytest.mark.trust("S1")
 def test_forbidden_looks_like_missing(client):
     one = client.get("/nowhere", headers=HTML)
     other = client.get("/patients/nobody", headers=HTML)
@@ -87,6 +89,7 @@ def test_a_store_that_cannot_be_used_is_a_page_too(client, monkeypatch):
     assert "cannot answer right now" in answer.text
 
 
+@pytest.mark.trust("S11", "X4")
 def test_pages_carry_the_policy_and_are_not_kept(client):
     answer = client.get("/today", headers=HTML)
     policy = answer.headers["content-security-policy"]

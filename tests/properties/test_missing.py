@@ -14,6 +14,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from redcell.findings.causes import Attribution
 from redcell.findings.red_flags import LEVELS
 from redcell.knowledge.load import knowledge
 from redcell.loop import Steps
+
+pytestmark = pytest.mark.trust("H6.1")
 
 FIVE = {"ldh", "bilirubin-indirect", "schistocytes", "spherocytes", "dat"}
 CORE = ("fatigue", "dizziness", "palpitations")

@@ -10,12 +10,15 @@ Where the documents themselves break the rule, the property leaves the case out 
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from builder import AT, Value, assess, patient, review
 from properties.strategies import hemoglobin, words
 from redcell.findings.red_flags import LEVELS
+
+pytestmark = pytest.mark.trust("S1.3")
 
 WHO = ("none", "mild", "moderate", "severe")
 

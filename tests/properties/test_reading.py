@@ -33,6 +33,7 @@ def in_unit(document: dict[str, Any], unit: str) -> dict[str, Any]:
     return again
 
 
+@pytest.mark.trust("D1", "H3.1")
 @given(hemoglobin(), hemoglobin(), st.sampled_from([None, 11.5]))
 @settings(max_examples=40)
 def test_the_three_units_of_hemoglobin_agree(tmp_path_factory, now, then, limit):
@@ -43,6 +44,7 @@ def test_the_three_units_of_hemoglobin_agree(tmp_path_factory, now, then, limit)
     assert answers["mmol/L"] == answers["g/dL"]
 
 
+@pytest.mark.trust("D4", "P3")
 @given(words(), st.data())
 @settings(max_examples=40)
 def test_the_order_of_the_entries_never_matters(tmp_path_factory, patient_words, data):
@@ -69,6 +71,7 @@ ASIDE = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("D4")
 def test_the_order_never_matters_to_what_is_set_aside(tmp_path):
     document = bundle()
     owner = {"subject": {"reference": "Patient/p1"}}

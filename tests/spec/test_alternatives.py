@@ -51,6 +51,7 @@ IRON = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S5.1", "S5.2", "H12.2")
 @pytest.mark.parametrize(
     ("name", "words", "group", "oral", "vein", "diet"), IRON, ids=[i[0] for i in IRON]
 )
@@ -104,6 +105,7 @@ STATEMENTS = [
 ]
 
 
+@pytest.mark.trust("S5.2", "H12.2")
 @pytest.mark.parametrize(("name", "words", "said"), STATEMENTS, ids=[s[0] for s in STATEMENTS])
 def test_i3_iron_will_not_help_is_said_only_when_replete_under_a_drug(name, words, said):
     steps = review(**words)
@@ -147,6 +149,7 @@ VITAMINS = [
 ]
 
 
+@pytest.mark.trust("S5.1")
 @pytest.mark.parametrize(
     ("name", "option", "words", "said"), VITAMINS, ids=[v[0] for v in VITAMINS]
 )
@@ -220,6 +223,7 @@ ESA = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S5.1")
 @pytest.mark.parametrize(("name", "words", "said"), ESA, ids=[e[0] for e in ESA])
 def test_esa(name, words, said):
     assert advice("esa", **words) == said
@@ -265,6 +269,7 @@ DOSE = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S5.1")
 @pytest.mark.parametrize(("name", "words", "said"), DOSE, ids=[d[0] for d in DOSE])
 def test_dose_change(name, words, said):
     assert advice("dose-change", **words) == said
@@ -321,6 +326,7 @@ CAUSE = [
 ]
 
 
+@pytest.mark.trust("S5.1")
 @pytest.mark.parametrize(("name", "words", "said"), CAUSE, ids=[c[0] for c in CAUSE])
 def test_treat_cause(name, words, said):
     assert advice("treat-cause", **words) == said

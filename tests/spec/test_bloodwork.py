@@ -66,6 +66,7 @@ CLAUSES = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S1.1")
 @pytest.mark.parametrize(("name", "words", "days"), CLAUSES, ids=[c[0] for c in CLAUSES])
 def test_o13a_by_drug(name, words, days):
     assert review(**GRADE1 | words).monitoring.due.value.interval_days == days
@@ -98,6 +99,7 @@ GRADES = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S1.1", "Q3")
 @pytest.mark.parametrize(("name", "words", "days"), GRADES, ids=[g[0] for g in GRADES])
 def test_o14_by_grade(name, words, days):
     assert review(**words).monitoring.due.value.interval_days == days
@@ -117,6 +119,7 @@ DUE = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S1.1", "H2.2")
 @pytest.mark.parametrize(("name", "words", "days", "interval"), DUE, ids=[d[0] for d in DUE])
 def test_due_date(name, words, days, interval):
     due = review(**words).monitoring.due.value
@@ -138,6 +141,7 @@ OVERDUE = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S1.1", "H2.2")
 @pytest.mark.parametrize(("name", "words", "late"), OVERDUE, ids=[o[0] for o in OVERDUE])
 def test_o16_overdue(name, words, late):
     assert review(**words).monitoring.overdue.value is late

@@ -128,6 +128,7 @@ ROWS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S3.1", "S3.2", "S3.3", "S3.4", "H6.2", "Q3")
 @pytest.mark.parametrize(("name", "base", "there", "across", "factors"), ROWS, ids=ids(ROWS))
 def test_row_changes_exactly_its_causes(name, base, there, across, factors):
     now, then = weights(**base | there), weights(**base | across)
@@ -168,6 +169,7 @@ STARTS = [
 ]
 
 
+@pytest.mark.trust("H6.2")
 @pytest.mark.parametrize(("cause", "words", "weight"), STARTS, ids=ids(STARTS))
 def test_starting_weights(cause, words, weight):
     assert weights(**words).get(cause) == (None if weight is None else pytest.approx(weight))
@@ -190,6 +192,7 @@ ENDOCRINE = (
 )  # fmt: skip
 
 
+@pytest.mark.trust("S3.1")
 @pytest.mark.parametrize("drug", [*RATES, *ENDOCRINE])
 def test_every_drug_of_the_table_starts_at_its_rate(drug):
     rate = RATES.get(drug)
@@ -329,6 +332,7 @@ FIELDS = [
 ]
 
 
+@pytest.mark.trust("S3.2")
 @pytest.mark.parametrize(("name", "courses", "weight"), FIELDS, ids=ids(FIELDS))
 def test_radiotherapy_by_its_share_of_the_marrow(name, courses, weight):
     assert weights(radiation=courses)["radiotherapy"] == pytest.approx(weight)
@@ -370,6 +374,7 @@ NO_CAUSES = [
 ]
 
 
+@pytest.mark.trust("S3.4", "H6.3")
 @pytest.mark.parametrize(("name", "words", "listed"), NO_CAUSES, ids=ids(NO_CAUSES))
 def test_causes_are_listed_below_the_limit(name, words, listed):
     assert bool(review(**words).causes.ranked) is listed
@@ -381,6 +386,7 @@ def test_a_computed_filtration_on_abemaciclib_never_leads():
     assert review(**words | {"egfr": 15, "therapy": None}).causes.leading.cause == "kidney-disease"
 
 
+@pytest.mark.trust("S3.3")
 def test_cytopenia_after_a_hold_points_at_the_marrow():
     words = {"therapy": {"olaparib": held(-200, -29)}, "hemoglobin": [(0, 9.5), (-29, 9.5)]}
     recovered = words | {"hemoglobin": [(0, 9.5), (-29, 8.5)]}

@@ -55,6 +55,7 @@ TOPICS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S7.1", "Q3")
 @pytest.mark.parametrize(
     ("topic", "there", "across"), TOPICS, ids=[f"{t[0]} {n}" for n, t in enumerate(TOPICS)]
 )
@@ -89,6 +90,7 @@ PAGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S8.1", "S8.2", "Q3")
 @pytest.mark.parametrize(
     ("page", "there", "across"), PAGES, ids=[f"{p[0]} {n}" for n, p in enumerate(PAGES)]
 )
@@ -109,6 +111,7 @@ IRON_TEXTS = [
 ]
 
 
+@pytest.mark.trust("H12.1", "S5.2")
 @pytest.mark.parametrize(("name", "words", "variant"), IRON_TEXTS, ids=[i[0] for i in IRON_TEXTS])
 def test_the_text_about_iron_follows_the_iron_class(name, words, variant):
     page = next(p for p in review(**words).education if p.id == "iron-and-food")
@@ -184,6 +187,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S2.4")
 @pytest.mark.parametrize(("name", "words", "symptom", "cause"), OTHERS, ids=[o[0] for o in OTHERS])
 def test_other_causes(name, words, symptom, cause):
     found = {s.answer.symptom: s.other_causes for s in review(**words).symptoms.symptoms}
@@ -200,6 +204,7 @@ def test_other_causes_with_evidence_in_the_record_go_first(tsh, first):
     )
 
 
+@pytest.mark.trust("S2.4")
 def test_every_present_symptom_but_pale_skin_has_another_cause():
     everything = dict.fromkeys(review().case.knowledge.symptoms, 1)
     steps = review(symptoms=everything)
@@ -230,6 +235,7 @@ ASYMPTOMATIC = [
 ]
 
 
+@pytest.mark.trust("S1.5")
 @pytest.mark.parametrize(("name", "words", "calm"), ASYMPTOMATIC, ids=[a[0] for a in ASYMPTOMATIC])
 def test_asymptomatic(name, words, calm):
     assert review(**words).symptoms.asymptomatic.value is calm
@@ -271,6 +277,7 @@ GAPS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("H6.1", "S3.4")
 @pytest.mark.parametrize(
     ("gap", "missing", "known"), GAPS, ids=[f"{g[0]} {n}" for n, g in enumerate(GAPS)]
 )

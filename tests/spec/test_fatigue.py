@@ -35,6 +35,7 @@ PLANS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S6.1", "S6.2")
 @pytest.mark.parametrize(("name", "words", "items"), PLANS, ids=[p[0] for p in PLANS])
 def test_energy_plan(name, words, items):
     assert {item.id for item in review(**words).self_care} == items

@@ -102,6 +102,7 @@ PATTERNS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S3.4", "Q3", "H6.2")
 @pytest.mark.parametrize(
     ("pattern", "there", "across"), PATTERNS, ids=[f"{p[0]} {n}" for n, p in enumerate(PATTERNS)]
 )
@@ -146,6 +147,7 @@ HEMOLYSIS = [
 ]
 
 
+@pytest.mark.trust("S3.4", "H6.2")
 @pytest.mark.parametrize(("name", "words", "met"), HEMOLYSIS, ids=ids(HEMOLYSIS))
 def test_hemolysis(name, words, met):
     assert review(**words).blood.hemolysis.value.met is met
@@ -181,6 +183,7 @@ ACUTE = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S3.4")
 @pytest.mark.parametrize(("name", "words", "acute"), ACUTE, ids=ids(ACUTE))
 def test_acute_hemolysis(name, words, acute):
     assert review(**words).blood.acute_hemolysis.value is acute

@@ -169,6 +169,7 @@ RULES = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("Q3", "S2.2", "S2.4")
 @pytest.mark.parametrize(
     ("rule", "at", "fires", "across"), RULES, ids=[f"{r[0]} {n}" for n, r in enumerate(RULES)]
 )
@@ -214,6 +215,7 @@ URGENCY = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("Q3", "S1.5")
 @pytest.mark.parametrize(("name", "words", "at", "because"), URGENCY, ids=[u[0] for u in URGENCY])
 def test_urgency_level(name, words, at, because):
     urgency = review(**words).flags.urgency.value

@@ -30,6 +30,7 @@ GRADES = [
 ]
 
 
+@pytest.mark.trust("S1.3", "Q3")
 @pytest.mark.parametrize(("name", "hb", "limit", "grade", "status"), GRADES, ids=ids(GRADES))
 def test_ctcae_grade(name, hb, limit, grade, status):
     survey = review(hemoglobin=hb, limit=limit).survey
@@ -80,12 +81,14 @@ STANDING = [
 ]
 
 
+@pytest.mark.trust("S1.3")
 @pytest.mark.parametrize(("name", "words", "status", "grade"), STANDING, ids=ids(STANDING))
 def test_status(name, words, status, grade):
     survey = review(**words).survey
     assert (survey.status.value, survey.grade.value) == (status, grade)
 
 
+@pytest.mark.trust("H3.3", "Q3")
 @pytest.mark.parametrize(("age", "stale"), [(7.0, False), (7.01, True)])
 def test_stale_after_seven_days(age, stale):
     assert review(hemoglobin=[(-age, 9.0)]).survey.stale.value is stale
@@ -116,6 +119,7 @@ WHO = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S1.3", "Q3")
 @pytest.mark.parametrize(("name", "words", "severity"), WHO, ids=ids(WHO))
 def test_who_severity(name, words, severity):
     assert review(**words).survey.who.value == severity
@@ -157,6 +161,7 @@ RPI = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S1.2")
 @pytest.mark.parametrize(("hematocrit", "maturation"), RPI)
 def test_production_index_bands(hematocrit, maturation):
     index = review(hematocrit=hematocrit, reticulocytes_percent=4.5).survey.production_index.value
@@ -170,6 +175,7 @@ def test_production_index_of_the_caveat():
     assert review(reticulocytes_percent=None).survey.production_index.value is None
 
 
+@pytest.mark.trust("S1.2", "Q3")
 @pytest.mark.parametrize(
     ("mcv", "size"),
     [
@@ -223,6 +229,7 @@ DELTA = [
 ]
 
 
+@pytest.mark.trust("H1.4", "D5", "H3.2")
 @pytest.mark.parametrize(("name", "earlier", "now", "failed", "large"), DELTA, ids=ids(DELTA))
 def test_delta_check(name, earlier, now, failed, large):
     delta = review(hemoglobin=[(0, now), earlier]).survey.delta.value
@@ -244,6 +251,7 @@ EXPLAINED = [
 ]
 
 
+@pytest.mark.trust("D5")
 @pytest.mark.parametrize(("name", "words", "failed"), EXPLAINED, ids=ids(EXPLAINED))
 def test_delta_check_is_explained_by_red_cells_or_bleeding(name, words, failed):
     assert review(hemoglobin=[(0, 6.0), (-1, 9.5)], **words).survey.delta.value.failed is failed
@@ -261,6 +269,7 @@ PARALLEL = [
 ]
 
 
+@pytest.mark.trust("D5")
 @pytest.mark.parametrize(("name", "white", "plates", "parallel"), PARALLEL, ids=ids(PARALLEL))
 def test_parallel_shift_of_all_lines(name, white, plates, parallel):
     delta = review(
@@ -270,6 +279,7 @@ def test_parallel_shift_of_all_lines(name, white, plates, parallel):
     assert (delta.failed, delta.parallel) == (True, parallel)
 
 
+@pytest.mark.trust("D2", "H3.2")
 @pytest.mark.parametrize(("hematocrit", "mismatch"), [(22.0, False), (22.1, True), (13.9, True)])
 def test_hematocrit_against_three_times_hemoglobin(hematocrit, mismatch):
     survey = review(hemoglobin=[(0, 6.0), (-1, 10.0)], hematocrit=hematocrit).survey
@@ -287,6 +297,7 @@ FALLS = [
 ]
 
 
+@pytest.mark.trust("S1.4")
 @pytest.mark.parametrize(("name", "earlier", "now", "fell"), FALLS, ids=ids(FALLS))
 def test_fall_of_s_r9(name, earlier, now, fell):
     assert review(hemoglobin=[(0, now), earlier]).survey.fall.value is fell
@@ -305,6 +316,7 @@ def test_fall_and_red_cells(name, day, fell):
     assert review(**words).survey.fall.value is fell
 
 
+@pytest.mark.trust("H1.4")
 def test_a_failed_delta_check_is_not_a_fall():
     assert review(hemoglobin=[(0, 6.0), (-1, 9.5)]).survey.fall.value is False
 
@@ -312,6 +324,7 @@ def test_a_failed_delta_check_is_not_a_fall():
 # -- trend -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S1.4")
 def test_trend_is_least_squares_in_28_days_after_the_last_red_cells():
     trend = review(
         hemoglobin=[(0, 8.0), (-14, 9.0), (-28, 10.0), (-28.01, 12.5)]

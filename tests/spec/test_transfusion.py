@@ -115,6 +115,7 @@ DECISIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S4.1", "H11.2", "Q3")
 @pytest.mark.parametrize(
     ("name", "words", "decision", "rule"), DECISIONS, ids=[d[0] for d in DECISIONS]
 )
@@ -127,6 +128,7 @@ TARGETS = [({"hemoglobin": 6.5}, (7, 9)), ({"hemoglobin": 7.5}, (7, 9)), ({"hemo
            ({"hemoglobin": 8.5, "symptoms": {"fatigue": 2}}, (8, 10)), ({"hemoglobin": 9.0}, None)]  # fmt: skip
 
 
+@pytest.mark.trust("S4.1")
 @pytest.mark.parametrize(("words", "target"), TARGETS, ids=["T10", "T12", "T11", "T13", "T14"])
 def test_target(words, target):
     assert review(**words).transfusion.verdict.value.target == target
@@ -192,6 +194,7 @@ UNITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S4.3", "H3.5")
 @pytest.mark.parametrize(("name", "words", "units"), UNITS, ids=[u[0] for u in UNITS])
 def test_units(name, words, units):
     assert review(**words).transfusion.units.value == units
@@ -206,6 +209,7 @@ RISES = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S4.5")
 @pytest.mark.parametrize(("sex", "height", "weight", "volume", "a", "b"), RISES)
 def test_expected_rise_of_one_unit(sex, height, weight, volume, a, b):
     low, high = review(sex=sex, height=height, weight=weight).transfusion.expected_rise.value
@@ -231,6 +235,7 @@ OWN = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S4.5")
 @pytest.mark.parametrize(("name", "words", "rise"), OWN, ids=[o[0] for o in OWN])
 def test_the_own_rise_replaces_the_formula_after_two_transfusions(name, words, rise):
     by_formula = review().transfusion.expected_rise.value
@@ -246,6 +251,7 @@ HOURS = [
 ]
 
 
+@pytest.mark.trust("S4.3")
 @pytest.mark.parametrize(("name", "words", "infusion", "chair"), HOURS, ids=[h[0] for h in HOURS])
 def test_hours(name, words, infusion, chair):
     plan = review(**words).transfusion
@@ -274,6 +280,7 @@ OVERLOAD = [
 ]
 
 
+@pytest.mark.trust("S4.3", "Q3")
 @pytest.mark.parametrize(("name", "factor", "none"), OVERLOAD, ids=[o[0] for o in OVERLOAD])
 def test_t24a_overload_factors(name, factor, none):
     assert review(**factor).transfusion.overload_risk.value
@@ -325,6 +332,7 @@ PRECAUTIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S4.2", "S4.4")
 @pytest.mark.parametrize(("name", "words", "codes"), PRECAUTIONS, ids=[p[0] for p in PRECAUTIONS])
 def test_precautions(name, words, codes):
     assert {p.code for p in review(**words).transfusion.precautions} == codes
@@ -337,6 +345,7 @@ def test_microangiopathy_of_dic_does_not_speak_of_platelets():
     }
 
 
+@pytest.mark.trust("S4.2")
 @pytest.mark.parametrize(("hb", "component"), [(6.9, "red-cells-leukoreduced"), (9.0, None)])
 def test_component(hb, component):
     assert review(hemoglobin=hb, therapy={"olaparib": taken()}).transfusion.component == component

@@ -104,6 +104,7 @@ def test_framing_is_normalized_and_noted(hl7, name, data):
     assert len(told(record, "normalized")) == (name in ("BOM", "LF only", "CRLF"))
 
 
+@pytest.mark.trust("D1", "P4", "H3.1")
 @pytest.mark.parametrize(
     ("loinc", "unit", "value"),
     [("20509-6", "g/l-1", "13.4"), ("789-8", "tera.l-1", "4.08"), ("6690-2", "giga.l-1", "8.2")],
@@ -131,6 +132,7 @@ def test_units_that_differ_within_one_panel_are_each_read_by_their_own(hl7):
     assert record.set_aside == ()
 
 
+@pytest.mark.trust("D2")
 def test_a_differential_larger_than_the_white_count_is_held(hl7):
     record = hl7(
         message(
@@ -293,6 +295,7 @@ SITES = [
 ]
 
 
+@pytest.mark.trust("S3.2")
 @pytest.mark.parametrize(("name", "target", "site"), SITES, ids=[s[0] for s in SITES])
 def test_radiotherapy_sites(fhir, name, target, site):
     record = fhir(bundle(*course(target)))
@@ -301,6 +304,7 @@ def test_radiotherapy_sites(fhir, name, target, site):
     assert bool(told(record, "site-mapping-unknown")) is (site is None)
 
 
+@pytest.mark.trust("S3.2")
 def test_sternum_and_chest_wall_have_a_share_of_the_marrow_and_an_unknown_site_is_not_none(fhir):
     at = on_day(moment(AT)[0].day)
     steps = {
@@ -365,6 +369,7 @@ def test_a_transfusion_that_was_not_done(fhir):
     assert fhir(bundle(procedure)).transfusions == ()
 
 
+@pytest.mark.trust("D3", "H3.4")
 def test_duplicate_entries_are_one(fhir):
     record = fhir(bundle(PATIENT, observation(), observation()))
     assert len(record.results["hemoglobin"]) == 1
@@ -377,6 +382,7 @@ def test_one_id_with_different_content_is_a_conflict(fhir):
     assert told(record, "conflicting-records")
 
 
+@pytest.mark.trust("D8")
 def test_the_newer_version_of_one_id_is_used(fhir):
     old = observation(value=7.1, meta={"versionId": "9"})
     new = observation(value=9.1, meta={"versionId": "10"})
@@ -389,6 +395,7 @@ def test_an_extension_in_place_of_the_birth_date_is_unknown(fhir):
     assert fhir(bundle(observation(), patient=patient)).patient.birth_date is None
 
 
+@pytest.mark.trust("D9")
 def test_data_absent_reason_is_unknown(fhir):
     absent = observation()
     del absent["valueQuantity"]
@@ -432,12 +439,14 @@ REFUSED = [
 ]
 
 
+@pytest.mark.trust("F4", "F5")
 @pytest.mark.parametrize(("name", "text", "said"), REFUSED, ids=[r[0] for r in REFUSED])
 def test_files_that_are_refused_with_their_reason(fhir, name, text, said):
     with pytest.raises(UnreadableSourceError, match=said):
         fhir(text)
 
 
+@pytest.mark.trust("F6")
 def test_an_infinite_number_is_no_value(fhir):
     try:
         record = fhir(GOOD.replace("9.1", "1e999"))
@@ -451,6 +460,7 @@ def test_a_byte_order_mark_is_skipped(fhir):
     assert fhir(b"\xef\xbb\xbf" + GOOD.encode()).results["hemoglobin"][0].value == 9.1
 
 
+@pytest.mark.trust("F1")
 def test_lone_surrogates_never_reach_the_output(fhir):
     text = GOOD.replace('"unit": "g/dL"', '"unit": "\\ud800"')
     try:
@@ -470,6 +480,7 @@ def test_gzip(fhir, tmp_path):
         fhir(gzip.compress(GOOD.encode())[:-9], "cut.json.gz")
 
 
+@pytest.mark.trust("F8")
 def test_a_gzip_bomb_stops_early(fhir):
     with pytest.raises(UnreadableSourceError, match="more than 100 times"):
         fhir(gzip.compress(b" " * 200_000_000, 9), "bomb.json.gz")
@@ -483,6 +494,7 @@ def test_ndjson(fhir):
     assert fhir(lines(), "export.ndjson").results["hemoglobin"][0].value == 9.1
 
 
+@pytest.mark.trust("F3")
 @pytest.mark.parametrize(
     "line",
     [

@@ -154,6 +154,7 @@ def _output(file: Path) -> dict[str, Any]:
     return json.loads(to_json(run(read(file, base=knowledge()), at, knowledge())))
 
 
+@pytest.mark.trust("Q5")
 @pytest.mark.parametrize(("folder", "case"), _cases())
 def test_example_patient(folder, case):
     expect = case["expect"]
@@ -192,6 +193,7 @@ def test_the_expectations_are_valid(folder):
     assert [f"{list(e.path)}: {e.message[:200]}" for e in errors] == []
 
 
+@pytest.mark.trust("Q5")
 @pytest.mark.parametrize(("folder", "case"), _cases())
 def test_the_probabilities_of_the_worked_examples(folder, case):
     """`info` is shown, not judged, by the contract; where it was worked by hand it is a check."""

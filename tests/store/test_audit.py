@@ -42,6 +42,7 @@ def test_a_whole_chain_verifies(database):
     assert check(database).seq == 40
 
 
+@pytest.mark.trust("S12", "P2", "P7", "H9.1")
 def test_every_edit_is_found(database):
     fill(database)
     chance = np.random.default_rng(7)
@@ -61,6 +62,7 @@ def test_every_edit_is_found(database):
     assert check(database).seq == 40
 
 
+@pytest.mark.trust("S12", "H9.1")
 @pytest.mark.parametrize("seq", [1, 17, 39])
 def test_a_removed_entry_is_found(database, seq):
     fill(database)
@@ -70,6 +72,7 @@ def test_a_removed_entry_is_found(database, seq):
         check(database)
 
 
+@pytest.mark.trust("S12", "H9.1")
 def test_reordered_entries_are_found(database):
     fill(database)
     with database.write() as connection:
@@ -79,6 +82,7 @@ def test_reordered_entries_are_found(database):
         check(database)
 
 
+@pytest.mark.trust("S12", "H9.1")
 def test_an_inserted_entry_is_found(database):
     fill(database)
     with database.write() as connection:
@@ -88,6 +92,7 @@ def test_an_inserted_entry_is_found(database):
         check(database)
 
 
+@pytest.mark.trust("S12", "H9.2")
 def test_a_cut_end_shows_against_an_anchor(database):
     fill(database)
     with database.write() as connection:
@@ -98,6 +103,7 @@ def test_a_cut_end_shows_against_an_anchor(database):
         check(database, [anchor])
 
 
+@pytest.mark.trust("S12", "H9.2")
 def test_a_rewritten_end_shows_against_an_anchor(database):
     fill(database)
     with database.write() as connection:

@@ -52,6 +52,7 @@ def test_a_new_version_becomes_current(database):
         ]
 
 
+@pytest.mark.trust("D3", "H3.4")
 def test_the_same_content_is_kept_once(database):
     keep(database, version("7.6"))
     (again,) = keep(database, version("7.6"))
@@ -61,6 +62,7 @@ def test_the_same_content_is_kept_once(database):
     assert [k.new for k in both] == [True, False]
 
 
+@pytest.mark.trust("D4", "P3")
 def test_the_order_of_arrival_does_not_matter(database):
     events = [
         version("prelim", rank=0, asserted=5),
@@ -97,6 +99,7 @@ def test_a_version_without_a_time_of_its_own_can_come_back(database):
     assert not same.new
 
 
+@pytest.mark.trust("P2", "H9.4")
 @pytest.mark.parametrize("table", APPEND_ONLY, ids=lambda t: t.name)
 def test_nothing_is_changed_or_removed(database, table):
     keep(database, version("7.6"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from redcell.clock import MINUTE, SECOND
 from redcell.store import jobs
 
@@ -16,6 +18,7 @@ def take(database, *, at: int, most: int = 10) -> list[jobs.Job]:
         return jobs.claim(connection, "w", at=at, most=most)
 
 
+@pytest.mark.trust("D3")
 def test_asked_twice_done_once(database):
     ask(database, "p1", "p1", "p2")
     ask(database, "p1", at=2)
@@ -37,6 +40,7 @@ def test_asked_again_while_it_runs_runs_again(database):
     assert [j.key for j in take(database, at=8)] == ["p1"]
 
 
+@pytest.mark.trust("A1")
 def test_a_dead_worker_loses_its_lease(database):
     ask(database, "p1")
     take(database, at=5)

@@ -14,12 +14,14 @@ from redcell.store.migrations import versions  # noqa: F401  (a package of the w
 from redcell.store.schema import APPEND_ONLY, metadata
 
 
+@pytest.mark.trust("A6", "A8")
 def test_the_steps_make_the_tables_as_they_are(database):
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
+@pytest.mark.trust("A8", "P2", "H9.4")
 def test_append_only_is_the_same_in_both():
     from importlib import import_module
 
@@ -34,6 +36,7 @@ def test_an_empty_store_is_refused_with_what_to_do(store_address):
     empty.close()
 
 
+@pytest.mark.trust("A6")
 def test_a_store_of_another_version_is_refused(database):
     with database.write() as connection:
         connection.execute(sa.text("update alembic_version set version_num = '9999'"))
@@ -46,6 +49,7 @@ def test_upgrading_twice_changes_nothing(database):
     migrate.require_current(database)
 
 
+@pytest.mark.trust("A6")
 @pytest.mark.parametrize("after", [1, 4, 9, 15])
 def test_a_step_that_is_cut_off_leaves_nothing(store_address, after):
     broken = open_database(store_address)

@@ -30,6 +30,7 @@ def say(text: str):
     return lambda connection: events.add(connection, [Event("said", 1, text)])
 
 
+@pytest.mark.trust("P1")
 def test_answers_come_after_the_commit(database, writer):
     seen = []
     futures = [writer.submit(say(f"{n}")) for n in range(200)]
@@ -61,6 +62,7 @@ def test_a_broken_statement_does_not_stop_the_others(database, writer):
     assert count(database) == 2
 
 
+@pytest.mark.trust("A4")
 def test_a_store_held_by_another_writer_is_said_to_be_busy(database, writer):
     held, free = threading.Event(), threading.Event()
 
@@ -81,6 +83,7 @@ def test_a_store_held_by_another_writer_is_said_to_be_busy(database, writer):
     assert writer.write(say("now")) == 1
 
 
+@pytest.mark.trust("L2")
 def test_too_many_waiting_is_said_at_once(database, monkeypatch):
     monkeypatch.setattr("redcell.store.writer.WAITING", 2)
     slow, go = Writer(database), threading.Event()

@@ -60,12 +60,14 @@ def drawn(picture):
     return sorted(int(n) for n in re.findall(r'data-row="(\d+)"', picture))
 
 
+@pytest.mark.trust("X2")
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_every_row_of_the_table_is_drawn_once(steps, width):
     data = chart_data(steps)
     assert drawn(svg(data, width=width)) == list(range(len(table(data))))
 
 
+@pytest.mark.trust("X2")
 def test_table_equals_chart_data_row_by_row(steps):
     data = chart_data(steps)
     rows = table(data)
@@ -125,6 +127,7 @@ def test_lines_are_the_lower_limit_and_the_two_bands():
     assert chart_data(review(hemoglobin=9.5)).of("limit")[0].note == "WHO"
 
 
+@pytest.mark.trust("D5", "H1.4")
 def test_a_count_that_failed_the_delta_check_is_struck_through_not_removed():
     data = chart_data(review(hemoglobin=[(-1, 12.5), (0, 8.4)]))
     first, held_count = data.of("hemoglobin")
@@ -209,6 +212,7 @@ def test_the_band_holds_the_forecast_day_by_day(ahead):
     )  # fmt: skip
 
 
+@pytest.mark.trust("H5.1")
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_a_forecast_adds_no_row_and_no_dot(ahead, width):
     bare = svg(chart_data(okafor()), width=width)

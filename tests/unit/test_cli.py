@@ -172,6 +172,7 @@ def test_every_command_has_help_with_an_example():
         assert "Exit codes" in said.output
 
 
+@pytest.mark.trust("Q4")
 @pytest.mark.parametrize("code", ["import redcell", "import redcell.cli", "import redcell.api"])
 def test_starting_up_loads_nothing_heavy(code):
     check = f"{code}; import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
@@ -179,6 +180,7 @@ def test_starting_up_loads_nothing_heavy(code):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.trust("Q4")
 def test_assessing_a_file_loads_neither_templates_nor_hl7():
     code = (
         "import sys; sys.argv = ['redcell', 'assess', 'demo::okafor', '--at', '2026-11-22'];"

@@ -141,6 +141,7 @@ NUMBERS = [
 ]
 
 
+@pytest.mark.trust("F6")
 @pytest.mark.parametrize(("sent", "unit", "value", "sign"), NUMBERS)
 def test_numbers(sent, unit, value, sign):
     (found,) = read(long(f"2026-11-20,Hb,{sent},{unit}")).results["hemoglobin"]
@@ -160,6 +161,7 @@ HELD = [
 ]
 
 
+@pytest.mark.trust("D2", "D9")
 @pytest.mark.parametrize(("name", "sent", "unit", "code"), HELD, ids=[h[0] for h in HELD])
 def test_values_that_are_held_with_their_row(name, sent, unit, code):
     record = read(long("2026-11-20,Hct,30,%", f"2026-11-20,Hb,{sent},{unit}"))
@@ -204,6 +206,7 @@ def test_dates(sent, expected):
     assert values(read(long(f'"{sent}",Hb,9.1,g/dL'))) == [(9.1, expected)]
 
 
+@pytest.mark.trust("D7")
 @pytest.mark.parametrize(
     "sent",
     ["03/04/2026", "03.04.2026", "03-04-2026 08:00", "20/11/26", "46095", "2026-02-30", "2026-11", "2026",
@@ -328,6 +331,7 @@ def test_wide_units(header, analyte, sent, value):
     assert values(record, analyte) == [(value, "2026-11-20")]
 
 
+@pytest.mark.trust("D1", "P4", "H3.1")
 @pytest.mark.parametrize(
     ("header", "said"),
     [
@@ -462,6 +466,7 @@ BAD_ROWS = [
 ]
 
 
+@pytest.mark.trust("F3")
 @pytest.mark.parametrize(("name", "row", "said"), BAD_ROWS, ids=[b[0] for b in BAD_ROWS])
 def test_a_bad_row_is_one_line_and_the_others_are_read(name, row, said):
     record = read(long("2026-11-20,Hct,30,%", row, "2026-11-20,MCV,88,fL"))
@@ -477,11 +482,13 @@ def test_a_quote_that_is_never_closed_says_which_lines_it_cost():
     assert "lines 3 to 4" in record.set_aside[0].text
 
 
+@pytest.mark.trust("F3")
 def test_a_million_columns_are_refused():
     with pytest.raises(UnreadableSourceError, match="1000 are read"):
         read("date," * 1_000_000 + "\n")
 
 
+@pytest.mark.trust("F3")
 def test_thousands_of_bad_rows_are_counted():
     record = read(long("2026-11-20,Hct,30,%", *["x,Hb,9.1,g/dL"] * 3000))
     assert codes(record).count("date-not-understood") == 1001
@@ -523,6 +530,7 @@ def total(data: bytes) -> None:
         assert all(row.value == row.value and abs(row.value) < 1e15 for row in rows)
 
 
+@pytest.mark.trust("F3")
 @settings(max_examples=300)
 @given(st.text(max_size=300))
 @example("date,test,value,unit\n2026-11-20,Hb,9.1,g/dL\n")
@@ -531,6 +539,7 @@ def test_any_text(text):
     total(b"date,test,value,unit\n2026-11-20," + text.encode("utf-8", "replace"))
 
 
+@pytest.mark.trust("F3")
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 30), PIECES), max_size=12))
 def test_any_damage(cuts):

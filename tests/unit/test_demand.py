@@ -42,6 +42,7 @@ def test_an_older_forecast_counts_from_its_own_day():
     assert found.units.sum() == 1
 
 
+@pytest.mark.trust("H10.1")
 def test_sums_are_of_courses_not_of_quantiles():
     people = [coin(seed) for seed in range(50)]
     total = demand(people, DAY).days()[2].units
@@ -57,6 +58,7 @@ def test_fewer_courses_are_used_round_and_round():
     assert found.units[:, 0].sum() == 10
 
 
+@pytest.mark.trust("H10.2")
 def test_closed_days_move_to_the_next_open_one():
     found = demand([need(Given(0, 1, 1), Given(1, 2, 1))], DAY)
     moved = found.on_open_days(frozenset({DAY, DAY + timedelta(days=1)}))

@@ -151,6 +151,7 @@ def consent(code, *, scope="treatment", nested=False, **more):
     }  # fmt: skip
 
 
+@pytest.mark.trust("H11.1")
 @pytest.mark.parametrize(("name", "code", "clear"), DENIALS, ids=[d[0] for d in DENIALS])
 @pytest.mark.parametrize("nested", [False, True], ids=["own", "nested"])
 def test_what_a_consent_denies(reader, name, code, clear, nested):
@@ -158,6 +159,7 @@ def test_what_a_consent_denies(reader, name, code, clear, nested):
     assert [r.clear for r in refusals] == ([] if clear is None else [clear])
 
 
+@pytest.mark.trust("H11.1")
 @pytest.mark.parametrize(
     ("scope", "clear"), [("treatment", True), ("adr", True), ("research", False), ("", False)]
 )
@@ -166,6 +168,7 @@ def test_only_treatment_and_advance_directives_settle_a_refusal(reader, scope, c
     assert refusal.clear is clear
 
 
+@pytest.mark.trust("H11.1")
 @pytest.mark.parametrize("word", ["inactive", "draft", "rejected", "entered-in-error"])
 def test_a_consent_that_is_not_active_refuses_nothing(reader, word):
     assert not reader({**consent(coded(SNOMED, "116863004")), "status": word}).refusals

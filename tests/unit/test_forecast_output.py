@@ -83,12 +83,14 @@ def test_nothing_recommends():
             assert not ADVISING.search(text), f"{topic}.{key}: {text}"
 
 
+@pytest.mark.trust("H5.1")
 def test_every_range_in_the_wording_is_hedged():
     for key, text in WORDING["say"].items():
         for found in re.finditer(r"(\w+) \{low\} to \{high\}", text):
             assert found[1] == "about", key
 
 
+@pytest.mark.trust("H5.1")
 def test_the_note_says_that_it_is_advisory_and_not_validated():
     for key in ("text", "short"):
         assert "dvisory" in WORDING["note"][key]
@@ -149,6 +151,7 @@ def test_p_transfusion_28d_only_for_28_days():
     assert forecast_dict(fortnight)["p_transfusion_28d"] is None
 
 
+@pytest.mark.trust("P9", "H5.4")
 def test_a_forecast_changes_nothing_else(okafor):
     bare, beside = to_dict(okafor), to_dict(forecast_of(okafor, prediction()))
     assert {k: v for k, v in bare.items() if k != "forecast"} == {
@@ -250,6 +253,7 @@ def test_an_alerting_forecast_is_one_short_block(okafor):
         assert words in joined(said)
 
 
+@pytest.mark.trust("H5.3")
 @pytest.mark.parametrize("reason", get_args(Withheld))
 def test_a_withheld_forecast_says_why_and_what_would_bring_one(okafor, reason):
     said = joined(block(okafor, withheld(reason)))

@@ -203,6 +203,7 @@ def test_endocrine_drugs_have_no_term():
 # -- counts, red cells, radiation --------------------------------------------------------------------
 
 
+@pytest.mark.trust("D9", "D2")
 def test_only_counts_that_can_be_trusted_enter():
     rows = [*COURSE[:-1], Value(-10, 6.0, comparator="<"), COURSE[-1]]
     values = [c.value for c in seen(hemoglobin=rows).history.counts]
@@ -261,6 +262,7 @@ def test_missing_weight_is_said():
 # -- withheld ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("H5.3")
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -313,6 +315,7 @@ def test_one_or_two_counts_rest_on_the_prior_and_say_so(counts):
 # -- the forecast --------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S1.4", "S4.4")
 def test_days_quantiles_and_probabilities_are_in_order():
     found = told(therapy={"docetaxel": CYCLES}, days=56)
     assert [d.ahead for d in found.days] == list(range(1, 57))
@@ -337,6 +340,7 @@ def test_lower_counts_forecast_lower():
     assert low.transfusions.probability >= told().transfusions.probability
 
 
+@pytest.mark.trust("H11.2")
 def test_a_refusal_of_blood_gives_no_units():
     found = told(hemoglobin=[(d, v - 3.5) for d, v in COURSE], refusal="clear")
     assert found.transfusions.probability == 0
@@ -400,6 +404,7 @@ def test_t_quantiles_are_those_of_scipy():
 # -- the forecast beside the rules (T12a) ------------------------------------------------------------
 
 
+@pytest.mark.trust("P9", "H5.4")
 def test_a_forecast_never_changes_the_decision_or_the_urgency():
     low = [(-21, 9.0), (-14, 8.4), (-7, 7.9), (-1, 7.3)]
     record = patient(hemoglobin=low, therapy={"docetaxel": doses(-22, -1)})
@@ -440,6 +445,7 @@ def test_delay_reduce_stop_raise_hemoglobin():
         assert difference(asked(question), "hemoglobin on day 28").difference > 0
 
 
+@pytest.mark.trust("S4.5")
 def test_red_cells_raise_hemoglobin_at_once():
     day = (AT.day + timedelta(days=2)).isoformat()
     found = asked(f"transfuse 1 unit {day}")

@@ -39,6 +39,7 @@ def hemoglobin(record):
 # -- one result ------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S1.2")
 def test_a_result_keeps_value_unit_range_time_and_reference():
     record = read(cbc(obx()))
     (found,) = record.results["hemoglobin"]
@@ -99,6 +100,7 @@ HELD = [
 ]
 
 
+@pytest.mark.trust("D2", "D9", "H3.2")
 @pytest.mark.parametrize(("name", "kind", "sent", "unit", "code"), HELD, ids=[h[0] for h in HELD])
 def test_values_that_are_held_with_their_reason(name, kind, sent, unit, code):
     record = read(cbc(obx(sent, unit, kind=kind), obx("30", "%", "4544-3^Hct^LN", number=2)))
@@ -166,6 +168,7 @@ TIMES = [
 ]
 
 
+@pytest.mark.trust("D7")
 @pytest.mark.parametrize(("name", "own", "order", "expected"), TIMES, ids=[t[0] for t in TIMES])
 def test_times(name, own, order, expected):
     record = read(oru(pid(), obr(time=order), obx(time=own)))
@@ -173,12 +176,14 @@ def test_times(name, own, order, expected):
     assert codes(record) == []
 
 
+@pytest.mark.trust("D7")
 def test_a_time_without_zone_is_utc_and_says_so():
     record = read(oru(pid(), obr(time="20261120070000"), obx(), sent="20261120080000"))
     assert hemoglobin(record) == [(9.1, "2026-11-20T07:00:00Z", "final")]
     assert codes(record) == ["naive-time-assumed-utc"]
 
 
+@pytest.mark.trust("D7")
 def test_the_zone_of_msh_7_is_the_default_of_the_message():
     record = read(oru(pid(), obr(time="20261120070000"), obx(), sent="20261120080000-0500"))
     assert hemoglobin(record) == [(9.1, "2026-11-20T12:00:00Z", "final")]
@@ -198,6 +203,7 @@ def test_no_time_at_all_is_set_aside():
 # -- statuses and corrections ----------------------------------------------------------------------
 
 
+@pytest.mark.trust("D8")
 @pytest.mark.parametrize(
     ("letter", "status"),
     [("F", "final"), ("P", "preliminary"), ("C", "corrected"), ("A", "amended"), ("f", "final")],
@@ -218,6 +224,7 @@ def test_canceled_is_silent():
     assert (list(record.results), codes(record)) == (["hematocrit"], [])
 
 
+@pytest.mark.trust("D8")
 @pytest.mark.parametrize("letter", ["C", "A"])
 def test_a_correction_replaces_the_earlier_point(letter):
     later = cbc(obx("8.4", status=letter), control="M2", sent="20261120090000+0000")
@@ -226,6 +233,7 @@ def test_a_correction_replaces_the_earlier_point(letter):
     assert codes(record) == ["corrected-result-used"]
 
 
+@pytest.mark.trust("D8")
 @pytest.mark.parametrize("letter", ["D", "W"])
 def test_entered_in_error_removes_the_earlier_point(letter):
     later = cbc(obx("", status=letter), control="M2", sent="20261120090000+0000")
@@ -256,12 +264,14 @@ def test_a_correction_of_one_order_leaves_another_order_of_the_same_time():
     assert "conflicting-records" not in codes(record)
 
 
+@pytest.mark.trust("D4")
 def test_order_is_by_msh_7_not_by_the_files():
     first = cbc(obx("12.4"))
     later = cbc(obx("8.4", status="C"), control="M2", sent="20261120090000+0000")
     assert hemoglobin(read(later, first)) == hemoglobin(read(first, later))
 
 
+@pytest.mark.trust("D3", "H3.4")
 def test_a_resend_counts_once_and_other_content_under_one_id_is_held():
     assert codes(read(cbc(obx()), cbc(obx()))) == []
     record = read(cbc(obx("9.1")), cbc(obx("6.1")))
@@ -423,6 +433,7 @@ def test_several_patients_need_a_choice():
     assert record.patient.sex == "female"
 
 
+@pytest.mark.trust("D6", "H1.2")
 def test_one_number_of_two_authorities_is_two_patients():
     mine, theirs = cbc(obx("9.1")), oru(pid("417733^^^CLINIC^MR"), obr(), obx("14.0"), control="M2")
     with pytest.raises(SeveralPatientsError, match="HOSP:417733, CLINIC:417733"):
@@ -492,6 +503,7 @@ def test_messages_that_disagree_about_the_birth_date_say_so():
 # -- words -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.trust("S1.2")
 def test_coded_smear_findings():
     record = read(
         cbc(
@@ -523,6 +535,7 @@ def test_a_sentence_in_place_of_a_finding_is_quoted_and_not_used():
     assert codes(record) == ["value-not-understood"]
 
 
+@pytest.mark.trust("D2", "H3.2")
 def test_counts_that_cannot_both_be_right_are_held():
     white = obx("5.8", "10*3/uL", "6690-2^^LN", span="")
     neutrophils = obx("7000", "/uL", "751-8^^LN", span="", number=2)
@@ -576,6 +589,7 @@ def total(data: bytes) -> None:
         assert all(row.value == row.value and abs(row.value) < 1e15 for row in rows)
 
 
+@pytest.mark.trust("F2")
 @settings(max_examples=300)
 @given(st.binary(max_size=400))
 @example(b"MSH")
@@ -585,6 +599,7 @@ def test_any_bytes(data):
     total(b"MSH|^~\\&|" + data)
 
 
+@pytest.mark.trust("F2")
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 30), PIECES), max_size=12))
 def test_any_damage(cuts):

@@ -9,6 +9,8 @@ import pytest
 from redcell.record.moment import Moment, days_between, on_day, utc, within
 from redcell.sources.fhir.times import BadTimeError, latest_day, moment
 
+pytestmark = pytest.mark.trust("D7")
+
 NOON = utc(datetime(2026, 11, 20, 12, tzinfo=UTC))
 
 

@@ -111,6 +111,7 @@ WIDEN = [
 ]
 
 
+@pytest.mark.trust("Q3")
 @pytest.mark.parametrize(("key", "wider", "narrower", "beyond"), WIDEN, ids=[w[0] for w in WIDEN])
 def test_an_emergency_threshold_moves_one_way_only(key, wider, narrower, beyond, policy):
     assert (
@@ -148,6 +149,7 @@ def steps(path, **words):
     return assess(patient(**words), path)
 
 
+@pytest.mark.trust("P6")
 def test_a_threshold_changes_the_decision_and_the_citation_says_whose_it_is(policy):
     path = policy(entry("transfusion.restrictive_hb", "value = 7.5"))
     assert steps(None, hemoglobin=7.2).transfusion.verdict.value.because[0] == "T12"

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from redcell.quantity import convert, factor, half_up, plain
 
+pytestmark = pytest.mark.trust("D1")
+
 
 @pytest.mark.parametrize(
     ("value", "digits", "rounded"),

@@ -7,6 +7,8 @@ import pytest
 from builder import AT, when
 from redcell.record.symptoms import SymptomReport, answer, newest
 
+pytestmark = pytest.mark.trust("S2.3")
+
 RECENT, GAP = 14, 35
 
 

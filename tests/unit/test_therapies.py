@@ -58,6 +58,7 @@ ASSEMBLED = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("S3.1")
 @pytest.mark.parametrize(
     ("name", "rows", "first", "last", "ongoing", "hold"), ASSEMBLED, ids=[a[0] for a in ASSEMBLED]
 )
@@ -93,6 +94,7 @@ def test_plans_reach_into_the_future_and_doses_do_not():
     assert found.doses == (when(-7),)
 
 
+@pytest.mark.trust("S3.1")
 @pytest.mark.parametrize(
     ("start", "end", "exposed"),
     [(-7, 0, True), (-6.99, 0, False), (-20, -7, True), (-20, -7.01, False)],

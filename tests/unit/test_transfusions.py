@@ -13,6 +13,8 @@ from redcell.record.patient import Patient
 from redcell.record.record import assemble
 from redcell.record.transfusions import Transfusion, TransfusionTotal, units_given
 
+pytestmark = pytest.mark.trust("S4.5")
+
 TOTALS = [
     # name, single (day, units), total (start, end, units), since, units
     ("nothing", [], [], None, 0),

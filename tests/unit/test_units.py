@@ -172,6 +172,7 @@ def oracle(analyte: str, unit: str) -> Fraction | None:
     return None
 
 
+@pytest.mark.trust("D1", "H3.1", "P4")
 @pytest.mark.parametrize("analyte", sorted({name for name, _ in PAIRS}))
 def test_every_unit_of_an_analyte_has_its_exact_factor(analyte):
     for unit, text in ANALYTES[analyte].units.items():
@@ -186,6 +187,7 @@ def test_the_table_is_large_enough_to_mean_something():
     assert all(a.unit in a.units for a in ANALYTES.values() if a.kind == "number" and a.unit)
 
 
+@pytest.mark.trust("D1")
 @pytest.mark.parametrize("analyte", sorted({name for name, _ in PAIRS}))
 def test_no_two_units_meet_in_lower_case_with_different_factors(analyte):
     """Units are matched in lower case without blanks: `M/uL` and `m/uL` must not differ."""
@@ -215,6 +217,7 @@ OTHER_IN_UCUM = {
 ANOTHER_FACTOR = {"mL/min/1.73": "UCUM divides by 1.73; the report means per 1.73 m2"}
 
 
+@pytest.mark.trust("F10", "P4")
 def test_ucum_agrees_where_it_understands():
     ucumvert = pytest.importorskip(
         "ucumvert", reason="ucumvert is a test tool; make setup installs it"
@@ -292,6 +295,7 @@ D1 = [
 ]  # fmt: skip
 
 
+@pytest.mark.trust("D1", "P4", "H3.1")
 @pytest.mark.parametrize(
     ("analyte", "value", "unit", "read"), D1, ids=[f"{a} {v:g} {u}" for a, v, u, _ in D1]
 )
@@ -300,6 +304,7 @@ def test_d1_converted_exactly_or_set_aside_never_guessed(analyte, value, unit, r
     assert found == (read if isinstance(read, str) else pytest.approx(read, rel=1e-12))
 
 
+@pytest.mark.trust("D1", "D2")
 @pytest.mark.parametrize(
     ("value", "unit", "code"),
     [(8.4, "g/mL", BAD_UNIT), (84.0, "g/dL", BAD_VALUE), (8.4, "", BAD_UNIT)],
