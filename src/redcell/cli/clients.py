@@ -38,6 +38,7 @@ client.help = kept_lines(client.help)
 @click.option("--keys", type=click.Path(dir_okay=False, path_type=Path), help="Public keys, JWKS.")
 @click.option("--keys-url", default="", metavar="URL", help="Where its public keys are.")
 @click.option("--redirect", "redirects", multiple=True, metavar="URL", help="For an app.")
+@click.option("--launch", default="", metavar="URL", help="Where our pages open an app.")
 @click.option("--scope", "scopes", multiple=True, help="The most that it may ask for.")
 @click.option("--role", "roles", type=click.Choice(PROGRAMS), multiple=True)
 @data
@@ -49,6 +50,7 @@ def add(
     keys: Path | None,
     keys_url: str,
     redirects: tuple[str, ...],
+    launch: str,
     scopes: tuple[str, ...],
     roles: tuple[str, ...],
 ) -> None:
@@ -68,7 +70,7 @@ def add(
             raise click.BadParameter(f"{scope!r} grants nothing; expected system/*.rs or the like.")
     if kind != "cds" and not wanted:
         raise click.UsageError("--scope is needed: a program without one gets no token.")
-    details = clients.Details(_keys(keys), keys_url, redirects, wanted)
+    details = clients.Details(_keys(keys), keys_url, redirects, wanted, launch)
 
     def write(connection: Connection) -> str:
         made = clients.add(

@@ -40,6 +40,8 @@ class Details(Struct, frozen=True):
     """Where people are sent back to, compared letter by letter."""
     scopes: tuple[str, ...] = ()
     """The most that it may ask for."""
+    launch: str = ""
+    """Where the app is opened for one person, from a page of ours."""
 
 
 class Client(Struct, frozen=True):
@@ -96,9 +98,11 @@ def _check(kind: str, details: Details) -> None:
         raise ClientError(f"unknown kind {kind!r}; expected {', '.join(KINDS)}.")
     if kind == "public" and not details.redirects:
         raise ClientError("An app needs an address to which people are sent back.")
+    if details.launch and kind != "public":
+        raise ClientError("Only an app is opened from a page.")
     if kind != "public" and not (details.keys or details.keys_url):
         raise ClientError("A service needs its public keys, or an address where they are.")
-    for address in (*details.redirects, *filter(None, [details.keys_url])):
+    for address in (*details.redirects, *filter(None, [details.keys_url, details.launch])):
         if not is_safe_address(address):
             raise ClientError(f"{address}: expected an https address without a fragment.")
     for key in details.keys:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from redcell.identity.table.row import GLASS_ROLES, Row
+from redcell.identity.table.row import GLASS_ROLES, Row, Where
 
 PEOPLE = ("patient", "proxy", "nurse", "physician", "infusion", "blood-bank", "researcher", "admin")
 """Roles that people have; the others are programs'."""
+TEAM, OWN = ("nurse", "physician"), ("patient", "proxy")
 
 ROWS: tuple[Row, ...] = (
     Row(name="sign-in", everyone=True),
@@ -29,6 +30,8 @@ ROWS: tuple[Row, ...] = (
     Row(name="smart-configuration-fhir", everyone=True),
     Row(name="smart-authorize", all=PEOPLE),
     Row(name="smart-consent", methods=("POST",), all=PEOPLE),
+    Row(name="apps", where=Where.PATH, all=TEAM, own=OWN, glass=True),
+    Row(name="app-open", methods=("POST",), where=Where.PATH, all=TEAM, own=OWN, glass=True),
     Row(name="smart-token", methods=("POST",), everyone=True, csrf=False),
     Row(name="smart-introspect", methods=("POST",), everyone=True, csrf=False),
     Row(name="smart-revoke", methods=("POST",), everyone=True, csrf=False),

@@ -11,16 +11,19 @@ from redcell.web.smart import server
 router = APIRouter(include_in_schema=False)
 
 CAPABILITIES = (
+    "launch-ehr",
     "launch-standalone",
     "client-public",
     "client-confidential-asymmetric",
+    "context-banner",
+    "context-ehr-patient",
     "context-standalone-patient",
     "permission-patient",
     "permission-user",
     "permission-v1",
     "permission-v2",
 )
-SCOPES = ("launch/patient", "patient/*.rs", "user/*.rs", "system/*.cruds")
+SCOPES = ("launch", "launch/patient", "patient/*.rs", "user/*.rs", "system/*.cruds")
 
 
 @router.get(server.CONFIGURATION, name="smart-configuration")

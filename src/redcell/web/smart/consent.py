@@ -47,10 +47,16 @@ def authorize(request: Request) -> Response:
     except RefusedError as error:
         away = requests.back(query["redirect_uri"], query.get("state", ""), error=str(error))
         return RedirectResponse(away, 303)
-    body = {"account": caller.account, "asked": requests.stored(wanted)}
-    value = clinic.writer.write(
-        lambda connection: one_time.keep(connection, ASKED, body, until=at + MINUTES * MINUTE)
-    )
+
+    def write(connection: Connection) -> tuple[Asked, str]:
+        found = requests.opened_for(connection, wanted, query, caller.account, at=at)
+        body = {"account": caller.account, "asked": requests.stored(found)}
+        return found, one_time.keep(connection, ASKED, body, until=at + MINUTES * MINUTE)
+
+    try:
+        wanted, value = clinic.writer.write(write)
+    except RefusedError as error:
+        return RedirectResponse(wanted.back(error=str(error)), 303)
     return _page(request, wanted, value)
 
 
@@ -66,7 +72,7 @@ def _page(request: Request, wanted: Asked, value: str, said: str = "") -> Respon
         asked=wanted,
         value=value,
         lines=[_line(scope) for scope in wanted.scopes if parse(scope)],
-        choices=_choices(request) if wanted.patient else [],
+        choices=_choices(request, wanted.chosen) if wanted.patient else [],
         said=said,
     )
 
@@ -81,11 +87,14 @@ def _line(text: str) -> tuple[str, str]:
     return acts, f"{what} ({scope.category})" if scope.category else what
 
 
-def _choices(request: Request) -> list[Person]:
-    """The people of a patient or proxy; the care team types a record number instead."""
-    caller = caller_of(request)
+def _choices(request: Request, chosen: str) -> list[Person]:
+    """The person for whom the app was opened, or the people of a patient or proxy.
+
+    Else the care team types a record number.
+    """
+    people = {chosen} if chosen else caller_of(request).people
     with clinic_of(request).database.read() as connection:
-        found = sorted({persons.person_of(connection, one) for one in caller.people})
+        found = sorted({persons.person_of(connection, one) for one in people})
         return [
             person_in(one, facts.of_patients(connection, persons.patients_of(connection, one)))
             for one in found
@@ -106,7 +115,7 @@ def answer(
         if body is None or body["account"] != caller.account:
             return render(request, "smart/message.html.j2", status=400, said=OVER)
         wanted = requests.restored(body["asked"])
-        chosen = _chosen(connection, caller, person) if wanted.patient else ""
+        chosen = _chosen(connection, caller, wanted, person) if wanted.patient else ""
     if decision != "allow":
         clinic.writer.write(lambda connection: one_time.forget(connection, value))
         return RedirectResponse(wanted.back(error="access_denied"), 303)
@@ -116,9 +125,15 @@ def answer(
     return RedirectResponse(wanted.back(code=code), 303)
 
 
-def _chosen(connection: Connection, caller: Caller, person: str) -> str | None:
-    """Whose data: one of the caller's people, or by record number; `None` when it is not theirs."""
-    found = one_person(connection, person.strip())
+def _chosen(connection: Connection, caller: Caller, wanted: Asked, person: str) -> str | None:
+    """Whose data: as the app was opened, one of the caller's people, or by record number.
+
+    `None` when it is not theirs to see.
+    """
+    if wanted.chosen:
+        found: str | None = persons.person_of(connection, wanted.chosen)
+    else:
+        found = one_person(connection, person.strip())
     return found if found is not None and caller.sees(found) else None
 
 

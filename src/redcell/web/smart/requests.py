@@ -9,14 +9,17 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
-from redcell.identity import clients
+from redcell.identity import clients, one_time
 from redcell.identity.clients import Client
 from redcell.identity.scopes import granted, parse
 
 LEVELS = frozenset({"patient", "user"})
-PATIENT = "launch/patient"
+PATIENT, LAUNCH = "launch/patient", "launch"
+LAUNCHED = "app-launch"
+"""The kind of value that opens an app for one person; it works once, for who opened it."""
 LONGEST = 2000
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -41,6 +44,8 @@ class Asked(Struct, frozen=True):
     challenge: str
     patient: bool
     """Does it need one person to be chosen?"""
+    chosen: str = ""
+    """The person for whom one of our pages opened the app."""
 
     def back(self, **values: str) -> str:
         """The app's address, with an answer."""
@@ -93,15 +98,33 @@ def asked(client: Client, query: Mapping[str, str], audience: str) -> Asked:
     if not scopes:
         raise RefusedError("invalid_scope")
     patient = PATIENT in wanted or any(s.level == "patient" for s in map(parse, scopes) if s)
+    opened = LAUNCH in wanted and "launch" in query
+    context = [one for one in (PATIENT, *((LAUNCH,) if opened else ())) if one in wanted]
     return Asked(
         client.id,
         client.name,
         query["redirect_uri"],
         query.get("state", ""),
-        (*scopes, *((PATIENT,) if PATIENT in wanted else ())),
+        (*scopes, *context),
         challenge,
-        patient,
+        patient or opened,
     )
+
+
+def opened_for(
+    connection: Connection, wanted: Asked, query: Mapping[str, str], account: str, *, at: int
+) -> Asked:
+    """The request with the person for whom a page of ours opened the app; the value is used up.
+
+    Raises:
+        RefusedError: the value is unknown, too old, used, or was made for another app or account.
+    """
+    if LAUNCH not in wanted.scopes:
+        return wanted
+    body = one_time.take(connection, LAUNCHED, query["launch"], at=at)
+    if body is None or (body["client"], body["account"]) != (wanted.client, account):
+        raise RefusedError("invalid_request")
+    return replace(wanted, chosen=body["person"])
 
 
 def stored(found: Asked) -> dict[str, Any]:

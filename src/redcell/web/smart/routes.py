@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from redcell.web.smart import configuration, consent, launch, token
+from redcell.web.smart import apps, configuration, consent, launch, token
 
 router = APIRouter()
-for part in (configuration, consent, token, launch):
+for part in (configuration, apps, consent, token, launch):
     router.include_router(part.router)
