@@ -52,7 +52,9 @@ PARTS = (
     Part("physician", "Dr. Anand Rao", ("physician",)),
     Part("patient", "", ("patient",)),
     Part("infusion", "Infusion chair desk", ("infusion",)),
+    Part("blood-bank", "Blood bank desk", ("blood-bank",)),
     Part("admin", "Administrator", ("admin",)),
+    Part("reader", "Nadia Ito, second reader", ("admin",)),
 )
 
 
@@ -83,8 +85,9 @@ def demo(
 ) -> None:
     r"""Show the service with invented people, on this machine alone.
 
-    The first start makes them; a later one goes on with what is there. Sign-in links for a nurse, a
-    physician, a patient, the infusion unit and an administrator are printed: each works once.
+    The first start makes them; a later one goes on with what is there. Sign-in links are printed
+    for a nurse, a physician, a patient, the infusion unit, the blood bank, an administrator and the
+    second reader of changed rules: each works once.
 
     \b
     Examples:
@@ -189,7 +192,7 @@ def _accounts(clinic: Clinic) -> None:
                 continue
             name, person = part.name, None
             if "patient" in part.roles:
-                person = play.interesting(connection)
+                person = next(iter(play.interesting(connection)), None)
                 if person is None:
                     continue
                 ids = persons.patients_of(connection, person)
@@ -203,6 +206,10 @@ def _accounts(clinic: Clinic) -> None:
                 at=clock.now(),
                 person=person,
             )
+        known = {part.login: accounts.by_login(connection, part.login) for part in PARTS}
+        made = {login: account for login, account in known.items() if account is not None}
+        shown = made["patient"].person if "patient" in made else None
+        play.live(clinic, connection, {k: a.id for k, a in made.items()}, shown or "")
 
     clinic.writer.write(make)
 

@@ -6,7 +6,7 @@ with each job, so that a demonstration that was stopped halfway goes on where it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.clinic import intake
+from redcell.clinic import demo_days, intake
 from redcell.clinic.intake import Sender, Taken, arrived
 from redcell.clock import MINUTE, SECOND, when
 from redcell.store import events, facts, jobs
@@ -148,16 +148,15 @@ def assessed(connection: Connection) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(worklist)) or 0
 
 
-def interesting(connection: Connection) -> str | None:
-    """Somebody to be shown as the patient: anemic, with something to decide, not an emergency."""
+def interesting(connection: Connection) -> list[str]:
+    """Whom to show first: anemic, with something to decide, not an emergency."""
     c = worklist.c
     rows = connection.execute(
         sa.select(c.person, c.level, c.decision, c.grade)
         .where(c.status == "assessed")
         .order_by(c.person)
     ).all()
-    ranked = sorted(rows, key=lambda r: (_dullness(r), r.person))
-    return str(ranked[0].person) if ranked else None
+    return [str(r.person) for r in sorted(rows, key=lambda r: (_dullness(r), r.person))]
 
 
 def _dullness(row: Any) -> tuple[int, ...]:
@@ -165,4 +164,14 @@ def _dullness(row: Any) -> tuple[int, ...]:
     return (row.decision != "recommend", wanted[row.level], -(row.grade or 0))
 
 
-HANDLERS: dict[str, Handler] = {PEOPLE: _people, PULSE: _pulse}
+def live(clinic: Clinic, connection: Connection, logins: Mapping[str, str], shown: str) -> None:
+    """What the people of a demonstration wrote and did; the one shown as the patient first."""
+    at = clock.now()
+    others = [person for person in interesting(connection) if person != shown]
+    demo_days.live(
+        connection, logins, [shown, *others] if shown else others, clinic.basis().knowledge,
+        at=at, today=when(at).astimezone(clinic.settings.zone).date(),
+    )  # fmt: skip
+
+
+HANDLERS: dict[str, Handler] = {PEOPLE: _people, PULSE: _pulse, **demo_days.HANDLERS}

@@ -12,8 +12,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
+from sqlalchemy.engine import Connection
 
+from redcell.clinic import intake, messages
+from redcell.clinic.intake import Sender, arrived
 from redcell.clinic.versions import Json
 from redcell.codes import LOINC, REDCELL, SNOMED
 from redcell.errors import RedcellError
@@ -22,6 +26,8 @@ from redcell.knowledge.load import Knowledge
 ABSENT, WORST = 0, 4
 GRADES = ("none", "mild", "moderate", "severe", "very severe")
 """PRO-CTCAE severity, 0 to 4."""
+FEED, ENTRY = "patient-page", "entry"
+"""Feed and form of a report's arrival."""
 KEY = re.compile(r"[A-Za-z0-9-]{8,40}")
 LONGEST_NOTE = 2000
 UCUM = "http://unitsofmeasure.org"
@@ -211,3 +217,52 @@ def call_for(report: Report, knowledge: Knowledge) -> CallRule | None:
     return next(
         (r for r in call_rules(knowledge) if grades.get(r.symptom, ABSENT) >= r.grade), None
     )
+
+
+# -- keeping ---------------------------------------------------------------------------------------
+
+
+def keep(
+    connection: Connection, report: Report, knowledge: Knowledge, sender: Sender
+) -> CallRule | None:
+    """Keep a report, once however often it is sent; what the patient is told to do at once."""
+    call = call_for(report, knowledge)
+    body = msgspec.json.encode(report)
+    arrival = arrived(FEED, ENTRY, report.key, body, report.at)
+    if already(connection, report.person, report.key) is None:
+        intake.take(connection, arrival, resources(report, knowledge), sender)
+        messages.report_came(
+            connection,
+            person=report.person,
+            actor=report.by,
+            at=report.at,
+            key=f"{report.person}:{report.key}",
+            resource=f"QuestionnaireResponse/report-{report.key}",
+            text=summary(report, knowledge),
+            pressure=call.call if call else "ordinary",
+            call=call.text if call else "",
+        )
+    return call
+
+
+def already(connection: Connection, person: str, key: str) -> messages.Item | None:
+    """The inbox item of a report that was kept before."""
+    resource = f"QuestionnaireResponse/report-{key}"
+    found = messages.items(connection, [person])
+    return next((item for item in found if item.resource == resource), None)
+
+
+def summary(report: Report, knowledge: Knowledge) -> str:
+    """The report in one line for the inbox: what is present, the worst first."""
+    present = [a for a in report.answers if a.grade != ABSENT]
+    worst_first = sorted(present, key=lambda a: -(a.grade if a.grade is not None else 9))
+    said = [
+        f"{knowledge.symptoms[a.symptom].name} {'?' if a.grade is None else a.grade}"
+        + (f" ({a.course})" if a.course else "")
+        for a in worst_first
+    ]
+    if report.temperature_c is not None:
+        said.append(f"temperature {report.temperature_c:g} °C")
+    if report.note.strip():
+        said.append("a note in their own words")
+    return "; ".join(said) or "none of the symptoms asked about"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from redcell import clock
-from redcell.clinic import messages
+from redcell.clinic import messages, reports
 from redcell.clinic.reports import ReportError
 from redcell.outputs.speech import ENGLISH, SPANISH, Speech
 from redcell.store import audit
@@ -76,7 +76,7 @@ def send(request: Request, person: str, form: Form) -> Response:
     """Keep the report; it was taken down by staff."""
     checked(request, form, person)
     seen, clinic, caller = look(request, person), clinic_of(request), caller_of(request)
-    known = clinic.basis().knowledge
+    known, sender = clinic.basis().knowledge, report.sender_of(caller)
     try:
         made = report.report_of(form, known, person=seen.person.id, caller=caller, at=clock.now())
     except ReportError as error:
@@ -85,10 +85,10 @@ def send(request: Request, person: str, form: Form) -> Response:
     kept = frame.entry_of(request, seen.person.id, "report taken down", action="C")
 
     def write(connection: sa.Connection) -> None:
-        known_before = report.already(connection, made.person, made.key) is not None
-        report.keep(connection, made, known, caller)
+        known_before = reports.already(connection, made.person, made.key) is not None
+        reports.keep(connection, made, known, sender)
         audit.append(connection, [kept])
-        item = report.already(connection, made.person, made.key)
+        item = reports.already(connection, made.person, made.key)
         if taken and item is not None and not known_before:
             messages.act(connection, messages.TAKEN, item, actor=caller.account, at=made.at)
 
@@ -103,7 +103,7 @@ def told(request: Request, person: str, key: str) -> Response:
     """What to read out now, and what was kept."""
     seen = look(request, person)
     with clinic_of(request).database.read() as connection:
-        item = report.already(connection, seen.person.id, key)
+        item = reports.already(connection, seen.person.id, key)
     if item is None:
         raise frame.not_found()
     audited(request, seen.person.id, "report taken down")

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.clinic import messages
+from redcell.clinic import messages, reports
 from redcell.clinic.reports import ReportError
 from redcell.outputs.speech import ENGLISH, SPANISH, Speech
 from redcell.store import audit
@@ -149,12 +149,12 @@ def send(request: Request, form: Form) -> Response:
         raise frame.not_found()
     checked(request, form, person)
     clinic, caller = clinic_of(request), caller_of(request)
-    known = clinic.basis().knowledge
+    known, sender = clinic.basis().knowledge, report.sender_of(caller)
     try:
         made = report.report_of(form, known, person=person, caller=caller, at=clock.now())
     except ReportError as error:
         return _form(request, look(request, "report form"), form, str(error))
-    clinic.writer.write(lambda c: report.keep(c, made, known, caller))
+    clinic.writer.write(lambda c: reports.keep(c, made, known, sender))
     query = f"for={person}" if len(caller.people) > 1 else ""
     return see_other(request, "me-told", query, key=made.key)
 
@@ -164,7 +164,7 @@ def told(request: Request, key: str) -> Response:
     """What to do now, after a report: the call text first, if there is one."""
     me = look(request, "report sent")
     with clinic_of(request).database.read() as connection:
-        item = report.already(connection, me.person.id, key)
+        item = reports.already(connection, me.person.id, key)
     if item is None:
         raise frame.not_found()
     return show(request, "told", me, item=item)
