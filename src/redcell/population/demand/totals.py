@@ -72,10 +72,7 @@ class Demand(Struct):
 
     def total(self, days: int) -> tuple[Spread, Spread]:
         """Units and chair hours of the first so many days together."""
-        return (
-            spread(self.units[:, :days].sum(axis=1)),
-            spread(self.hours[:, :days].sum(axis=1)),
-        )
+        return self.between(0, days)
 
     def over(self, day: date, hours: float) -> float:
         """P(a day needs more chair hours than these)."""
@@ -85,7 +82,10 @@ class Demand(Struct):
         return float(np.mean(self.hours[:, place] > hours))
 
     def on_open_days(self, closed: frozenset[date]) -> Demand:
-        """What falls on closed days moves to the next open one."""
+        """What falls on closed days moves to the next open one; after the last one it is left out.
+
+        `beyond` says how much that is.
+        """
         units, hours = self.units.copy(), self.hours.copy()
         days = [self.first + timedelta(days=i) for i in range(units.shape[1])]
         for i, day in enumerate(days):
@@ -96,6 +96,19 @@ class Demand(Struct):
                     hours[:, later] += hours[:, i]
                 units[:, i] = hours[:, i] = 0.0
         return Demand(self.first, units, hours, self.people)
+
+    def beyond(self, closed: frozenset[date]) -> float:
+        """Units expected on closed days after the last open one."""
+        days = [self.first + timedelta(days=i) for i in range(self.units.shape[1])]
+        last = max((i for i, day in enumerate(days) if day not in closed), default=-1)
+        return float(self.units[:, last + 1 :].sum(axis=1).mean())
+
+    def between(self, start: int, end: int) -> tuple[Spread, Spread]:
+        """Units and chair hours of the days from one place to before another, together."""
+        return (
+            spread(self.units[:, start:end].sum(axis=1)),
+            spread(self.hours[:, start:end].sum(axis=1)),
+        )
 
 
 def demand(
