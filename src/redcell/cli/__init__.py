@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "patient:check",
     "knowledge": "patient:browse",
     "cohort": "population:cohort",
+    "demand": "demand:demand",
     "calibrate": "calibrate:calibrate",
     "synthesize": "synthesize:synthesize",
     "demo": "demo:demo",

@@ -20,7 +20,7 @@ from redcell.sources.fhir.read import RawResource, decode, read_patient_record
 from redcell.sources.terms import terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from redcell.forecasting import Forecaster
     from redcell.loop import Situation
@@ -37,6 +37,8 @@ class Task(Struct):
     """Makes the forecasts of a batch; without one the forecast columns are empty."""
     keeps: bool = False
     """Is rejected input itself wanted, or only its count?"""
+    also: Callable[[Steps], object] | None = None
+    """What else is kept of an assessment with its forecast, besides the row."""
 
 
 class Outcome(Struct):
@@ -48,6 +50,8 @@ class Outcome(Struct):
     left_out: str = ""
     refused: list[Refused] = []
     noted: Counter[str] = field(default_factory=Counter)
+    also: object = None
+    """What the task keeps besides the row."""
 
 
 def outcomes(patients: Iterable[Lines], task: Task) -> list[Outcome]:
@@ -61,7 +65,9 @@ def outcomes(patients: Iterable[Lines], task: Task) -> list[Outcome]:
             one.left_out = FAILED
             one.refused.append(_failed(steps.case.record.patient.id, forecast))
         else:
-            one.row = row(replace(steps, forecast=forecast))
+            told = replace(steps, forecast=forecast)
+            one.row = row(told)
+            one.also = task.also(told) if task.also is not None else None
     return found
 
 
@@ -98,7 +104,7 @@ def _outcome(patient: Lines, task: Task) -> Outcome:
     aside: list[SetAside] = []
     found = Outcome()
     try:
-        record = _record(patient, task.knowledge, aside)
+        record = record_of(patient, task.knowledge, aside)
         aside = list(record.set_aside)
         found.steps = run(record, task.at, task.knowledge)
         aside = list(found.steps.case.record.set_aside)
@@ -116,7 +122,12 @@ def _outcome(patient: Lines, task: Task) -> Outcome:
     return found
 
 
-def _record(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Record:
+def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Record:
+    """Read one patient's lines; what cannot be used is added to `aside`.
+
+    Raises:
+        UnreadableSourceError: there is no readable Patient among them.
+    """
     counts: dict[str, int] = {}
     raws = (RawResource(place, line) for place, line in patient.lines)
     located = decode(raws, aside, counts)

@@ -1,0 +1,197 @@
+"""The command for red cells ahead of many people: demand."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from redcell.cli.options import EXIT_CODES, Command, now, options
+
+if TYPE_CHECKING:
+    from redcell.forecasting import Calibration
+    from redcell.knowledge.load import Knowledge
+    from redcell.record.moment import Moment
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Days(click.ParamType):  # type: ignore[type-arg]
+    """Days of the week as a comma list of ranges: `mon-fri`, `mon,wed,sat`."""
+
+    name = "days"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[int]:
+        """The numbers of the days, Monday 0."""
+        if isinstance(value, frozenset):
+            return value
+        found: set[int] = set()
+        for part in str(value).lower().split(","):
+            first, _, last = part.strip().partition("-")
+            if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
+                self.fail(f"{part.strip()!r}: expected days such as mon-fri or mon,wed,sat.")
+            start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+            found.update((start + i) % 7 for i in range((end - start) % 7 + 1))
+        return frozenset(found)
+
+
+@click.command(cls=Command, epilog=EXIT_CODES)
+@click.argument("source", type=click.Path(path_type=Path))
+@options("at", "policy", "calibration")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The Parquet file to write (needed unless --backtest).",
+)
+@click.option(
+    "--open",
+    "open_days",
+    type=Days(),
+    metavar="DAYS",
+    help="Weekdays on which red cells are given, for example mon-fri (default: every day).",
+)
+@click.option(
+    "--closed",
+    multiple=True,
+    type=click.DateTime(("%Y-%m-%d",)),
+    metavar="DATE",
+    help="A day without transfusions; may be given several times.",
+)
+@click.option(
+    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Of the joint draws."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
+)
+@click.option(
+    "--rejected",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep rejected input here, one JSON object on each line.",
+)
+@click.option("--backtest", is_flag=True, help="Judge earlier forecasts instead.")
+@click.option(
+    "--moments",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 26),
+    metavar="N",
+    help="With --backtest: how many earlier moments, 28 days apart.",
+)
+def demand(
+    source: Path,
+    at: str | None,
+    policy: Path | None,
+    calibration: Path | None,
+    out: Path | None,
+    open_days: frozenset[int] | None,
+    closed: tuple[date, ...],
+    seed: int,
+    workers: int | None,
+    rejected: Path | None,
+    backtest: bool,
+    moments: int,
+) -> None:
+    r"""Red-cell units and chair hours that everybody in a folder will need, day by day.
+
+    SOURCE is a folder of FHIR Bulk Data NDJSON: any file names, gzipped or not. The table goes to
+    FILE, a summary to standard output, progress and counts to standard error. With --backtest
+    forecasts are made as of earlier moments and judged by the red cells that were given.
+
+    \b
+    Examples:
+      redcell demand export/ --at 2026-11-20T09:00:00Z --out demand.parquet --open mon-fri
+      redcell demand export/ --at 2026-11-20 --backtest --moments 6
+    """
+    from redcell.api import moment_of
+    from redcell.forecasting import read_calibration
+    from redcell.knowledge.load import knowledge
+    from redcell.population.demand import outlook, table
+    from redcell.population.demand.text import text
+    from redcell.population.files import check_place
+    from redcell.population.parquet import write
+    from redcell.population.progress import shown
+
+    moment, known = moment_of(at or now()), knowledge(policy)
+    numbers = read_calibration(calibration) if calibration else None
+    if backtest:
+        usual = (open_days, closed)
+        _backtest(source, moment, known, numbers, moments, workers, seed, out, usual)
+        return
+    if out is None:
+        raise click.UsageError("Missing option '--out'. Expected a Parquet file to write.")
+    check_place(out)
+    table.schema()
+    found, tally = outlook.look(
+        source,
+        moment,
+        known,
+        workers=workers,
+        rejected=rejected,
+        calibration=numbers,
+        seed=seed,
+        progress=shown,
+    )
+    shut = closed_days(found.first, open_days, closed)
+    made = table.table(found, shut)
+    write(made, out)
+    click.echo(text(found, shut), nl=False)
+    for line in tally.lines():
+        click.echo(line, err=True)
+    click.echo(f"Written: {out} ({made.height:,} rows).", err=True)
+
+
+def closed_days(
+    first: date, open_days: frozenset[int] | None, closed: tuple[date, ...]
+) -> frozenset[date]:
+    """The days of the horizon on which no red cells are given."""
+    from redcell.population.demand import HORIZON
+
+    days = [first + timedelta(days=i) for i in range(HORIZON)]
+    named = {day.date() if hasattr(day, "date") else day for day in closed}
+    usual = open_days if open_days is not None else frozenset(range(len(WEEKDAYS)))
+    return frozenset(d for d in days if d in named or d.weekday() not in usual)
+
+
+def _backtest(
+    source: Path,
+    moment: Moment,
+    known: Knowledge,
+    calibration: Calibration | None,
+    moments: int,
+    workers: int | None,
+    seed: int,
+    out: Path | None,
+    usual: tuple[frozenset[int] | None, tuple[date, ...]],
+) -> None:
+    """Judge earlier forecasts, and say how they fared."""
+    from redcell.population.demand import HORIZON, judged
+    from redcell.population.demand.backtest import backtest
+    from redcell.population.files import check_place
+    from redcell.population.parquet import write
+    from redcell.population.progress import shown
+
+    if out is not None:
+        check_place(out)
+    past, tally = backtest(
+        source,
+        moment,
+        known,
+        count=moments,
+        closed=lambda first: closed_days(first, *usual),
+        workers=workers,
+        calibration=calibration,
+        seed=seed,
+        progress=shown,
+    )
+    click.echo(judged.text(past), nl=False)
+    for line in tally.lines():
+        click.echo(line, err=True)
+    if out is not None:
+        write(judged.table(past), out)
+        click.echo(f"Written: {out} ({len(past) * HORIZON:,} rows).", err=True)

@@ -1,0 +1,106 @@
+"""The red cells ahead of everybody in a source, as known at one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from redcell.forecasting import Calibration
+from redcell.knowledge.load import Knowledge
+from redcell.population.demand.needs import Answer, Plan
+from redcell.population.demand.totals import Need
+from redcell.population.each import Each
+from redcell.population.ledger import Ledger, Tally, ledger
+from redcell.population.progress import Progress, silent
+from redcell.record.moment import Moment
+
+SEED = 1
+
+
+class Outlook(Struct):
+    """Everybody's need at a moment, and who has none that could be reckoned."""
+
+    at: Moment
+    needs: list[Need] = []
+    """ordered by person"""
+    status: Counter[str] = msgspec.field(default_factory=Counter)
+    """people by `ok`, `declined`, or why there is no forecast"""
+    now_unseen: int = 0
+    """people without a forecast for whom red cells are advised now"""
+
+    @property
+    def first(self) -> date:
+        """The first day of the forecast: the one after the moment."""
+        return self.at.day + timedelta(days=1)
+
+    @property
+    def unseen(self) -> int:
+        """People whose need comes on top, because no forecast could be made."""
+        return self.status.total() - self.status["ok"] - self.status["declined"]
+
+
+def look(
+    source: Path,
+    at: Moment,
+    knowledge: Knowledge,
+    *,
+    workers: int | None = None,
+    rejected: Path | None = None,
+    calibration: Calibration | None = None,
+    seed: int = SEED,
+    progress: Progress = silent,
+) -> tuple[Outlook, Tally]:
+    """Everybody's red cells ahead, and the counts of the run.
+
+    Neither the number of processes nor the order of the source changes the totals.
+
+    Args:
+        source: a folder of FHIR NDJSON.
+        at: nothing dated later is used, except treatment that is planned.
+        knowledge: the knowledge base, with the site's policy.
+        workers: processes; by default one for each core.
+        rejected: where rejected input is kept, one JSON object a line.
+        calibration: the site's noise and priors.
+        seed: of the order in which people's courses are joined.
+        progress: what is told how far the run is.
+
+    Raises:
+        UnreadableSourceError: no patient was found in the source.
+    """
+    plan = Plan(at, knowledge, calibration, seed)
+    with ledger(rejected) as book:
+        answers = Each(source, plan, workers, "Forecasts").run(book, progress)
+        outlook = gathered(at, answers, book)
+        return outlook, book.tally
+
+
+def gathered(at: Moment, answers: Iterable[Answer], book: Ledger) -> Outlook:
+    """The answers of all patients as one outlook; what was not used goes into the ledger."""
+    outlook = Outlook(at)
+    for answer in answers:
+        _settle(answer, book)
+        found = answer.forecast
+        if found is None:
+            continue
+        outlook.status[found.status] += 1
+        if found.need is not None:
+            outlook.needs.append(found.need)
+        elif found.now:
+            outlook.now_unseen += 1
+    outlook.needs.sort(key=lambda need: need.person)
+    return outlook
+
+
+def _settle(answer: Answer, book: Ledger) -> None:
+    for refused in answer.refused:
+        book.refuse(refused)
+    book.tally.noted.update(answer.noted)
+    if answer.left_out:
+        book.tally.left_out[answer.left_out] += 1
+    else:
+        book.tally.rows += 1

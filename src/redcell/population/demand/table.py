@@ -1,0 +1,105 @@
+"""The demand table: which totals stand in it, its columns with their types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from redcell.errors import RedcellError
+from redcell.population.demand.outlook import Outlook
+from redcell.population.demand.totals import HORIZON, Demand, Need, Spread, demand
+
+if TYPE_CHECKING:
+    import polars as pl
+
+WEEK = 7
+MEASURES = ("mean", "q05", "q25", "q50", "q75", "q95")
+COLUMNS = (
+    "at",
+    "by",
+    "site",
+    "blood_group",
+    "period",
+    "day",
+    "open",
+    "people",
+    *(f"units_{name}" for name in MEASURES),
+    *(f"chair_hours_{name}" for name in MEASURES),
+)
+Key = tuple[str, str | None, str | None]
+Cells = tuple[Any, ...]
+
+
+def parts(needs: Sequence[Need]) -> Iterator[tuple[Key, list[Need]]]:
+    """Whose needs are added up: everybody, each site, each blood group, each group of each site.
+
+    A split stands in the table even where nothing is known: then its only part is `unknown`.
+    """
+    yield ("all", None, None), list(needs)
+    for site in sorted({n.site for n in needs}):
+        yield ("site", site, None), [n for n in needs if n.site == site]
+    for group in sorted({n.group for n in needs}):
+        yield ("blood-group", None, group), [n for n in needs if n.group == group]
+    for site, group in sorted({(n.site, n.group) for n in needs}):
+        mine = [n for n in needs if (n.site, n.group) == (site, group)]
+        yield ("site-and-blood-group", site, group), mine
+
+
+def rows(outlook: Outlook, closed: frozenset[date] = frozenset()) -> Iterator[Cells]:
+    """The rows of the table: each total by day, by week, and over all days."""
+    for key, needs in parts(outlook.needs):
+        total = demand(needs, outlook.first).on_open_days(closed)
+        head = (outlook.at.time, *key)
+        yield from (
+            (*head, *period, total.people, *_cells(spreads))
+            for period, spreads in _periods(total, closed)
+        )
+
+
+def _periods(total: Demand, closed: frozenset[date]) -> Iterator[tuple[Cells, tuple[Spread, ...]]]:
+    for i in range(HORIZON):
+        day = total.first + timedelta(days=i)
+        yield ("day", day, day not in closed), total.between(i, i + 1)
+    for i in range(0, HORIZON, WEEK):
+        yield ("week", total.first + timedelta(days=i), None), total.between(i, i + WEEK)
+    yield ("28-days", total.first, None), total.between(0, HORIZON)
+
+
+def _cells(spreads: Iterable[Spread]) -> Cells:
+    return tuple(round(getattr(one, name), 6) for one in spreads for name in MEASURES)
+
+
+def schema() -> dict[str, Any]:
+    """Column names with their Polars types.
+
+    Raises:
+        RedcellError: the extra `frames` is not installed.
+    """
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise RedcellError(
+            "A demand table needs the extra `frames`: pip install 'redcell[frames]'."
+        ) from error
+    types: dict[str, Any] = {
+        "at": pl.Datetime("us", "UTC"),
+        "day": pl.Date(),
+        "open": pl.Boolean(),
+        "people": pl.Int32(),
+    }
+    text = dict.fromkeys(("by", "site", "blood_group", "period"), pl.String())
+    return {name: (types | text).get(name, pl.Float64()) for name in COLUMNS}
+
+
+def table(outlook: Outlook, closed: frozenset[date] = frozenset()) -> pl.DataFrame:
+    """An outlook as the demand table.
+
+    Args:
+        outlook: everybody's need.
+        closed: days on which no red cells are given; what falls on them moves to the next open one.
+    """
+    typed = schema()
+    import polars as pl
+
+    return pl.DataFrame(list(rows(outlook, closed)), schema=typed, orient="row")

@@ -1,0 +1,96 @@
+"""The demand ahead as a page of text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from redcell.population.demand.outlook import Outlook
+from redcell.population.demand.totals import HORIZON, UNKNOWN, Demand, Spread, demand
+
+WEEK = 7
+WIDTH = 40
+"""Characters of the longest bar."""
+
+
+def text(outlook: Outlook, closed: frozenset[date] = frozenset()) -> str:
+    """What the whole source will need, week by week and day by day, and what is not in it."""
+    total = demand(outlook.needs, outlook.first)
+    moved = total.on_open_days(closed)
+    lines = [
+        f"Red cells ahead, as known at {outlook.at}: {outlook.first} and {HORIZON - 1} days more.",
+        "Estimate for planning. Mean, and in brackets the middle 90 % of the totals.",
+        "",
+        *_weeks(moved),
+        "",
+        *_days(moved, closed),
+        "",
+        *_groups(outlook),
+        *_notes(outlook, total.beyond(closed)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _weeks(total: Demand) -> Iterator[str]:
+    yield f"{'':<22}{'units':>8}  {'':<12}{'chair hours':>12}"
+    for i in range(0, HORIZON, WEEK):
+        first = total.first + timedelta(days=i)
+        last = first + timedelta(days=WEEK - 1)
+        yield _line(f"{first:%b %d} to {last:%b %d}", total.between(i, i + WEEK))
+    yield _line(f"{HORIZON} days", total.between(0, HORIZON))
+
+
+def _line(name: str, spreads: tuple[Spread, Spread]) -> str:
+    units, hours = spreads
+    return f"{name:<22}{units.mean:>8.1f}  {_range(units):<12}{hours.mean:>12.1f}  {_range(hours)}"
+
+
+def _range(one: Spread) -> str:
+    return f"({one.q05:.0f}-{one.q95:.0f})"
+
+
+def _days(total: Demand, closed: frozenset[date]) -> Iterator[str]:
+    days = total.days()
+    most = max([1.0, *(d.units.q95 for d in days)])
+    yield f"{'day':<12}{'units':>7}  {'(90 %)':<9}"
+    for one in days:
+        name = f"{one.day:%a %b %d}"
+        if one.day in closed:
+            yield f"{name:<12}{'closed':>7}"
+            continue
+        bar = "#" * round(one.units.mean / most * WIDTH)
+        reach = "-" * (round(one.units.q95 / most * WIDTH) - len(bar))
+        yield f"{name:<12}{one.units.mean:>7.2f}  {_range(one.units):<9} {bar}{reach}".rstrip()
+
+
+def _groups(outlook: Outlook) -> Iterator[str]:
+    for title, names in (
+        ("blood group", {n.group for n in outlook.needs}),
+        ("site", {n.site for n in outlook.needs}),
+    ):
+        if names <= {UNKNOWN}:
+            yield f"No {title} is on record."
+            continue
+        yield f"Units in {HORIZON} days by {title}:"
+        for name in sorted(names):
+            mine = [n for n in outlook.needs if name in (n.group, n.site)]
+            units, _ = demand(mine, outlook.first).total(HORIZON)
+            yield f"  {name:<20}{units.mean:>8.1f}  {_range(units)}"
+
+
+def _notes(outlook: Outlook, beyond: float) -> Iterator[str]:
+    count = outlook.status.total()
+    yield f"People: {count:,}, of whom {outlook.status['ok']:,} have a forecast."
+    if outlook.status["declined"]:
+        yield f"Refused red cells: {outlook.status['declined']:,}; nothing is expected for them."
+    if outlook.unseen:
+        why = ", ".join(
+            f"{name} {n:,}"
+            for name, n in sorted(outlook.status.items())
+            if name not in ("ok", "declined")
+        )
+        yield f"No forecast: {outlook.unseen:,} ({why}). Their need comes on top."
+    if outlook.now_unseen:
+        yield f"Red cells are advised now for {outlook.now_unseen:,} of them."
+    if beyond:
+        yield f"After the last open day: {beyond:.1f} units, left out of the table."
