@@ -80,9 +80,14 @@ class Bounded:
         return line
 
 
-def numbered(stream: Any) -> Iterator[tuple[int, int, bytes | None]]:
-    """Lines with their number and offset; `None` for one that is too long to be read."""
-    number = offset = 0
+def numbered(stream: Any, offset: int = 0) -> Iterator[tuple[int, int, bytes | None]]:
+    """Lines with their number and offset; `None` for one that is too long to be read.
+
+    Args:
+        stream: stands where a line begins.
+        offset: how far into its file that is; numbers count from there.
+    """
+    number = 0
     while line := stream.readline(MAX_LINE):
         number += 1
         start, offset = offset, offset + len(line)
@@ -91,7 +96,7 @@ def numbered(stream: Any) -> Iterator[tuple[int, int, bytes | None]]:
                 offset += len(rest)
             offset += len(rest)
             yield number, start, None
-        elif number == 1 and line.startswith(BOM):
+        elif start == 0 and line.startswith(BOM):
             yield number, start + len(BOM), line[len(BOM) :]
         else:
             yield number, start, line
