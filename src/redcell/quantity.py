@@ -26,7 +26,11 @@ def half_up(value: float, digits: int) -> float:
     """
     if not abs(value) < WHOLE:
         return value
-    return float(Decimal(repr(value)).quantize(_quantum(digits), rounding=ROUND_HALF_UP))
+    text = repr(value)
+    decimals = text.partition(".")[2]
+    if decimals and len(decimals) <= digits and "e" not in text:
+        return value  # as it is: the usual case
+    return float(Decimal(text).quantize(_quantum(digits), rounding=ROUND_HALF_UP))
 
 
 @cache

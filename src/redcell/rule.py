@@ -56,7 +56,7 @@ class RuleSpec:
 class Finding(Generic[T]):
     """One rule's answer together with everything that it was given."""
 
-    __slots__ = ("cited", "given", "spec", "value")
+    __slots__ = ("_evidence", "cited", "given", "spec", "value")
 
     def __init__(
         self, spec: RuleSpec, value: T, given: tuple[Any, ...], cited: dict[str, Cited]
@@ -65,6 +65,7 @@ class Finding(Generic[T]):
         self.value = value
         self.given = given
         self.cited = cited
+        self._evidence: tuple[str, ...] | None = None
 
     @property
     def rule(self) -> str:
@@ -85,11 +86,9 @@ class Finding(Generic[T]):
     @property
     def evidence(self) -> tuple[str, ...]:
         """FHIR references of the facts that this answer rests on, in the order they were given."""
-        seen: dict[str, None] = {}
-        for item in self.given:
-            for reference in references(item):
-                seen.setdefault(reference)
-        return tuple(seen)
+        if self._evidence is None:
+            self._evidence = tuple(dict.fromkeys(references(self.given)))
+        return self._evidence
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self.name} is a finding: ask for its .value")
@@ -138,8 +137,7 @@ def rule(rule_id: str, **numbers: str) -> Callable[[Callable[..., T]], Rule[T]]:
 def references(item: object) -> Iterator[str]:
     """FHIR references inside a fact, a finding, or any nest of them."""
     if isinstance(item, Finding):
-        for inner in item.given:
-            yield from references(inner)
+        yield from item.evidence
         return
     if isinstance(item, (tuple, list, frozenset)):
         for inner in item:

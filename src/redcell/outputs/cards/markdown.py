@@ -24,6 +24,8 @@ def plain(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Text on one line without control or direction characters."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # as it is: the usual case
     return SPACES.sub(" ", CONTROL.sub(" ", text)).strip()
 
 

@@ -165,7 +165,6 @@ NEEDED = {"esa": ("medications", "procedures", "consents")}
 
 
 def _create(label: str, drafts: list[tuple[str, Json]], *, recommended: bool = False) -> Suggestion:
-    """A suggestion of drafts, without their narrative: a card holds no HTML."""
-    plain = [(said, {k: v for k, v in d.items() if k != "text"}) for said, d in drafts]
-    actions = tuple(Action("create", said, draft) for said, draft in plain)
+    """A suggestion of drafts, which have no narrative: a card holds no HTML."""
+    actions = tuple(Action("create", said, draft) for said, draft in drafts)
     return Suggestion(label, is_recommended=recommended, actions=actions)

@@ -26,7 +26,7 @@ class Talk:
     @cached_property
     def fhir(self) -> Context:
         """The writer of FHIR drafts, with the parts of the assessment that cards speak from."""
-        return Context(self.steps, core(self.steps))
+        return Context(self.steps, core(self.steps), narrative=False)
 
     @cached_property
     def blood(self) -> tuple[Json, ...]:

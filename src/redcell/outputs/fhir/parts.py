@@ -34,9 +34,16 @@ TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 class Context:
-    """One assessment with its words, and the ids of the resources made from it so far."""
+    """One assessment with its words, and the ids of the resources made from it so far.
 
-    def __init__(self, steps: Steps, out: Json | None = None) -> None:
+    Args:
+        steps: the assessment.
+        out: its parts that are spoken from, where they are at hand.
+        narrative: give each resource its text for people.
+    """
+
+    def __init__(self, steps: Steps, out: Json | None = None, *, narrative: bool = True) -> None:
+        self._narrative = narrative
         self.steps = steps
         self.case = steps.case
         self.speech = Speech(steps.case.knowledge)
@@ -63,7 +70,9 @@ class Context:
         name = self.id(key)
         self.made[key] = {"reference": f"urn:uuid:{name}", "type": kind}
         head = {"resourceType": kind, "id": name, "meta": {"source": SOURCE}}
-        full: Json = pruned({**head, "text": narrative(title, lines), **body})
+        if self._narrative:
+            head["text"] = narrative(title, lines)
+        full: Json = pruned({**head, **body})
         return full
 
     def notes(self, *texts: str) -> list[Json]:
@@ -146,16 +155,18 @@ def clean(text: str) -> str:
 
 def pruned(item: Any) -> Any:
     """The same without nulls and empty strings, arrays or objects, however deep."""
+    if isinstance(item, str):
+        return clean(item)
     if isinstance(item, dict):
         return {k: kept for k, v in item.items() if not empty(kept := pruned(v))}
     if isinstance(item, (list, tuple)):
         return [kept for v in item if not empty(kept := pruned(v))]
-    return clean(item) if isinstance(item, str) else item
+    return item
 
 
 def empty(item: object) -> bool:
     """Is there nothing in it? Zero and false are something."""
-    return item is None or item in ("", [], {})
+    return item is None or (not item and isinstance(item, (str, list, dict)))
 
 
 def capital(text: str) -> str:

@@ -18,6 +18,7 @@ from redcell.outputs.fhir.parts import (
     Json,
     capital,
     concept,
+    kind_of,
     own,
     quantity,
     sentence,
@@ -78,7 +79,7 @@ def _draft(
     """A ServiceRequest that nobody has asked for yet."""
     used = tuple(dict.fromkeys(r for f in why for r in f.evidence))
     reasons = sources(used, *REASONS)
-    others = [s for s in sources(used) if s not in reasons]
+    others = sources(r for r in used if kind_of(r) not in (*REASONS, ""))
     said = [*notes, *_goals(c)]
     body = {
         **more,
