@@ -21,7 +21,13 @@ from model.rows import Row
 from redcell.erythropoiesis.attribute import INFILTRATION, attribute
 from redcell.erythropoiesis.fit import Fit, fit, lanes_of, under
 from redcell.erythropoiesis.history import Count, Given, History
-from redcell.erythropoiesis.predict import Ahead, look_ahead, mirrored, spread_after_count
+from redcell.erythropoiesis.predict import (
+    Ahead,
+    half_normal,
+    look_ahead,
+    mirrored,
+    spread_after_count,
+)
 from redcell.erythropoiesis.priors import Model
 from redcell.erythropoiesis.schedule import schedule
 from redcell.erythropoiesis.simulate import simulate as courses
@@ -172,7 +178,7 @@ def _away_from_deficit(f: Fit) -> float:
 
 def _drawn(f: Fit, draws: int) -> np.ndarray:
     """The draws of the posterior that `attribute` takes under this seed."""
-    noise = mirrored(np.random.default_rng(SEED), draws, len(f.z)).T
+    noise = mirrored(half_normal(np.random.default_rng(SEED), draws, len(f.z)), draws).T
     return f.z[:, None] + np.sqrt(f.scale) * (np.linalg.cholesky(f.sigma) @ noise)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from redcell.erythropoiesis.dynamics import Traits
 from redcell.erythropoiesis.fit import Fit, lanes_of
-from redcell.erythropoiesis.predict import mirrored
+from redcell.erythropoiesis.predict import half_normal, mirrored
 from redcell.erythropoiesis.schedule import TRANSFUSION, Schedule, causes, schedule
 from redcell.erythropoiesis.simulate import simulate
 
@@ -48,7 +48,8 @@ def attribute(f: Fit, seed: int, draws: int = DRAWS) -> Split:
     coalitions = _orders(len(names)) if ordered else list(product((False, True), repeat=len(names)))
     root = np.linalg.cholesky(f.sigma)
     rng = np.random.default_rng(seed)
-    z = f.z[:, None] + np.sqrt(f.scale) * (root @ mirrored(rng, draws, len(f.z)).T)
+    away = mirrored(half_normal(rng, draws, len(f.z)), draws)
+    z = f.z[:, None] + np.sqrt(f.scale) * (root @ away.T)
     hb = _run(f, names, coalitions, z)
     value = {c: hb[i] for i, c in enumerate(coalitions)}
     shares = _removed(value, len(names)) if ordered else _shapley(value, len(names), draws)

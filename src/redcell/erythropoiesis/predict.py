@@ -245,8 +245,8 @@ def _one_ahead(
     f, n, ahead = p.fit, p.lanes.checks, p.fit.history.now + since
     mean, spread = laid.joint.mean[laid.place], laid.spread
     rng = np.random.default_rng([p.seed, 1])
-    dz = mirrored(rng, draws, SIZE)
-    paths = dz @ laid.bend.T
+    dz = half_normal(rng, draws, SIZE)
+    paths = mirrored(dz @ laid.bend.T, draws)
     share = effective(weights)
     resampled = share < f.model.least_sample_share
     if resampled:
@@ -256,11 +256,11 @@ def _one_ahead(
         away = exact - mean
         spread = (away * weights[:, None]).T @ away
         paths = away[rng.choice(n, draws, p=weights)]
-    paths += mirrored(rng, draws, len(since)) @ laid.root.T
+    paths += mirrored(half_normal(rng, draws, len(since)) @ laid.root.T, draws)
     mix = np.sqrt(f.scale * f.freedom / rng.chisquare(f.freedom, draws))[:, None]
     courses = mean + mix * paths
     seen = courses[:, [day - 1 for day in p.visits]]
-    efficacy = dz @ np.linalg.cholesky(f.sigma)[EFFICACY]
+    efficacy = mirrored(dz @ np.linalg.cholesky(f.sigma)[EFFICACY], draws)
     return Ahead(
         days=since,
         mean=mean,
@@ -279,9 +279,13 @@ def _one_ahead(
     )
 
 
-def mirrored(rng: np.random.Generator, draws: int, size: int) -> np.ndarray:
-    """Standard normal draws `[draws, size]`, each with its opposite: steadier means for less."""
-    half = rng.standard_normal(((draws + 1) // 2, size))
+def half_normal(rng: np.random.Generator, draws: int, size: int) -> np.ndarray:
+    """Standard normal draws for `mirrored`, half as many rows `[draws / 2, size]`."""
+    return rng.standard_normal(((draws + 1) // 2, size))
+
+
+def mirrored(half: np.ndarray, draws: int) -> np.ndarray:
+    """Each of these deviations with its opposite, `[draws, ...]`: steadier means for less."""
     return np.concatenate([half, -half])[:draws]
 
 

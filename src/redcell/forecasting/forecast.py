@@ -123,7 +123,7 @@ class Forecaster:
                 f.situation, "out-of-range", len(f.seen.counts), f.version, f.seed
             )
         red_cells = telling.red_cells(f, ahead, self.calibration)
-        below = telling.below(f, ahead)
+        below, hidden = telling.below(f, ahead), telling.hidden(f, ahead)
         return Prediction(
             at=f.situation.case.at,
             status="ok",
@@ -132,11 +132,11 @@ class Forecaster:
             counts=len(f.seen.counts),
             days=telling.days(f, ahead),
             p_below=below,
-            p_below_threshold_by_next_visit=telling.by_next_visit(f, ahead),
+            p_below_threshold_by_next_visit=telling.by_next_visit(f, hidden),
             without_drift_28d=float(ahead.mean[MONTH - 1]) + telling.less_drift(f, ahead),
             transfusions=red_cells,
             attribution=telling.attribution(f) if self.attributed else None,
-            next_count=telling.next_count(f, ahead),
+            next_count=telling.next_count(f, ahead, hidden),
             flags=telling.flags(f, ahead),
             alert=telling.alert(f, below, red_cells),
             fitted=telling.course(f),

@@ -110,11 +110,14 @@ def below(f: Fitted, ahead: Ahead) -> dict[str, float]:
     return {f"{row[0]:g}": float(np.mean(lowest < row[0])) for row in rows}
 
 
-def by_next_visit(f: Fitted, ahead: Ahead) -> float | None:
+def hidden(f: Fitted, ahead: Ahead) -> np.ndarray:
+    """P(hemoglobin has been below the threshold by each day, with no count to show it)."""
+    return unseen(ahead, f.visits.threshold)
+
+
+def by_next_visit(f: Fitted, hidden: np.ndarray) -> float | None:
     """P(hemoglobin below the threshold by the next planned count)."""
-    if not f.visits.days:
-        return None
-    return float(unseen(ahead, f.visits.threshold)[f.visits.days[0] - 1])
+    return float(hidden[f.visits.days[0] - 1]) if f.visits.days else None
 
 
 def _when(f: Fitted, units: np.ndarray) -> tuple[date | None, date | None, float | None]:
@@ -174,10 +177,9 @@ def _interval(draws: np.ndarray) -> tuple[float, float, float]:
     return mean, mean - away, mean + away
 
 
-def next_count(f: Fitted, ahead: Ahead) -> NextCount:
+def next_count(f: Fitted, ahead: Ahead, hidden: np.ndarray) -> NextCount:
     """The last day by which the chance of an unseen crossing stays under the limit."""
     limit = f.situation.case.knowledge.value("erythropoiesis.unseen_probability")
-    hidden = unseen(ahead, f.visits.threshold)
     rule = f.situation.monitoring.due.value.day
     today = f.situation.case.at.day
     last = max((rule - today).days, 1) if rule is not None else len(hidden)
