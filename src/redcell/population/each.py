@@ -22,6 +22,8 @@ from redcell.population.progress import Progress
 
 T = TypeVar("T")
 
+FEW = 300
+"""Forecasts up to which one at a time costs less than making ready to make many together."""
 AHEAD = 2
 """Batches that wait for each process."""
 
@@ -32,8 +34,8 @@ Work = Callable[[list[Lines]], list[T]]
 class Plan(Protocol[T]):
     """What travels to a process; the work itself is made there, once."""
 
-    def work(self) -> Callable[[list[Lines]], list[T]]:
-        """Make the work ready."""
+    def work(self, people: int) -> Callable[[list[Lines]], list[T]]:
+        """Make the work ready for a source of so many people."""
         ...
 
 
@@ -69,12 +71,12 @@ class Each(Generic[T]):
         batches = iter(lambda: list(islice(patients, BATCH)), [])
         processes = min(self.workers or _cores(), -(-count // BATCH))
         if processes <= 1:
-            work = self.plan.work()
+            work = self.plan.work(count)
             for batch in batches:
                 yield from work(batch)
             return
         waiting: deque[Future[list[T]]] = deque()
-        with _one_thread_each(), _pool(processes, self.plan) as pool:
+        with _one_thread_each(), _pool(processes, self.plan, count) as pool:
             for batch in batches:
                 waiting.append(pool.submit(_do, batch))
                 if len(waiting) > processes * AHEAD:
@@ -87,9 +89,9 @@ _ready: list[Work[Any]] = []
 """The work of this worker process; set when it starts."""
 
 
-def _start(plan: Plan[Any]) -> None:
+def _start(plan: Plan[Any], people: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _ready[:] = [plan.work()]
+    _ready[:] = [plan.work(people)]
 
 
 def _do(batch: list[Lines]) -> list[Any]:
@@ -102,10 +104,10 @@ def _cores() -> int:
 
 
 @contextmanager
-def _pool(processes: int, plan: Plan[Any]) -> Iterator[ProcessPoolExecutor]:
+def _pool(processes: int, plan: Plan[Any], people: int) -> Iterator[ProcessPoolExecutor]:
     """Workers that end with the block; what was not begun is dropped."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, initializer=_start, initargs=(plan,))
+    pool = ProcessPoolExecutor(processes, context, initializer=_start, initargs=(plan, people))
     try:
         yield pool
     except BrokenProcessPool as error:

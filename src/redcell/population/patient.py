@@ -37,6 +37,8 @@ class Task(Struct):
     """Makes the forecasts of a batch; without one the forecast columns are empty."""
     keeps: bool = False
     """Is rejected input itself wanted, or only its count?"""
+    together: bool = True
+    """Are the forecasts of a batch made together? For few people one at a time costs less."""
     also: Callable[[Steps], object] | None = None
     """What else is kept of an assessment with its forecast, besides the row."""
 
@@ -86,6 +88,8 @@ def _foresee(assessed: Sequence[Steps], task: Task) -> Sequence[Prediction | Exc
     from redcell.forecasting.many import forecast_many
 
     situations = [situation_of(steps) for steps in assessed]
+    if not task.together:
+        return [_alone(task.forecaster, situation) for situation in situations]
     try:
         return forecast_many(task.forecaster, situations)
     except Exception:  # one patient's failure must not end a run over thousands

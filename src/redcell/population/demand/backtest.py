@@ -16,16 +16,17 @@ from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSource
 from redcell.forecasting import Calibration, Forecaster
 from redcell.forecasting.many import forecast_many
 from redcell.knowledge.load import Knowledge
-from redcell.loop import Steps, run, situation_of
+from redcell.loop import Situation, Steps, run, situation_of
 from redcell.population.demand.needs import Forecast, forecast_of, shuffled
 from redcell.population.demand.outlook import SEED
 from redcell.population.demand.score import Judged
 from redcell.population.demand.totals import HORIZON, Demand, Need, demand
-from redcell.population.each import Each
+from redcell.population.each import FEW, Each
 from redcell.population.folder import Lines
 from redcell.population.ledger import Ledger, Tally, rejects
 from redcell.population.patient import record_of
 from redcell.population.progress import Progress, silent
+from redcell.prediction import Prediction
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside
 
@@ -109,20 +110,28 @@ class Plan:
         self.earlier, self.until, self.knowledge = earlier, until, knowledge
         self._calibration, self._seed = calibration, seed
         self._forecaster: Forecaster | None = None
+        self._together = True
 
-    def work(self) -> Callable[[list[Lines]], list[Past]]:
+    def work(self, people: int) -> Callable[[list[Lines]], list[Past]]:
         """Make the forecaster, and say what is done with a batch."""
         self._forecaster = Forecaster(calibration=self._calibration, attributed=False)
+        self._together = people * len(self.earlier) > FEW
         return self._batch
 
     def _batch(self, batch: list[Lines]) -> list[Past]:
         assessed = [self._assess(lines) for lines in batch]
         steps = [(past, i, s) for past, all_steps in assessed for i, s in all_steps]
-        assert self._forecaster is not None  # noqa: S101  (made by `work`)
-        said = forecast_many(self._forecaster, [situation_of(s) for _, _, s in steps])
+        said = self._said([situation_of(s) for _, _, s in steps])
         for (past, i, one), prediction in zip(steps, said, strict=True):
             past.forecasts[i] = self._mixed(forecast_of(replace(one, forecast=prediction)))
         return [past for past, _ in assessed]
+
+    def _said(self, situations: list[Situation]) -> list[Prediction]:
+        made = self._forecaster
+        assert made is not None  # noqa: S101  (made by `work`)
+        if self._together:
+            return forecast_many(made, situations)
+        return [made(situation) for situation in situations]
 
     def _mixed(self, found: Forecast) -> Forecast:
         if found.need is None:

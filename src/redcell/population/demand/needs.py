@@ -16,6 +16,7 @@ from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps
 from redcell.population.demand.totals import UNKNOWN, Need
+from redcell.population.each import FEW
 from redcell.population.folder import Lines
 from redcell.population.ledger import Refused
 from redcell.population.patient import Outcome, Task, outcomes
@@ -64,12 +65,13 @@ class Plan:
         self._at, self._knowledge, self._calibration = at, knowledge, calibration
         self._seed = seed
 
-    def work(self) -> Callable[[list[Lines]], list[Answer]]:
+    def work(self, people: int) -> Callable[[list[Lines]], list[Answer]]:
         """Make the forecaster, which may not travel, and say what is done with a batch."""
         from redcell.forecasting import Forecaster
 
         made = Forecaster(calibration=self._calibration, attributed=False)
-        task = Task(self._at, self._knowledge, made, also=forecast_of)
+        together = people > FEW
+        task = Task(self._at, self._knowledge, made, together=together, also=forecast_of)
         return lambda batch: [
             answer_of(one, lines, self._seed)
             for one, lines in zip(outcomes(batch, task), batch, strict=True)
