@@ -19,7 +19,7 @@ from redcell.knowledge.load import knowledge
 from redcell.loop import run
 from redcell.population.folder import Folder, Lines
 from redcell.population.ledger import Ledger, Tally
-from redcell.population.patient import _record
+from redcell.population.patient import record_of
 from redcell.population.synthesize import Person, people
 from redcell.population.synthesize.body import LANES
 from redcell.population.synthesize.folder import write_folder
@@ -43,7 +43,7 @@ def encoded(person: Person) -> list[bytes]:
 
 def record(person: Person):
     lines = [(str(i), line) for i, line in enumerate(encoded(person))]
-    return _record(Lines(person.id, lines), K, [])
+    return record_of(Lines(person.id, lines), K, [])
 
 
 @pytest.fixture(scope="module")

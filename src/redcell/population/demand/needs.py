@@ -142,9 +142,14 @@ def _group(result: Coded) -> str:
     return found.group(1) + ("+" if rhesus.group(0) in ("POS", "+") else "-")
 
 
+class _Identifier(Struct, frozen=True):
+    value: str = ""
+
+
 class _Reference(Struct, frozen=True):
     reference: str = ""
     display: str = ""
+    identifier: _Identifier = _Identifier()
 
 
 class _Meta(Struct, frozen=True):
@@ -161,7 +166,10 @@ _patient = msgspec.json.Decoder(_Patient).decode
 
 
 def site_of(lines: Lines) -> str:
-    """The organization that keeps the person's record (`Patient.managingOrganization`)."""
+    """The organization that keeps the person's record (`Patient.managingOrganization`).
+
+    The id in its reference, else its identifier, else its name.
+    """
     found = [UNKNOWN]
     versions = []
     for _, line in lines.lines:
@@ -172,7 +180,7 @@ def site_of(lines: Lines) -> str:
         except msgspec.DecodeError:
             continue
         said = one.managingOrganization
-        name = tail(said.reference).rpartition("/")[2] or said.display
+        name = tail(said.reference).rpartition("/")[2] or said.identifier.value or said.display
         if name:
             versions.append((one.meta.lastUpdated, name))
     found += [name for _, name in sorted(versions)]

@@ -12,12 +12,13 @@ from msgspec import Struct
 from redcell.errors import RedcellError
 from redcell.knowledge.load import Knowledge, knowledge
 from redcell.population.synthesize import truth
+from redcell.population.synthesize.blood_bank import BloodBank
 from redcell.population.synthesize.body import LANES, Body
 from redcell.population.synthesize.care import Care
 from redcell.population.synthesize.clinic import Clinic
 from redcell.population.synthesize.fhir import Pen
 from redcell.population.synthesize.identity import Identity
-from redcell.population.synthesize.life import FAR, RECORD, Period, live, stream
+from redcell.population.synthesize.life import BLOOD_BANK, FAR, RECORD, Period, live, stream
 from redcell.population.synthesize.medicines import Medicines
 from redcell.population.synthesize.mishaps import Mishaps
 from redcell.population.synthesize.results import Results
@@ -124,6 +125,7 @@ def _person(k: Knowledge, period: Period, clinic: Clinic, known: dict[str, Any])
     identity.observations(results, chart)
     Medicines(k, pen, life, chart, rng.random()).write()
     Care(k, pen, life, chart, rng).write(results)
+    BloodBank(k, pen, life, chart, stream(period, life.number, BLOOD_BANK)).write()
     scene = mishaps.scene(results, speech)
     return Person(life.id, pen.written, _truth(clinic, known, mishaps, scene))
 

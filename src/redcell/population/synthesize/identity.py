@@ -25,6 +25,7 @@ from redcell.population.synthesize.results import Results
 
 NUMBERS, STEP = 10_000_000, 7_368_787
 """How many record numbers there are, and the step from one person's to the next's."""
+SITES = "urn:redcell:demo:clinic"
 MORNING, YEAR = 9 * 60, 365
 SMOKING = {
     "daily": ("449868002", "Smokes tobacco daily"),
@@ -74,6 +75,10 @@ class Identity:
         made["generalPractitioner"] = [
             {"display": self.site.doctors[life.number % len(self.site.doctors)]}
         ]
+        made["managingOrganization"] = {
+            "identifier": {"system": SITES, "value": life.clinic},
+            "display": self.site.team,
+        }
         self.pen.written.append(made)
 
     # -- conditions ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from redcell.forecasting.doses import kinetics_of
 from redcell.knowledge.load import Knowledge
 from redcell.population.synthesize.numbers import Numbers, Spread, chosen, drawn, numbers, picked
 
-LIFE, CLINIC, NOISE, RECORD = range(4)
+LIFE, CLINIC, NOISE, RECORD, BLOOD_BANK = range(5)
 """Streams of chance: the life, what the clinic does, the wandering of counts, the paperwork."""
 
 YEAR = 365.25

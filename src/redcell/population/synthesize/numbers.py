@@ -153,6 +153,14 @@ class Clinic(Struct, frozen=True, forbid_unknown_fields=True):
     nurses: tuple[str, ...]
 
 
+class BloodBank(Struct, frozen=True, forbid_unknown_fields=True):
+    """Blood groups, and who has one on record."""
+
+    typed: float
+    antibodies: float
+    group: dict[str, float]
+
+
 class Practice(Part, frozen=True):
     """How all clinics treat."""
 
@@ -324,6 +332,7 @@ class Numbers(Struct, frozen=True, forbid_unknown_fields=True):
     field: dict[str, Field]
     clinic: dict[str, Clinic]
     clinic_practice: Practice
+    blood_bank: BloodBank
     blood: Blood
     reporting: Reporting
     symptom: dict[str, Ail]
