@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from redcell.cli.options import EXIT_CODES, Command, now, options
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+    from redcell.population.ledger import Tally
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -32,7 +40,11 @@ from redcell.cli.options import EXIT_CODES, Command, now, options
     "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
 )
 @click.option("--engine", type=click.Choice(("local", "spark")), default="local", show_default=True)
-@click.option("--spark-master", metavar="URL", help="The cluster, with --engine spark.")
+@click.option(
+    "--spark-master",
+    metavar="URL",
+    help="The cluster, with --engine spark: spark://HOST:PORT, yarn, k8s://URL, local[N].",
+)
 def cohort(
     source: Path,
     at: str | None,
@@ -54,25 +66,27 @@ def cohort(
     Examples:
       redcell cohort export/ --at 2026-11-20T09:00:00Z --out cohort.parquet
       redcell cohort export/ --at 2026-11-20 --out cohort.parquet --rejected rejected.ndjson
+      redcell cohort export/ --out cohort.parquet --engine spark --spark-master spark://head:7077
     """
     if form == "omop":
         raise click.UsageError("--from omop is not available in this version; expected fhir.")
-    if engine == "spark" or spark_master:
-        raise click.UsageError("--engine spark is not available in this version; expected local.")
+    if spark_master and engine != "spark":
+        raise click.UsageError("--spark-master is of use with --engine spark alone.")
+    if workers and engine == "spark":
+        raise click.UsageError("--workers is of use on this machine alone; a cluster has its own.")
     from redcell.api import moment_of
     from redcell.forecasting import read_calibration
     from redcell.knowledge.load import knowledge
-    from redcell.population.cohort import cohort as run
     from redcell.population.files import check_place
     from redcell.population.parquet import write
     from redcell.population.progress import shown
 
     check_place(out)
+    run = _on_spark(spark_master) if engine == "spark" else _here(workers)
     table, tally = run(
         source,
         moment_of(at or now()),
         knowledge(policy),
-        workers=workers,
         rejected=rejected,
         calibration=read_calibration(calibration) if calibration else None,
         progress=shown,
@@ -81,3 +95,18 @@ def cohort(
     for line in tally.lines():
         click.echo(line, err=True)
     click.echo(f"Written: {out} ({table.height:,} rows).", err=True)
+
+
+def _here(workers: int | None) -> Callable[..., tuple[DataFrame, Tally]]:
+    from redcell.population.cohort import cohort as run
+
+    return partial(run, workers=workers)
+
+
+def _on_spark(master: str | None) -> Callable[..., tuple[DataFrame, Tally]]:
+    from redcell.population.spark.session import check
+
+    check()  # says what is missing before a module of it is imported
+    from redcell.population.spark.cohort import cohort as run
+
+    return partial(run, master=master)

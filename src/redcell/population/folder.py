@@ -89,10 +89,7 @@ class Folder:
         self._refuse_strangers()
         if not self._patients:
             self.__exit__()
-            raise UnreadableSourceError(
-                f"{source}: no Patient resource was found. Expected a folder of FHIR Bulk Data "
-                "NDJSON: one resource on each line, gzipped or not."
-            )
+            raise UnreadableSourceError(no_patient(source))
 
     def __len__(self) -> int:
         """How many patients there are."""
@@ -227,3 +224,11 @@ class Folder:
 
 
 NOBODY = (1 << 64) - 1
+
+
+def no_patient(source: Path) -> str:
+    """The message for a source without patients."""
+    return (
+        f"{source}: no Patient resource was found. Expected a folder of FHIR Bulk Data NDJSON: "
+        "one resource on each line, gzipped or not."
+    )

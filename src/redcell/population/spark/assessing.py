@@ -1,0 +1,105 @@
+"""The last task on a cluster: sorted lines of whole patients in, rows of the table out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any
+
+import pyarrow as pa
+
+from redcell.population.belonging import stranger
+from redcell.population.folder import Lines
+from redcell.population.patient import Outcome
+from redcell.population.rows import COLUMNS, Kind
+from redcell.population.spark.lines import Line, Said, What, decoded, encoded, rows
+from redcell.population.spark.pieces import place
+
+TYPES: dict[Kind, pa.DataType] = {
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "bool": pa.bool_(),
+    "int8": pa.int8(),
+    "double": pa.float64(),
+}
+TABLE = pa.schema([*((name, TYPES[kind]) for name, kind in COLUMNS.items()), ("said", pa.binary())])
+"""The columns of the contract, and last what is said besides; a row has one or the other."""
+
+
+class Assess:
+    """Rows of patients, for `mapInArrow` over lines that were brought together and sorted."""
+
+    def __init__(self, work: Any, names: Any, *, batch: int) -> None:
+        """Keep what travels.
+
+        Args:
+            work: broadcast, and made ready once in each process.
+            names: broadcast names of the files.
+            batch: patients whose forecasts are made together.
+        """
+        self._work, self._names, self._batch = work, names, batch
+
+    def __call__(self, found: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of every patient in the batches, and what is said besides."""
+        work = self._work.value.work()
+        said, patients = Said(), list[Lines]()
+        for one in self._gathered(rows(found)):
+            if isinstance(one, Said):
+                said.add(one)
+            else:
+                patients.append(one)
+            if len(patients) == self._batch or said.is_long:
+                yield self._table(work(patients), said)
+                said, patients = Said(), []
+        yield self._table(work(patients), said)
+
+    def _gathered(self, found: Iterable[Line]) -> Iterator[Lines | Said]:
+        """The lines of each patient; those of strangers, and what earlier tasks said, go aside."""
+        for owner, own in groupby(found, key=itemgetter(0)):
+            first = next(own)
+            each = self._patient if first[1] == What.PATIENT else self._stranger
+            yield from each(owner, chain((first,), own))  # noqa: B031  (the rest of one group)
+
+    def _patient(self, owner: str, own: Iterable[Line]) -> Iterator[Lines | Said]:
+        """A patient's lines in the order of files; a shared one once, however it is referred to."""
+        lines: dict[tuple[int, int, int], bytes] = {}
+        for _, what, file, part, number, line in own:
+            if what == What.SAID:
+                yield decoded(line)
+            else:
+                lines[file, part, number] = line
+        placed = [(self._place(*key), lines[key]) for key in sorted(lines)]
+        yield Lines(owner.partition("/")[2], placed)
+
+    def _stranger(self, owner: str, own: Iterable[Line]) -> Iterator[Said]:
+        """Lines of somebody who has no Patient."""
+        for _, what, file, part, number, line in own:
+            if what == What.SAID:
+                yield decoded(line)
+            elif what == What.LINE:
+                said = Said()
+                refused = stranger(owner, self._place(file, part, number), line)
+                said.refuse(refused, keeps=self._work.value.keeps)
+                yield said
+
+    def _place(self, file: int, part: int, number: int) -> str:
+        return place(self._names.value[file], part, number)
+
+    def _table(self, outcomes: list[Outcome], said: Said) -> pa.RecordBatch:
+        """Rows as columns, and one more row for what is said."""
+        for one in outcomes:
+            said.patients += 1
+            said.noted.update(one.noted)
+            if one.left_out:
+                said.left_out[one.left_out] += 1
+            for refused in one.refused:
+                said.refuse(refused, keeps=self._work.value.keeps)
+        cells: list[tuple[object, ...]] = [
+            (*one.row, None) for one in outcomes if one.row is not None
+        ]
+        cells.append((*(None,) * len(COLUMNS), encoded(said)))
+        columns = zip(*cells, strict=True)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, TABLE, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=TABLE)

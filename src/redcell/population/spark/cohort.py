@@ -1,0 +1,177 @@
+"""A cohort on a Spark cluster: the same rows as on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from redcell.errors import UnreadableSourceError
+from redcell.knowledge.load import Knowledge
+from redcell.population.cohort import BATCH, refuse_tables
+from redcell.population.folder import Lines, no_patient
+from redcell.population.ledger import Ledger, Refused, Tally, ledger
+from redcell.population.parquet import schema
+from redcell.population.patient import Outcome, Task, outcomes
+from redcell.population.progress import Progress, silent
+from redcell.population.spark.assessing import TABLE, Assess
+from redcell.population.spark.lines import LINES, ORDER, Said, decoded
+from redcell.population.spark.pieces import Plan, planned, ranked, settled
+from redcell.population.spark.reading import Read
+from redcell.population.spark.session import session
+from redcell.population.spark.sharing import Share, answered
+from redcell.population.spark.watch import watched
+from redcell.record.moment import Moment
+
+if TYPE_CHECKING:
+    import polars as pl
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+    from redcell.forecasting import Calibration
+
+PART = 1 << 28
+"""Bytes of the source in a partition of patients; small sources have one for each core."""
+ROUNDS = 2
+"""Partitions of patients for each core, at least: the slowest one is then a small part."""
+
+
+def cohort(
+    source: Path,
+    at: Moment,
+    knowledge: Knowledge,
+    *,
+    master: str | None = None,
+    rejected: Path | None = None,
+    calibration: Calibration | None = None,
+    forecasts: bool = True,
+    progress: Progress = silent,
+) -> tuple[pl.DataFrame, Tally]:
+    """One row per patient, ordered by patient id, and the counts; see `population.cohort.cohort`.
+
+    A session that is active is used; otherwise one is begun, and ended with the work.
+
+    Args:
+        source: a folder of FHIR NDJSON, at the same path on every machine of the cluster.
+        at: nothing dated later is used, except treatment that is planned.
+        knowledge: the knowledge base, with the site's policy.
+        master: the cluster.
+        rejected: where rejected input is kept, one JSON object a line, ordered by its place.
+        calibration: the site's noise and priors.
+        forecasts: fill the forecast columns.
+        progress: what is told how far the run is.
+
+    Raises:
+        UnreadableSourceError: no patient was found in the source.
+        RedcellError: an extra or Java is missing, the cluster cannot be reached, or the job failed.
+    """
+    schema()  # fails before the work rather than after it
+    refuse_tables(source)
+    with ledger(rejected) as book, session(master) as spark:
+        context = spark.sparkContext
+        plan = planned(source, book, context.defaultParallelism)
+        parts = max(ROUNDS * context.defaultParallelism, -(-plan.size // PART))
+        work = Work(Task(at, knowledge, keeps=book.keeps), calibration, forecasts)
+        answers = _answers(brought_together(spark, plan, parts, keeps=book.keeps), plan, work)
+        reading = 2 * len(plan.tasks) + parts
+        found = watched(context, answers.toArrow, progress, reading, parts)
+        said = _heard(found)
+        _settle(said, plan, book)
+        if not book.tally.patients:
+            raise UnreadableSourceError(no_patient(source))
+        table = _table(found)
+        book.tally.rows = table.height
+        return table, book.tally
+
+
+class Work:
+    """What every process does with patients; the forecaster is made there, and only once."""
+
+    def __init__(self, task: Task, calibration: Calibration | None, forecasts: bool) -> None:
+        self._task, self._calibration, self._forecasts = task, calibration, forecasts
+
+    @property
+    def keeps(self) -> bool:
+        """Is rejected input itself wanted, or only its count?"""
+        return self._task.keeps
+
+    def work(self) -> Callable[[list[Lines]], list[Outcome]]:
+        """What is done with a batch."""
+        if self._forecasts and self._task.forecaster is None:
+            from redcell.forecasting import Forecaster
+
+            self._task.forecaster = Forecaster(calibration=self._calibration, attributed=False)
+        return lambda batch: outcomes(batch, self._task)
+
+
+def brought_together(spark: SparkSession, plan: Plan, parts: int, *, keeps: bool) -> DataFrame:
+    """Every line in the partition of its patient, sorted; shared ones with each who wants them.
+
+    Args:
+        spark: the session.
+        plan: what to read.
+        parts: partitions of patients.
+        keeps: is rejected input itself wanted, or only its count?
+    """
+    tasks = spark.sparkContext.broadcast(plan.tasks)
+    numbers = spark.range(0, len(plan.tasks), 1, len(plan.tasks))
+    columns = spark_schema(LINES)
+    own = numbers.mapInArrow(Read(tasks, keeps=keeps), columns)
+    shared = _sorted(numbers.mapInArrow(Share(tasks), columns), parts).mapInArrow(answered, columns)
+    return _sorted(own.union(shared), parts)
+
+
+def _sorted(lines: DataFrame, parts: int) -> DataFrame:
+    return lines.repartition(parts, "owner").sortWithinPartitions(*ORDER)
+
+
+def _answers(lines: DataFrame, plan: Plan, work: Work) -> DataFrame:
+    """The rows of the table, and what is said besides."""
+    context = lines.sparkSession.sparkContext
+    assess = Assess(context.broadcast(work), context.broadcast(plan.names), batch=BATCH)
+    return lines.mapInArrow(assess, spark_schema(TABLE))
+
+
+def spark_schema(columns: pa.Schema) -> StructType:
+    """The same columns as Spark calls them."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return from_arrow_schema(columns)
+
+
+def _table(found: pa.Table) -> pl.DataFrame:
+    """The rows alone, with the contract's types."""
+    import polars
+
+    rows = found.filter(pc.is_valid(found["patient_id"])).drop_columns("said")
+    return polars.DataFrame(polars.from_arrow(rows), schema=schema()).sort("patient_id")
+
+
+def _heard(found: pa.Table) -> Said:
+    """All that was said besides rows."""
+    said = Said()
+    for data in found["said"].drop_null().to_pylist():
+        said.add(decoded(data))
+    return said
+
+
+def _settle(said: Said, plan: Plan, book: Ledger) -> None:
+    """Counts into the tally; rejected input into the ledger, its lines numbered by their files."""
+    tally = book.tally
+    tally.patients = said.patients
+    tally.left_out.update(said.left_out)
+    tally.noted.update(said.noted)
+    tally.not_read.update(said.not_read)
+    tally.rejected.update(said.rejected)
+    before = plan.before(said.lines)
+    found = (_placed(refused, before) for refused in said.refused)
+    for refused in sorted(found, key=lambda r: (*ranked(r.place), r.reason)):
+        book.refuse(refused)
+
+
+def _placed(refused: Refused, before: dict[tuple[str, int], int]) -> Refused:
+    place = settled(refused.place, before)
+    return Refused(refused.reason, place, refused.text.replace(refused.place, place), refused.line)
