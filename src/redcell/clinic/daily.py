@@ -18,7 +18,9 @@ from redcell import clock
 from redcell.clinic import accounting, capacity_past, inbox
 from redcell.clinic.intake import ASSESS
 from redcell.clock import DAY, MINUTE, SECOND
+from redcell.errors import StoreError
 from redcell.store import jobs
+from redcell.store.database import StoreBusyError
 from redcell.store.schema import jobs as waiting
 from redcell.store.schema import one_time, sessions, used_tokens, worklist
 
@@ -44,7 +46,7 @@ class Daily:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._log = structlog.get_logger("redcell.daily")
-        self._round = self._cleaned = self._escalated = 0
+        self._round = self._cleaned = self._escalated = self._checked = 0
 
     def start(self) -> None:
         """Go round in a thread of its own."""
@@ -83,6 +85,18 @@ class Daily:
             self.clinic.writer.write(lambda c: clean(c, at=at))
             today = clock.when(at).astimezone(self.clinic.settings.zone).date()
             capacity_past.check(self.clinic, today=today, at=at, most=1)
+        if not self._checked <= at < self._checked + DAY:
+            self._checked = at
+            self._check_store()
+
+    def _check_store(self) -> None:
+        """Is the store's file whole? At the first round, then each day; `doctor` tells more."""
+        try:
+            self.clinic.database.check()
+        except StoreBusyError:
+            self._checked = 0
+        except StoreError:
+            self._log.error("store-damaged", error="StoreError")
 
 
 def assess_old(connection: Connection, *, at: int, most: int = MOST) -> int:

@@ -8,6 +8,8 @@ import re
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
+from redcell.clinic.versions import is_sealed
+from redcell.errors import StoreError
 from redcell.knowledge.load import Knowledge
 from redcell.record.record import Record, SetAside
 from redcell.sources.fhir.read import UNOWNED, RawResource, decode, read_patient_record
@@ -38,13 +40,29 @@ class Folded(Struct, frozen=True):
 
 
 def facts_of(connection: Connection, person: str) -> tuple[Fact, ...]:
-    """Every current fact of a person, with those that it refers to and that name nobody."""
+    """Every current fact of a person, with those that it refers to and that name nobody.
+
+    Raises:
+        StoreError: one of them is damaged.
+    """
     own = facts.of_patients(connection, persons.patients_of(connection, person))
     known = {(f.kind, f.rid) for f in own}
     wanted = {
         (kind.decode(), rid.decode()) for f in own for kind, rid in SHARED.findall(f.body)
     } - known
-    return (*own, *facts.by_names(connection, wanted)) if wanted else tuple(own)
+    found = (*own, *facts.by_names(connection, wanted)) if wanted else tuple(own)
+    for fact in found:
+        _require_whole(fact)
+    return found
+
+
+def _require_whole(fact: Fact) -> None:
+    """A number that the disk changed is no number: the body must still have its hash."""
+    if not (isinstance(fact.body, bytes) and is_sealed(fact.body, fact.hash)):
+        raise StoreError(
+            f"fact {fact.id} ({fact.kind}, version {fact.version}) is damaged in the store: it is "
+            "not what was kept. Restore a backup: redcell restore"
+        )
 
 
 def fold(connection: Connection, person: str, knowledge: Knowledge) -> Folded | None:

@@ -88,6 +88,7 @@ def version_of(resource: Json, received: int) -> Version:
     kept_meta = _without_server_parts(meta) if isinstance(meta, dict) else {}
     if kept_meta:
         plain["meta"] = kept_meta
+    body = encode_json({"resourceType": kind, "id": rid, **plain})
     return Version(
         kind=kind,
         rid=rid,
@@ -95,12 +96,25 @@ def version_of(resource: Json, received: int) -> Version:
         rank=_rank(kind, resource.get("status"), own_time=asserted is not None),
         asserted=asserted if asserted is not None else received,
         received=received,
-        hash=hashlib.sha256(_sorted(plain)).hexdigest(),
-        body=encode_json({"resourceType": kind, "id": rid, **plain}),
+        hash=seal(body),
+        body=body,
         own_time=asserted is not None,
         tokens=tuple(dict.fromkeys(_tokens(kind, resource))),
         reading=_reading(resource) if kind == "Observation" else None,
     )
+
+
+def seal(body: bytes) -> str:
+    """A hash over what a kept body says, whatever the order of its names."""
+    return hashlib.sha256(_sorted(decode_json(body))).hexdigest()
+
+
+def is_sealed(body: bytes, hash_: str) -> bool:
+    """Does a body still say what it said when it was kept?"""
+    try:
+        return seal(body) == hash_
+    except (msgspec.DecodeError, ValueError):
+        return False
 
 
 def _asserted(meta: Json, received: int) -> int | None:

@@ -65,7 +65,7 @@ class Database:
         if self.dialect != "sqlite":
             return
         with self.read() as connection:
-            said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+            said = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
         if said != "ok":
             raise StoreError(f"the store's file is damaged: {said}. Restore a backup.")
 
@@ -87,6 +87,10 @@ def _plain_errors() -> Iterator[None]:
         if any(sign in said for sign in ("locked", "lock timeout", "canceling statement due to")):
             raise StoreBusyError("the store is busy: another writer holds it; try again.") from None
         raise StoreError(f"the store cannot be used now: {error.orig}") from error
+    except UnicodeDecodeError as error:  # text that nobody wrote, or a message that quotes it
+        raise StoreError(
+            "the store's file is damaged: text in it is no text. Restore a backup: redcell restore"
+        ) from error
     except sa.exc.DatabaseError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):
             raise StoreError(

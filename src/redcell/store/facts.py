@@ -85,6 +85,7 @@ class Fact(Struct, frozen=True):
     patient: str | None
     received: int
     body: bytes
+    hash: str = ""
 
 
 class Arrival(Struct, frozen=True):
@@ -320,6 +321,7 @@ _FACT = (
     facts.c.patient,
     facts.c.received,
     facts.c.body,
+    facts.c.hash,
 )
 
 
