@@ -73,18 +73,17 @@ def cohort(
     with ledger(rejected) as book, session(master) as spark:
         context = spark.sparkContext
         plan = planned(source, book, context.defaultParallelism)
+        if not plan.tasks:
+            raise UnreadableSourceError(no_patient(source))
         parts = max(ROUNDS * context.defaultParallelism, -(-plan.size // PART))
         work = Work(Task(at, knowledge, keeps=book.keeps), calibration, forecasts)
         answers = _answers(brought_together(spark, plan, parts, keeps=book.keeps), plan, work)
         reading = 2 * len(plan.tasks) + parts
         found = watched(context, answers.toArrow, progress, reading, parts)
-        said = _heard(found)
-        _settle(said, plan, book)
-        if not book.tally.patients:
+        tally = settle(found, plan, book)
+        if not tally.patients:
             raise UnreadableSourceError(no_patient(source))
-        table = _table(found)
-        book.tally.rows = table.height
-        return table, book.tally
+        return table_of(found), tally
 
 
 class Work:
@@ -142,7 +141,7 @@ def spark_schema(columns: pa.Schema) -> StructType:
     return from_arrow_schema(columns)
 
 
-def _table(found: pa.Table) -> pl.DataFrame:
+def table_of(found: pa.Table) -> pl.DataFrame:
     """The rows alone, with the contract's types."""
     import polars
 
@@ -150,26 +149,26 @@ def _table(found: pa.Table) -> pl.DataFrame:
     return polars.DataFrame(polars.from_arrow(rows), schema=schema()).sort("patient_id")
 
 
-def _heard(found: pa.Table) -> Said:
-    """All that was said besides rows."""
+def settle(found: pa.Table, plan: Plan, book: Ledger) -> Tally:
+    """What was said besides rows: counts into the tally, rejected input into the ledger.
+
+    Lines of rejected input get their numbers in their files, and are ordered by them.
+    """
     said = Said()
     for data in found["said"].drop_null().to_pylist():
         said.add(decoded(data))
-    return said
-
-
-def _settle(said: Said, plan: Plan, book: Ledger) -> None:
-    """Counts into the tally; rejected input into the ledger, its lines numbered by their files."""
     tally = book.tally
     tally.patients = said.patients
+    tally.rows = found.num_rows - found["patient_id"].null_count
     tally.left_out.update(said.left_out)
     tally.noted.update(said.noted)
     tally.not_read.update(said.not_read)
     tally.rejected.update(said.rejected)
     before = plan.before(said.lines)
-    found = (_placed(refused, before) for refused in said.refused)
-    for refused in sorted(found, key=lambda r: (*ranked(r.place), r.reason)):
+    placed = (_placed(refused, before) for refused in said.refused)
+    for refused in sorted(placed, key=lambda r: (*ranked(r.place), r.reason)):
         book.refuse(refused)
+    return tally
 
 
 def _placed(refused: Refused, before: dict[tuple[str, int], int]) -> Refused:
