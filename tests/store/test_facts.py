@@ -7,8 +7,9 @@ import itertools
 import pytest
 import sqlalchemy as sa
 
-from redcell.store import facts
-from redcell.store.facts import Arrival, Reading, Token, Version
+from redcell.store import adding, facts
+from redcell.store.arrivals import Arrival, add_arrival
+from redcell.store.facts import Reading, Token, Version
 from redcell.store.schema import APPEND_ONLY, readings, tokens
 
 
@@ -30,8 +31,8 @@ def version(value: str, *, rank: int = 1, asserted: int = 10, rid: str = "hb1", 
 
 def keep(database, *versions: Version) -> list[facts.Kept]:
     with database.write() as connection:
-        number = facts.add_arrival(connection, arrival())
-        return facts.add(connection, versions, number)
+        number = add_arrival(connection, arrival())
+        return adding.add(connection, versions, number)
 
 
 def body(database, rid: str = "hb1") -> bytes:

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
 from redcell.clinic.versions import Json, version_of
-from redcell.store import assessments, audit, facts, jobs, persons
-from redcell.store.facts import Arrival, Kept, Version
+from redcell.store import adding, arrivals, assessments, audit, jobs, persons
+from redcell.store.arrivals import Arrival
+from redcell.store.facts import Kept, Name, Version
 
 ASSESS = "assess"
 """The kind of job that assesses a person again."""
@@ -35,7 +36,7 @@ class Taken(Struct, frozen=True):
     """`accepted`, `duplicate`, `held` or `refused`."""
     arrival: int
     kept: tuple[Kept, ...] = ()
-    names: tuple[facts.Name, ...] = ()
+    names: tuple[Name, ...] = ()
     persons: tuple[str, ...] = ()
     text: str = ""
 
@@ -64,9 +65,9 @@ def take_versions(
     connection: Connection, arrival: Arrival, versions: Sequence[Version], sender: Sender
 ) -> Taken:
     """Keep an arrival and the versions that were made of it."""
-    number = facts.add_arrival(connection, arrival)
-    before = _owners(connection, versions)
-    kept = facts.add(connection, versions, number)
+    number = arrivals.add_arrival(connection, arrival)
+    kept = adding.add(connection, versions, number)
+    before = {k.owner for k in kept if k.owner}  # a correction may give one to somebody else
     changed = [v for v, k in zip(versions, kept, strict=True) if k.new]
     found = _persons(connection, changed, before)
     jobs.request(connection, ASSESS, found, at=arrival.received)
@@ -83,7 +84,7 @@ def take_once(
     A name that comes again with the same content is a duplicate; with another content the arrival
     is held, because only one of the two can be what the sender meant.
     """
-    known = facts.known_arrival(connection, arrival.feed, arrival.key)
+    known = arrivals.known_arrival(connection, arrival.feed, arrival.key)
     if known is None or arrival.replay_of is not None:
         return take(connection, arrival, resources, sender)
     if known.hash == arrival.hash:
@@ -96,17 +97,11 @@ def put_by(
     connection: Connection, arrival: Arrival, outcome: str, code: str, text: str, sender: Sender
 ) -> Taken:
     """Keep an arrival that is not used: `held` or `refused`. It is listed, and can be replayed."""
-    number = facts.add_arrival(
+    number = arrivals.add_arrival(
         connection, replace(arrival, outcome=outcome, code=code, text=text[:2000])
     )
     _audit(connection, arrival, (), sender, f"arrival {number} {outcome}: {code}")
     return Taken(outcome, number, text=text)
-
-
-def _owners(connection: Connection, versions: Sequence[Version]) -> set[str]:
-    """Whose these resources have been until now: a correction may give one to somebody else."""
-    found = facts.owners(connection, [v.name for v in versions])
-    return {person for person in found if person}
 
 
 def _persons(connection: Connection, changed: Sequence[Version], before: set[str]) -> set[str]:

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
 from redcell.clinic.intake import ASSESS
-from redcell.store import assessments, audit, facts, jobs, persons
-from redcell.store.facts import Arrival, Kept, Version
+from redcell.store import adding, arrivals, assessments, audit, jobs, persons
+from redcell.store.arrivals import Arrival
+from redcell.store.facts import Kept, Version
 
 CONFLICT = "conflicting-identifier"
 ROLE = "feed"
@@ -42,7 +43,7 @@ def take_together(connection: Connection, brought: Sequence[Brought]) -> list[st
     rows = [_row(one, outcome) for one, (outcome, _) in zip(brought, decided, strict=True)]
     fresh = [n for n, (_, new) in enumerate(decided) if new]
     numbers = dict(
-        zip(fresh, facts.add_arrivals(connection, [rows[n] for n in fresh]), strict=True)
+        zip(fresh, arrivals.add_arrivals(connection, [rows[n] for n in fresh]), strict=True)
     )
     taken = {n: brought[n] for n in fresh if rows[n].outcome == "accepted"}
     people = _keep(connection, taken, numbers)
@@ -55,7 +56,7 @@ def _decide(connection: Connection, brought: Sequence[Brought]) -> list[tuple[st
     known: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for feed in sorted({one.arrival.feed for one in brought}):
         keys = (one.arrival.key for one in brought if one.arrival.feed == feed)
-        found = facts.known_arrivals(connection, feed, keys)
+        found = arrivals.known_arrivals(connection, feed, keys)
         known.update({(feed, key): before for key, before in found.items()})
     decided: list[tuple[str, bool]] = []
     for one in brought:
@@ -90,8 +91,8 @@ def _keep(
     """Keep the versions of what is accepted; the persons that each of them is about."""
     listed = [(n, version) for n, one in taken.items() for version in one.versions]
     versions = [version for _, version in listed]
-    before = {p for p in facts.owners(connection, [v.name for v in versions]) if p}
-    kept = facts.add(connection, versions, [numbers[n] for n, _ in listed])
+    kept = adding.add(connection, versions, [numbers[n] for n, _ in listed])
+    before = {k.owner for k in kept if k.owner}  # a correction may give one to somebody else
     changed = [v for v, k in zip(versions, kept, strict=True) if _matters(k)]
     touched = _touched(connection, changed, before)
     people = persons.people_of(connection, (v.patient for v in versions if v.patient))

@@ -24,7 +24,7 @@ from redcell.feeds.bulk.forms import UnusableFileError, bounded, form_of, opened
 from redcell.feeds.bulk.tally import Tally
 from redcell.population.ndjson import RefusedFileError, files_of, numbered
 from redcell.sources.fhir.read import OWN, kind_of
-from redcell.store import facts
+from redcell.store import arrivals
 from redcell.store.facts import Version
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class Loader:
 
     def _known(self, key: str) -> bool:
         with self.clinic.database.read() as connection:
-            before = facts.known_arrivals(connection, self.feed, [key]).get(key, [])
+            before = arrivals.known_arrivals(connection, self.feed, [key]).get(key, [])
         return any(outcome == "accepted" for _, outcome in before)
 
     def _refusal(self, place: str, form: str, text: bytes, error: RefusedResourceError) -> Brought:
