@@ -59,17 +59,19 @@ def cohort(
 ) -> None:
     r"""Assess every patient of a folder and write one row for each to a Parquet file.
 
-    SOURCE is a folder of FHIR Bulk Data NDJSON: any file names, gzipped or not. Progress and
-    counts go to standard error.
+    SOURCE is a folder of FHIR Bulk Data NDJSON: any file names, gzipped or not; with --from omop
+    an OMOP CDM 5.4: CSV or Parquet files named after its tables, or a DuckDB database. Progress
+    and counts go to standard error.
 
     \b
     Examples:
       redcell cohort export/ --at 2026-11-20T09:00:00Z --out cohort.parquet
       redcell cohort export/ --at 2026-11-20 --out cohort.parquet --rejected rejected.ndjson
+      redcell cohort cdm/ --from omop --at 2026-11-20 --out cohort.parquet
       redcell cohort export/ --out cohort.parquet --engine spark --spark-master spark://head:7077
     """
-    if form == "omop":
-        raise click.UsageError("--from omop is not available in this version; expected fhir.")
+    if form == "omop" and engine == "spark":
+        raise click.UsageError("--engine spark reads FHIR alone; an OMOP CDM is read here.")
     if spark_master and engine != "spark":
         raise click.UsageError("--spark-master is of use with --engine spark alone.")
     if workers and engine == "spark":
@@ -82,7 +84,7 @@ def cohort(
     from redcell.population.progress import shown
 
     check_place(out)
-    run = _on_spark(spark_master) if engine == "spark" else _here(workers)
+    run = _on_spark(spark_master) if engine == "spark" else _here(workers, form)
     table, tally = run(
         source,
         moment_of(at or now()),
@@ -97,10 +99,10 @@ def cohort(
     click.echo(f"Written: {out} ({table.height:,} rows).", err=True)
 
 
-def _here(workers: int | None) -> Callable[..., tuple[DataFrame, Tally]]:
+def _here(workers: int | None, form: str) -> Callable[..., tuple[DataFrame, Tally]]:
     from redcell.population.cohort import cohort as run
 
-    return partial(run, workers=workers)
+    return partial(run, workers=workers, form=form)
 
 
 def _on_spark(master: str | None) -> Callable[..., tuple[DataFrame, Tally]]:

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from redcell.errors import RedcellError
 from redcell.knowledge.load import Knowledge
@@ -23,12 +23,17 @@ from redcell.population.patient import Outcome, Task, outcomes
 from redcell.population.progress import Progress, silent
 from redcell.population.rows import Row
 from redcell.record.moment import Moment
+from redcell.sources.omop.files import is_omop
 
 if TYPE_CHECKING:
     import polars as pl
 
     from redcell.forecasting import Calibration
+    from redcell.population.omop import OmopFolder
 
+Form = Literal["fhir", "omop"]
+MEMORY = 1 << 30
+"""Bytes that grouping by patient may use when nothing else is said."""
 BATCH = 128
 """Patients that a process is handed at once, and whose forecasts are made together."""
 AHEAD = 2
@@ -52,32 +57,35 @@ def cohort(
     rejected: Path | None = None,
     calibration: Calibration | None = None,
     forecasts: bool = True,
+    form: Form = "fhir",
+    memory: int = MEMORY,
     progress: Progress = silent,
 ) -> tuple[pl.DataFrame, Tally]:
-    """One row per patient of a FHIR Bulk Data folder, ordered by patient id, and the counts.
+    """One row per patient of a source, ordered by patient id, and the counts.
 
     The number of processes changes nothing in the rows. A script that calls this with more than
     one worker guards its entry (`if __name__ == "__main__":`), since workers import it.
 
     Args:
-        source: a folder of FHIR NDJSON.
+        source: a folder of FHIR NDJSON, or an OMOP CDM.
         at: nothing dated later is used, except treatment that is planned.
         knowledge: the knowledge base, with the site's policy.
         workers: processes; by default one for each core.
         rejected: where rejected input is kept, one JSON object a line.
         calibration: the site's noise and priors.
         forecasts: fill the forecast columns.
+        form: what the source is.
+        memory: bytes that grouping rows by person may use; the rest goes to temporary files.
         progress: what is told how far the run is.
 
     Raises:
         UnreadableSourceError: no patient was found in the source.
-        RedcellError: the extra `frames` is missing, or a process was ended from outside.
+        RedcellError: the extra `frames` or `omop` is missing, or a process was ended from outside.
     """
     schema()  # fails before the work rather than after it
-    refuse_tables(source)
     with ledger(rejected) as book:
         with progress("Reading", size_of(source), "B") as tell:
-            folder = Folder(source, book, tell)
+            folder = opened(source, form, book, knowledge, memory=memory, tell=tell)
         with folder, progress("Assessing", len(folder), "patients") as tell:
             book.tally.patients = len(folder)
             task = Task(at, knowledge, keeps=book.keeps)
@@ -88,16 +96,39 @@ def cohort(
         return table, book.tally
 
 
+def opened(
+    source: Path,
+    form: Form,
+    book: Ledger,
+    knowledge: Knowledge,
+    *,
+    memory: int = MEMORY,
+    tell: Callable[[int], None] | None = None,
+) -> Folder | OmopFolder:
+    """The patients of a source, whatever its form: a context manager with a length and `patients`.
+
+    Raises:
+        UnreadableSourceError: no patient was found in the source.
+        RedcellError: it is of another form, or the extra `omop` is missing.
+    """
+    if form == "omop":
+        from redcell.population.omop import OmopFolder
+
+        return OmopFolder(source, book, knowledge, memory=memory)
+    refuse_tables(source)
+    return Folder(source, book, tell)
+
+
 def refuse_tables(source: Path) -> None:
     """Say so when the folder is an OMOP CDM, which is another reader's.
 
     Raises:
         RedcellError: there is a PERSON table in it.
     """
-    if source.is_dir() and any(p.stem.lower() == "person" for p in source.glob("*.csv*")):
+    if is_omop(source):
         raise RedcellError(
-            f"{source}: this looks like an OMOP CDM (it has a PERSON table). Reading OMOP is not "
-            "available in this version; expected a folder of FHIR Bulk Data NDJSON."
+            f"{source}: this is an OMOP CDM (it has a PERSON table). Read it with: --from omop. "
+            "Expected a folder of FHIR Bulk Data NDJSON."
         )
 
 

@@ -13,6 +13,7 @@ from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge, knowledge
 from redcell.record.record import Record, SetAside
 from redcell.sources.fhir.read import RawResource, decode, read_patient_record, split
+from redcell.sources.omop.files import is_omop
 from redcell.sources.strict_json import RefusedJsonError, text_of
 from redcell.sources.terms import terms
 
@@ -33,8 +34,8 @@ def read(
 
     Args:
         source: a FHIR R4 Bundle or resource (JSON), NDJSON, HL7 v2 messages, a CSV of laboratory
-            results, any of them gzipped, a folder of them, `-` for standard input, or
-            `demo::name` for a bundled patient.
+            results, any of them gzipped, a folder of them, an OMOP CDM (a folder of its tables or
+            a DuckDB database), `-` for standard input, or `demo::name` for a bundled patient.
         patient: the id of the patient when the source holds several.
         base: the knowledge base whose code tables are used.
 
@@ -43,6 +44,10 @@ def read(
         SeveralPatientsError: the source holds several patients and none was chosen.
     """
     known = base or knowledge()
+    if is_omop(Path(source)):
+        from redcell.sources.omop.read import read_cdm
+
+        return read_cdm(Path(source), terms(known), patient)
     files = list(_files(source))
     if files and all(_is_hl7(name, data) for name, data in files):
         from redcell.sources.hl7v2 import read_messages
