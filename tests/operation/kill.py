@@ -47,6 +47,7 @@ from redcell.knowledge.load import knowledge
 from redcell.store import audit
 from redcell.store.database import Database, open_database
 from redcell.store.schema import arrivals, assessments, current, facts, jobs, persons
+from trust import book
 
 CLIENT = "kill-sender"
 EARLIEST, LATEST = 0.05, 0.25
@@ -283,7 +284,8 @@ def main() -> None:
         finally:
             if server:
                 server.stop()
-    sys.stdout.write(f"{given.store}: {report}\n")
+    sys.stdout.write(f"{given.store}, seed {given.seed}: {report}\n")
+    book.keep_figure("A1", f"{given.store}: {report}", by=book.command(), good=report.good)
     for kind in KINDS:
         for one in getattr(report, kind)[:10]:
             sys.stdout.write(f"  {kind}: {one}\n")
