@@ -217,7 +217,7 @@ def test_the_forecast_stands_under_the_picture_with_numbers_and_table(okafor):
         "Band to the right: a forecast, not data", "The forecast as a table",
         "in 21 days", "Hemoglobin ahead", "of less than 7 g/dL: 0.56",
         "Red cells and the next count", "probability 0.61", "between about 25 Nov 2026 and",
-        "A count on 23 Nov 2026 would tell most", "Where the hemoglobin went, by the model",
+        "The next count is best on 23 Nov 2026", "Where the hemoglobin went, by the model",
         "capecitabine: about 2.3 g/dL (80 % range about 1.6 to 3.1)",
         "To know about this forecast", "seed 20261122", "Likely causes",
     ]  # fmt: skip

@@ -247,7 +247,7 @@ def test_an_alerting_forecast_is_one_short_block(okafor):
     for words in (
         "about 7.4 g/dL in 7 days (90 % range about 6.5 to 8.3)", "less than 7 g/dL: 0.56",
         "at a threshold of 7 g/dL: probability 0.61", "about 1.1 units",
-        "between about 2026-11-25 and 2026-12-09", "A count on 2026-11-23 would tell most",
+        "between about 2026-11-25 and 2026-12-09", "The next count is best on 2026-11-23",
         "some doses assumed", "not validated in people with metastatic breast cancer",
     ):  # fmt: skip
         assert words in joined(said)

@@ -109,10 +109,12 @@ class Words:
             yield self.say("interval", days=days(round(cells.interval_days)))
 
     def next_count(self, count: NextCount) -> Iterator[str]:
-        """Which day for the next count would tell most, and the latest day by the rules."""
+        """The best day for the next count, what it would tell, and the latest day by the rules."""
+        chance = share(count.unseen_probability)
+        yield self.say("next", day=self.day(count.day), probability=chance)
         before, after = tenths(count.sd_before), tenths(count.sd_after)
-        yield self.say("next", day=self.day(count.day), before=before, after=after)
-        yield self.say("unseen", probability=share(count.unseen_probability))
+        if before != after:
+            yield self.say("narrows", before=before, after=after)
         if count.latest_by_rule is not None:
             yield self.say("latest", day=self.day(count.latest_by_rule))
 
