@@ -21,6 +21,7 @@ COMMANDS = {
     "knowledge": "patient:browse",
     "cohort": "population:cohort",
     "demand": "demand:demand",
+    "quality": "quality:quality",
     "calibrate": "calibrate:calibrate",
     "synthesize": "synthesize:synthesize",
     "demo": "demo:demo",

@@ -242,6 +242,7 @@ NUMBER_FILES = (
     "monitoring",
     "fatigue",
     "erythropoiesis",
+    "quality",
 )
 
 

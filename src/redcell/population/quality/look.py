@@ -1,0 +1,131 @@
+"""The events of everybody in a source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from redcell.errors import UnreadableSourceError
+from redcell.knowledge.load import Knowledge
+from redcell.population.each import Each
+from redcell.population.folder import Lines
+from redcell.population.ledger import Refused, Tally, ledger, rejects
+from redcell.population.patient import record_of
+from redcell.population.progress import Progress, silent
+from redcell.population.quality.event import Event
+from redcell.population.quality.measures import MEASURES
+from redcell.population.quality.past import Past
+from redcell.record.moment import Moment
+from redcell.record.record import Record, SetAside
+
+ADULT = 18
+
+
+class Answer(Struct):
+    """What came of one patient."""
+
+    events: list[Event]
+    left_out: str = ""
+    refused: list[Refused] = []
+    noted: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class Practice(Struct):
+    """Every event of a source in the period up to a moment."""
+
+    at: Moment
+    days: float
+    people: int
+    """people whose records were looked at"""
+    events: list[Event]
+    """ordered by measure, patient and time"""
+
+
+def events_of(record: Record, at: Moment, knowledge: Knowledge, days: float) -> list[Event]:
+    """The events of one record in the period up to a moment, measure by measure."""
+    past = Past(record, at, knowledge, days)
+    return [event for measure in MEASURES for event in measure.find(past)]
+
+
+class Plan:
+    """What a process needs to look at batches of patients."""
+
+    def __init__(self, at: Moment, knowledge: Knowledge, days: float) -> None:
+        self._at, self._knowledge, self._days = at, knowledge, days
+
+    def work(self, people: int) -> Callable[[list[Lines]], list[Answer]]:
+        """What is done with a batch; the number of people changes nothing."""
+        return lambda batch: [self._look(lines) for lines in batch]
+
+    def _look(self, lines: Lines) -> Answer:
+        aside: list[SetAside] = []
+        answer = Answer([])
+        try:
+            record = record_of(lines, self._knowledge, aside)
+            aside = list(record.set_aside)
+            age = record.patient.age_years(self._at)
+            if age is not None and age < ADULT:
+                answer.left_out = "under-18"
+            else:
+                answer.events = events_of(record, self._at, self._knowledge, self._days)
+        except UnreadableSourceError:
+            answer.left_out = "patient-not-readable"
+        for one in aside:
+            if rejects(one):
+                answer.refused.append(Refused(one.code, one.place, one.text))
+            else:
+                answer.noted[one.code] += 1
+        return answer
+
+
+def look(
+    source: Path,
+    at: Moment,
+    knowledge: Knowledge,
+    *,
+    days: float | None = None,
+    workers: int | None = None,
+    rejected: Path | None = None,
+    progress: Progress = silent,
+) -> tuple[Practice, Tally]:
+    """Every event of a source in the period up to a moment, and the counts of the run.
+
+    People who have died are looked at too: a measure without them would flatter.
+
+    Args:
+        source: a folder of FHIR NDJSON.
+        at: the end of the period; nothing dated later is used.
+        knowledge: the knowledge base, with the site's policy.
+        days: the length of the period; by default the number `quality.period`.
+        workers: processes; by default one for each core.
+        rejected: where rejected input is kept, one JSON object a line.
+        progress: what is told how far the run is.
+
+    Raises:
+        UnreadableSourceError: no patient was found in the source.
+    """
+    length = knowledge.value("quality.period") if days is None else days
+    with ledger(rejected) as book:
+        answers = Each(source, Plan(at, knowledge, length), workers, "Measures").run(book, progress)
+        events = list(_settled(answers, book.refuse, book.tally))
+        order = {measure.name: i for i, measure in enumerate(MEASURES)}
+        events.sort(key=lambda e: (order[e.measure], e.patient, e.time, e.evidence))
+        return Practice(at, length, book.tally.rows, events), book.tally
+
+
+def _settled(
+    answers: Iterable[Answer], refuse: Callable[[Refused], None], tally: Tally
+) -> Iterable[Event]:
+    for answer in answers:
+        for refused in answer.refused:
+            refuse(refused)
+        tally.noted.update(answer.noted)
+        if answer.left_out:
+            tally.left_out[answer.left_out] += 1
+        else:
+            tally.rows += 1
+        yield from answer.events
