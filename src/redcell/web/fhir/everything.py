@@ -46,6 +46,8 @@ def everything(asked: Asked, rid: str, c: Criteria, kinds: tuple[str, ...] = ())
     ]
     found.sort(key=lambda i: (i.kind != "Patient", i.kind, i.rid))
     total = len(found)
+    if c.only_count:
+        return Page((), total, None, (rid,))
     if c.after is not None:
         there = (c.after.value != "Patient", str(c.after.value), c.after.rid)
         found = [i for i in found if (i.kind != "Patient", i.kind, i.rid) > there]

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from redcell.identity.assertions import ALGORITHMS
-from redcell.web.smart import server
+from redcell.web.smart import openapi, server
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["SMART"])
 
 CAPABILITIES = (
     "launch-ehr",
@@ -26,8 +26,12 @@ CAPABILITIES = (
 SCOPES = ("launch", "launch/patient", "patient/*.rs", "user/*.rs", "system/*.cruds")
 
 
-@router.get(server.CONFIGURATION, name="smart-configuration")
-@router.get(server.FHIR + server.CONFIGURATION, name="smart-configuration-fhir")
+@router.get(server.CONFIGURATION, name="smart-configuration", responses=openapi.CONFIGURATION)
+@router.get(
+    server.FHIR + server.CONFIGURATION,
+    name="smart-configuration-fhir",
+    responses=openapi.CONFIGURATION,
+)
 async def configuration(request: Request) -> Response:
     """Where apps ask for tokens, and what they can get."""
     return JSONResponse(

@@ -22,32 +22,47 @@ from redcell.identity.tokens import Granted
 from redcell.store import audit
 from redcell.store.audit import Entry
 from redcell.web.pages.frame import caller_of, clinic_of
-from redcell.web.smart import server
+from redcell.web.smart import openapi, server
 from redcell.web.smart.consent import CODE
 
 SYSTEM = frozenset({"system"})
 MOST_FIELDS = 30
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["SMART"])
 
 
 class TokenError(Exception):
     """An error code of OAuth 2."""
 
 
-@router.post(server.TOKEN, name="smart-token")
+@router.post(
+    server.TOKEN,
+    name="smart-token",
+    responses=openapi.TOKEN,
+    openapi_extra=openapi.ASKS,
+)
 async def token(request: Request) -> Response:
     """A token for a code, or for a backend service's signed assertion."""
     return await _answer(request, _token)
 
 
-@router.post(server.INTROSPECT, name="smart-introspect")
+@router.post(
+    server.INTROSPECT,
+    name="smart-introspect",
+    responses=openapi.INTROSPECTION,
+    openapi_extra=openapi.NAMES_TOKEN,
+)
 async def introspect(request: Request) -> Response:
     """What a token grants, for a service that proves who it is."""
     return await _answer(request, _introspect)
 
 
-@router.post(server.REVOKE, name="smart-revoke")
+@router.post(
+    server.REVOKE,
+    name="smart-revoke",
+    responses=openapi.REVOKED,
+    openapi_extra=openapi.NAMES_TOKEN,
+)
 async def revoke(request: Request) -> Response:
     """End a token. The answer is the same whether there was one."""
     return await _answer(request, _revoke)
