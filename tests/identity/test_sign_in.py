@@ -12,6 +12,7 @@ from redcell.clinic.settings import SignIn
 from redcell.clock import HOUR, MINUTE
 from redcell.identity import accounts, links, passwords, sessions
 from redcell.store import audit
+from redcell.web.app import Options, create_app
 
 RIGHT = "four plain words here"
 WRONG = "wrong but long enough"
@@ -136,6 +137,43 @@ def test_five_tries_a_minute_then_a_wait_even_with_the_right_password(app, nurse
     answer = try_password(browser)
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_the_tries_are_those_of_every_process(app, clinic, nurse):
+    other = Browser(create_app(clinic, Options(works=False)))
+    for browser in (other, Browser(app), other, Browser(app), other):
+        assert try_password(browser, password=WRONG).status_code == 401
+    assert try_password(Browser(app)).status_code == 429
+    assert try_password(other).status_code == 429
+    with clinic.database.read() as connection:
+        kept = str(connection.exec_driver_sql("select * from used_tokens").all())
+    assert "ndiaye" not in kept
+    assert Browser.ADDRESS not in kept
+
+
+def test_the_wait_is_over_after_a_minute(app, nurse, monkeypatch):
+    browser = Browser(app)
+    for _ in range(5):
+        try_password(browser, password=WRONG)
+    answer = try_password(browser)
+    later = clock.now() + int(answer.headers["retry-after"]) * clock.SECOND + clock.SECOND
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert try_password(browser).status_code == 303
+
+
+def test_who_proved_themselves_begins_anew(app, nurse):
+    for _ in range(3):
+        for _ in range(4):
+            assert try_password(Browser(app), password=WRONG).status_code == 401
+        assert try_password(Browser(app)).status_code == 303
+
+
+@pytest.mark.trust("S10")
+def test_one_account_from_many_addresses(app, nurse):
+    for n in range(20):
+        guesser = Browser(app, f"198.51.100.{n}")
+        assert try_password(guesser, password=WRONG).status_code == 401
+    assert try_password(Browser(app, "198.51.100.99"), password=WRONG).status_code == 429
 
 
 @pytest.mark.trust("S10")

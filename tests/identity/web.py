@@ -77,7 +77,9 @@ class _Transport(httpx.BaseTransport):
 class Browser(httpx.Client):
     """Keeps cookies; `send_form` takes the hidden field from a page, as a person's browser does."""
 
-    def __init__(self, app: Any, address: str = "192.0.2.7") -> None:
+    ADDRESS = "192.0.2.7"
+
+    def __init__(self, app: Any, address: str = ADDRESS) -> None:
         self.inside = _Transport(app, address)
         super().__init__(transport=self.inside, base_url=BASE, headers=HTML)
 

@@ -13,9 +13,10 @@ import pytest
 from msgspec.structs import replace
 
 from operation.process import Service
-from redcell.clinic.settings import Settings, Site, Tls
+from redcell.clinic.settings import Mllp, Settings, Site, Tls
 from redcell.errors import SettingsError
-from redcell.web.serving import Serving, check, is_loopback, listen
+from redcell.web.exposure import check, is_loopback
+from redcell.web.serving import Serving, listen
 
 OUTSIDE = "0.0.0.0"  # noqa: S104
 
@@ -176,3 +177,32 @@ def test_a_busy_port_is_named_or_the_next_one_taken(tmp_path):
         listening = listen(Serving(tmp_path, port=port, next_free=True))
         assert listening.main.getsockname()[1] > port
         listening.close()
+
+
+# -- HL7 v2 beyond this machine --------------------------------------------------------------------
+
+
+def listening_on(folder, host: str) -> Serving:
+    return Serving(folder, mllp_host=host, mllp_port=0)
+
+
+@pytest.mark.trust("S9")
+def test_hl7_from_other_machines_needs_encryption(clinic):
+    with pytest.raises(SettingsError, match=r"unencrypted") as caught:
+        check(clinic, listening_on(clinic.folder, OUTSIDE))
+    for wanted in ("certificate", "proxy", "plain = true"):
+        assert wanted in str(caught.value), wanted
+    clinic.settings = replace(clinic.settings, mllp=Mllp(certificate="a.pem"))
+    with pytest.raises(SettingsError, match="both"):
+        check(clinic, listening_on(clinic.folder, OUTSIDE))
+
+
+@pytest.mark.parametrize("mllp", [Mllp(certificate="a.pem", key="a.key"), Mllp(plain=True)])
+def test_hl7_from_other_machines_encrypted_or_as_the_site_says(clinic, mllp):
+    clinic.settings = replace(clinic.settings, mllp=mllp)
+    check(clinic, listening_on(clinic.folder, OUTSIDE))
+
+
+def test_hl7_from_this_machine_is_free_and_no_listener_needs_nothing(clinic):
+    check(clinic, listening_on(clinic.folder, "::1"))
+    check(clinic, Serving(clinic.folder, mllp_host=OUTSIDE))

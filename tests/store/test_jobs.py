@@ -44,9 +44,29 @@ def test_asked_again_while_it_runs_runs_again(database):
 def test_a_dead_worker_loses_its_lease(database):
     ask(database, "p1")
     take(database, at=5)
-    assert take(database, at=5 + MINUTE) == []
-    (job,) = take(database, at=6 + 2 * MINUTE)
+    assert take(database, at=5 + jobs.LEASE - 1) == []
+    (job,) = take(database, at=5 + jobs.LEASE)
     assert job.attempts == 2
+
+
+def test_who_renews_a_lease_keeps_the_job(database):
+    ask(database, "p1")
+    take(database, at=5)
+    for turn in range(1, 6):
+        with database.write() as connection:
+            assert jobs.renew(connection, "w", at=5 + turn * 15 * SECOND) == 1
+            assert jobs.renew(connection, "another", at=5 + turn * 15 * SECOND) == 0
+        assert take(database, at=turn * 15 * SECOND + 10 * SECOND) == []
+
+
+def test_a_job_that_was_taken_over_is_not_renewed_by_who_lost_it(database):
+    ask(database, "p1")
+    take(database, at=5)
+    with database.write() as connection:
+        (job,) = jobs.claim(connection, "second", at=5 + jobs.LEASE)
+        assert jobs.renew(connection, "w", at=6 + jobs.LEASE) == 0
+        jobs.finish(connection, job, at=7 + jobs.LEASE)
+        assert jobs.renew(connection, "second", at=8 + jobs.LEASE) == 0
 
 
 def test_a_failure_waits_longer_each_time(database):

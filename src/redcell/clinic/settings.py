@@ -74,6 +74,8 @@ class Mllp(Struct, frozen=True, forbid_unknown_fields=True):
     """Open connections from one address."""
     idle_seconds: float = 60
     """A connection that sends nothing for so long is closed."""
+    plain: bool = False
+    """Take unencrypted connections from other machines; in a network that is closed to others."""
 
 
 class Issuer(Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,6 +32,8 @@ Handler = Callable[["Clinic", Job], Effect | None]
 
 PAUSE = 0.2
 """Seconds between two looks at an empty queue."""
+RENEW = 5
+"""Seconds after which the leases of jobs in hand are renewed: four times before they end."""
 MOST = 8
 
 
@@ -45,6 +47,7 @@ class Worker:
         _here.add(self.name)
         self._left: list[Job] = []
         self._stop = threading.Event()
+        self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._log = structlog.get_logger("redcell.worker")
 
@@ -62,10 +65,23 @@ class Worker:
     def run(self) -> None:
         """Work until stopped; a store that cannot be used now is tried again."""
         self._try(self._take_over)
+        renewing = threading.Thread(target=self._renew, name="redcell-leases", daemon=True)
+        renewing.start()
         while not self._stop.is_set():
             if not self._try(self.step):
                 self._stop.wait(PAUSE)
+        self._ended.set()
+        renewing.join()
         self._try(self._give_back)
+
+    def _renew(self) -> None:
+        """Hold the jobs in hand, however long one takes, so that another server takes none."""
+        while not self._ended.wait(RENEW):
+            if self._left:
+                self._try(self._hold)
+
+    def _hold(self) -> int:
+        return self.clinic.writer.write(lambda c: jobs.renew(c, self.name, at=clock.now()))
 
     def _try(self, act: Callable[[], int]) -> int:
         try:

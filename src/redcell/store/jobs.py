@@ -16,7 +16,8 @@ from redcell.clock import MINUTE, SECOND
 from redcell.store.database import upsert
 from redcell.store.schema import jobs
 
-LEASE = 2 * MINUTE
+LEASE = 20 * SECOND
+"""Who works on a job renews its lease; a worker that is gone loses it soon."""
 FIRST_RETRY = 2 * SECOND
 LONGEST_RETRY = 30 * MINUTE
 MAX_ERROR = 500
@@ -87,6 +88,15 @@ def finish(connection: Connection, job: Job, *, at: int) -> None:
         .where(jobs.c.id == job.id)
         .values(lease_until=0, run_after=at, attempts=0, worker="", error="")
     )
+
+
+def renew(connection: Connection, worker: str, *, at: int, lease: int = LEASE) -> int:
+    """Hold the jobs of a worker that still works on them; how many.
+
+    A job that another worker took over meanwhile is that one's.
+    """
+    held = sa.update(jobs).where(jobs.c.worker == worker, jobs.c.lease_until > 0)
+    return connection.execute(held.values(lease_until=at + lease)).rowcount
 
 
 def fail(connection: Connection, job: Job, error: str, *, at: int) -> None:

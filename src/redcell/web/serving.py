@@ -9,7 +9,6 @@ in hand is finished, the audit is anchored.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import signal
 import socket
@@ -31,6 +30,7 @@ from redcell.clinic.service import Clinic
 from redcell.clinic.settings import Settings
 from redcell.errors import SettingsError
 from redcell.web import logs
+from redcell.web.exposure import check, is_loopback
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -79,66 +79,6 @@ class Listening(Struct, frozen=True):
         for one in (self.main, self.admin, self.mllp):
             if one is not None:
                 one.close()
-
-
-def is_loopback(host: str) -> bool:
-    """Can this address be reached from this machine alone?"""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check(clinic: Clinic, serving: Serving) -> None:
-    """Refuse what would be unsafe.
-
-    Raises:
-        SettingsError: with what to set.
-    """
-    settings = clinic.settings
-    if bool(settings.tls.certificate) != bool(settings.tls.key):
-        raise SettingsError("redcell.toml: [tls] needs both certificate and key.")
-    if is_loopback(serving.host):
-        return
-    needed = list(_needed(clinic, settings))
-    if serving.cds_open:
-        needed.insert(0, "leave out --cds-open: CDS calls without a token are for loopback alone")
-    if needed:
-        raise SettingsError(
-            f"{serving.host} can be reached from other machines. Before redcell serves there:\n"
-            + "\n".join(f"  - {one}" for one in needed)
-        )
-
-
-def _needed(clinic: Clinic, settings: Settings) -> Iterator[str]:
-    if not settings.tls.certificate and not settings.proxies:
-        yield (
-            "set [tls] certificate and key, or put a reverse proxy with TLS in front and name its "
-            'address: proxies = ["10.0.0.5"]'
-        )
-    if not settings.base_url.startswith("https://"):
-        yield 'set the address that people use: base_url = "https://redcell.example.org"'
-    if not settings.secure_cookies:
-        yield "set secure_cookies = true"
-    if settings.site.environment.upper() == "DEMO":
-        yield 'make a folder for real use: this one says environment = "DEMO"'
-    if not _has_accounts(clinic):
-        yield "make an account (redcell user add), or set [oidc]"
-
-
-def _has_accounts(clinic: Clinic) -> bool:
-    """Is there anybody who may sign in?"""
-    import sqlalchemy as sa
-
-    from redcell.store.schema import accounts
-
-    if clinic.settings.oidc.issuer:
-        return True
-    query = sa.select(accounts.c.id).where(accounts.c.disabled.is_(None)).limit(1)
-    with clinic.database.read() as connection:
-        return connection.scalar(query) is not None
 
 
 def listen(serving: Serving) -> Listening:

@@ -12,7 +12,6 @@ from redcell.web.security import refusals
 from redcell.web.security.authorize import check_table
 from redcell.web.security.callers import Callers
 from redcell.web.security.headers import Headers
-from redcell.web.security.rates import Rates
 from redcell.web.smart.cross_origin import CrossOrigin
 
 
@@ -30,7 +29,6 @@ def protect(app: FastAPI, clinic: Clinic, *, loopback: bool) -> None:
             "TLS with secure_cookies on."
         )
     app.state.secret = secret.key_of(clinic.folder)
-    app.state.rates = Rates()
     refusals.install(app)
     app.add_middleware(Callers)
     app.add_middleware(CrossOrigin)

@@ -1,38 +1,24 @@
-"""How often somebody may try: a few times a minute, then they wait.
+"""How often somebody may try to sign in: a few times a minute, then they wait.
 
-Counted in this process, in memory: with several processes a guesser has that many times as often.
+The numbers hold for the whole service, however many processes and servers it has.
 """
 
 from __future__ import annotations
 
 from fastapi import HTTPException, Request
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy.engine import Connection
 
-SIGN_IN = RateLimitItemPerMinute(5)
+from redcell import clock
+from redcell.clinic.service import Clinic
+from redcell.identity import tries
+from redcell.identity.tries import Limit
+
+SIGN_IN = Limit("sign-in", 5)
 """For one account from one address."""
-ACCOUNT = RateLimitItemPerMinute(20)
+ACCOUNT = Limit("account", 20)
 """For one account from everywhere: many addresses guess slowly, and lock nobody out for long."""
-ADDRESS = RateLimitItemPerMinute(60)
+ADDRESS = Limit("address", 60)
 """For one address, whatever the account."""
-
-
-class Rates:
-    """The counters of an application."""
-
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    def refuses(self, limit: RateLimitItem, *who: str) -> int:
-        """Count one more try; how many seconds to wait, 0 when it is within the limit."""
-        if self._limiter.hit(limit, *who):
-            return 0
-        return max(1, limit.get_expiry())
-
-    def forget(self, limit: RateLimitItem, *who: str) -> None:
-        """Begin anew for somebody who proved who they are."""
-        self._limiter.clear(limit, *who)
 
 
 def attempt(request: Request, account: str) -> None:
@@ -41,23 +27,42 @@ def attempt(request: Request, account: str) -> None:
     Raises:
         HTTPException: 429 with Retry-After.
     """
+    clinic: Clinic = request.app.state.clinic
+    counted, at = _counted(request, account), clock.now()
+    with clinic.database.read() as connection:  # who must wait makes no work for the store
+        seconds = _wait(connection, counted, at)
+    seconds = seconds or clinic.writer.write(lambda connection: _add(connection, counted, at))
+    if seconds:
+        raise HTTPException(429, "too-many", {"Retry-After": str(seconds)})
+
+
+def _counted(request: Request, account: str) -> list[tuple[Limit, str]]:
     origin = request.state.caller.origin
     account = account.strip().casefold()
-    tries = (
-        (ADDRESS, ("address", origin)),
-        (ACCOUNT, ("account", account)),
-        (SIGN_IN, ("sign-in", account, origin)),
-    )
-    rates: Rates = request.app.state.rates
-    for limit, who in tries:
-        if limit is not ADDRESS and not account:
-            continue
-        wait = rates.refuses(limit, *who)
-        if wait:
-            raise HTTPException(429, "too-many", {"Retry-After": str(wait)})
+    of_account = [(ACCOUNT, account), (SIGN_IN, f"{origin} {account}")] if account else []
+    return [(ADDRESS, origin), *of_account]
+
+
+def _wait(connection: Connection, counted: list[tuple[Limit, str]], at: int) -> int:
+    return max(tries.wait(connection, limit, who, at=at) for limit, who in counted)
+
+
+def _add(connection: Connection, counted: list[tuple[Limit, str]], at: int) -> int:
+    """Count the try, unless others were faster; how many seconds to wait then."""
+    seconds = _wait(connection, counted, at)
+    if not seconds:
+        for limit, who in counted:
+            tries.add(connection, limit, who, at=at)
+    return seconds
 
 
 def proved(request: Request, account: str) -> None:
     """The account's owner signed in: their earlier tries no longer count."""
-    rates: Rates = request.app.state.rates
-    rates.forget(SIGN_IN, "sign-in", account.strip().casefold(), request.state.caller.origin)
+    clinic: Clinic = request.app.state.clinic
+    mine = [(limit, who) for limit, who in _counted(request, account) if limit is SIGN_IN]
+
+    def write(connection: Connection) -> None:
+        for limit, who in mine:
+            tries.forget(connection, limit, who)
+
+    clinic.writer.write(write)
