@@ -19,7 +19,7 @@ from redcell.population.quality.table import lines
 from redcell.population.quality.text import number
 from redcell.population.quality.totals import Shown
 
-LEFT, SCALE, ROW, TOP, RIGHT, BAR = 0, 560, 58, 30, 100, 16
+LEFT, SCALE, ROW, TOP, RIGHT, BAR = 0, 560, 70, 34, 150, 16
 """The chart in user units: where bars begin, 100 %, a row, above the rows, beside them, a bar."""
 STEPS = (0, 25, 50, 75, 100)
 
@@ -130,7 +130,7 @@ def _row(one: Shown, knowledge: Knowledge) -> Row:
         m,
         m.said(m.title, knowledge),
         _percent(one.share),
-        "" if one.low is None or one.high is None else f"{one.low:.0%} to {one.high:.0%}",
+        " to ".join(_percent(end) for end in (one.low, one.high) if end is not None),
         number(one.numerator),
         number(one.denominator),
         number(one.people),
@@ -152,7 +152,7 @@ def _changed(measure: Measure, knowledge: Knowledge) -> Iterator[str]:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.0%}"
+    return "" if share is None else f"{100 * share:.0f}\u00a0%"
 
 
 # -- the chart -------------------------------------------------------------------------------------
@@ -177,5 +177,5 @@ def _bar(i: int, one: Shown, knowledge: Knowledge) -> Bar:
     if one.share is None or one.low is None or one.high is None:
         none = one.denominator == 0
         return Bar(y, title, None, None, None, "no events" if none else "few people, not shown")
-    said = f"{one.share:.0%} of {one.denominator:,}"
+    said = f"{_percent(one.share)} of {one.denominator:,}"
     return Bar(y, title, SCALE * one.share, SCALE * one.low, SCALE * one.high, said)
