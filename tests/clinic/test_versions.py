@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from redcell.clinic.versions import RefusedResourceError, version_of
+from redcell.clinic.versions import RefusedResourceError, seal, version_of
 from redcell.clock import micros, when
 from redcell.store.facts import Reading, Token
 
@@ -144,3 +146,13 @@ def test_odd_elements_are_left_out_not_fatal(element, odd):
         version_of(
             observation(resourceType=kind, effectiveDateTime="2026-01-01") | {element: odd}, AT
         )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [12, 9.2, 100.0, 1e22, 1e-7, -0.0, 0, 2**70, *map(Decimal, ("7.60", "1E+2", "-0", "1E-10"))],
+)
+def test_the_hash_is_the_one_of_what_is_kept(value):
+    quantity = {"value": value, "unit": "[2e5]", "more": [{"z": value, "a": None}]}
+    found = version_of(observation(valueQuantity=quantity), AT)
+    assert found.hash == seal(found.body)

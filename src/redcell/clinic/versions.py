@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -88,7 +89,8 @@ def version_of(resource: Json, received: int) -> Version:
     kept_meta = _without_server_parts(meta) if isinstance(meta, dict) else {}
     if kept_meta:
         plain["meta"] = kept_meta
-    body = encode_json({"resourceType": kind, "id": rid, **plain})
+    whole = {"resourceType": kind, "id": rid, **plain}
+    body = encode_json(whole)
     return Version(
         kind=kind,
         rid=rid,
@@ -96,7 +98,7 @@ def version_of(resource: Json, received: int) -> Version:
         rank=_rank(kind, resource.get("status"), own_time=asserted is not None),
         asserted=asserted if asserted is not None else received,
         received=received,
-        hash=seal(body),
+        hash=_sealed(whole, body),
         body=body,
         own_time=asserted is not None,
         tokens=tuple(dict.fromkeys(_tokens(kind, resource))),
@@ -115,6 +117,18 @@ def is_sealed(body: bytes, hash_: str) -> bool:
         return seal(body) == hash_
     except (msgspec.DecodeError, ValueError):
         return False
+
+
+def _sealed(whole: Json, body: bytes) -> str:
+    """`seal` of the body of this resource, without reading it again where that says the same."""
+    text = _sorted(whole)
+    if WRITTEN_OTHERWISE.search(text):
+        return seal(body)
+    return hashlib.sha256(text).hexdigest()
+
+
+WRITTEN_OTHERWISE = re.compile(rb"[:,\[]-?([0-9][0-9.]*e|0[,}\]])")
+"""Numbers that change their form when they are read: 1e22 becomes 1E+22, and -0 becomes 0."""
 
 
 def _asserted(meta: Json, received: int) -> int | None:
@@ -271,8 +285,14 @@ def _time(resource: Json) -> int | None:
     start = period.get("start") if isinstance(period, dict) else None
     for text in (*(resource.get(name) for name in TIMES), start):
         if isinstance(text, str) and text:
-            try:
-                return micros(utc(moment(text)[0].time).time)
-            except BadTimeError:
-                return None
+            return _micros(text)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _micros(text: str) -> int | None:
+    """A time as written; the results of one order have the same."""
+    try:
+        return micros(utc(moment(text)[0].time).time)
+    except BadTimeError:
+        return None

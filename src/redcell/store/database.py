@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,11 @@ def _execute_many(
 ) -> None:
     """Hand rows to the driver as they are: preparing each one costs more than writing it."""
     sql, order = _compiled(connection.dialect, table, tuple(rows[0]), keys, keep)
-    values: list[Any] = [tuple(row[name] for name in order) for row in rows] if order else rows
+    values: list[Any] = rows
+    if len(order) > 1:
+        values = [*map(itemgetter(*order), rows)]
+    elif order:
+        values = [(row[order[0]],) for row in rows]
     connection.exec_driver_sql(sql, values)
 
 
