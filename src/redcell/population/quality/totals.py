@@ -132,7 +132,7 @@ def shown(total: Total, smallest: float) -> Shown:
         None if bare else total.numerator.events,
         None if low else total.denominator.events,
         None if bare else total.numerator.people,
-        None if low or _gives_away(total, smallest) else total.denominator.people,
+        None if low or (not bare and _tells(total, smallest)) else total.denominator.people,
         None if bare else total.share,
         None if bare else total.low,
         None if bare else total.high,
@@ -140,6 +140,6 @@ def shown(total: Total, smallest: float) -> Shown:
     )
 
 
-def _gives_away(total: Total, smallest: float) -> bool:
-    """Would people of the denominator less those of the numerator tell of few?"""
+def _tells(total: Total, smallest: float) -> bool:
+    """Would people of the denominator less those of the numerator, both shown, tell of few?"""
     return 0 < total.denominator.people - total.numerator.people < smallest
