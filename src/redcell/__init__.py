@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any
 from redcell.version import __version__
 
 if TYPE_CHECKING:
-    from redcell.api import Forecast, Review, assess, forecast, read
+    from redcell.api import Forecast, Review, assess, cohort, demand, forecast, quality, read
 
-__all__ = ["Forecast", "Review", "__version__", "assess", "forecast", "read"]
+__all__ = [
+    "Forecast",
+    "Review",
+    "__version__",
+    "assess",
+    "cohort",
+    "demand",
+    "forecast",
+    "quality",
+    "read",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load the public functions on first use, so that `import redcell` stays cheap."""
-    if name in ("Forecast", "Review", "assess", "forecast", "read"):
+    if name in __all__:
         from redcell import api
 
         return getattr(api, name)

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from redcell.sources.read import read as _read
 if TYPE_CHECKING:
     import polars as pl
 
-    from redcell.forecasting import Forecaster
+    from redcell.forecasting import Calibration, Forecaster
 
 
 class Review:
@@ -264,10 +264,75 @@ def forecast(
 def _forecaster(
     calibration: str | Path | None, *, days: int = 28, seed: int | None = None
 ) -> Forecaster:
-    from redcell.forecasting import Forecaster, read_calibration
+    from redcell.forecasting import Forecaster
 
-    site = read_calibration(Path(calibration)) if calibration is not None else None
-    return Forecaster(days=days, seed=seed, calibration=site)
+    return Forecaster(days=days, seed=seed, calibration=_calibration(calibration))
+
+
+def cohort(
+    source: str | Path,
+    *,
+    at: str | date | datetime,
+    policy: str | Path | None = None,
+    calibration: str | Path | None = None,
+    forecasts: bool = True,
+    workers: int = 1,
+) -> pl.DataFrame:
+    """One row for every patient of a folder of FHIR Bulk Data NDJSON; needs the extra `frames`.
+
+    With several workers a script guards its entry (`if __name__ == "__main__":`).
+    """
+    from redcell.population.cohort import cohort as run_cohort
+
+    given = Path(source), moment_of(at), _knowledge(policy)
+    site = _calibration(calibration)
+    return run_cohort(*given, workers=workers, calibration=site, forecasts=forecasts)[0]
+
+
+def demand(
+    source: str | Path,
+    *,
+    at: str | date | datetime,
+    policy: str | Path | None = None,
+    calibration: str | Path | None = None,
+    closed: Iterable[date] = (),
+    seed: int = 1,
+    workers: int = 1,
+) -> pl.DataFrame:
+    """Red-cell units and chair hours that a folder's people will need, moved to open days."""
+    from redcell.population.demand.outlook import look
+    from redcell.population.demand.table import table
+
+    given = Path(source), moment_of(at), _knowledge(policy)
+    found, _ = look(*given, workers=workers, calibration=_calibration(calibration), seed=seed)
+    return table(found, frozenset(closed))
+
+
+def quality(
+    source: str | Path,
+    *,
+    at: str | date | datetime,
+    policy: str | Path | None = None,
+    days: float | None = None,
+    events: bool = False,
+    workers: int = 1,
+) -> pl.DataFrame:
+    """How the practice of a folder compares with its rules, one row for each measure; see `cohort`.
+
+    With `events` one row for each event of a person instead, with its evidence: patients' data.
+    """
+    from redcell.population.quality import table
+    from redcell.population.quality.look import look
+
+    known = _knowledge(policy)
+    practice, _ = look(Path(source), moment_of(at), known, days=days, workers=workers)
+    return table.events(practice) if events else table.measures(practice, known)
+
+
+def _calibration(path: str | Path | None) -> Calibration | None:
+    from redcell.forecasting import read_calibration
+
+    return read_calibration(Path(path)) if path is not None else None
 
 
 def moment_of(at: str | date | datetime) -> Moment:
