@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,12 +41,14 @@ def keep_tests(outcomes: dict[str, dict[str, int]], path: Path | None = None) ->
 def keep_figure(
     row: str, says: str, *, by: str, good: bool = True, path: Path | None = None
 ) -> None:
-    """Keep a figure of a row; one for each test or command that measures it."""
+    """Keep a figure of a row; one for each test or command that measures it, whatever its size."""
     if row not in rows():
         raise KeyError(f"no row {row} in the test plan")
     stamp = _stamp()
     with _open(path) as book:
-        book["figures"].setdefault(row, {})[by] = {"says": says, "good": good, **stamp}
+        key = re.sub(r" --[a-z-]+ \d+", "", by)
+        entry = {"says": says, "good": good, "by": by, **stamp}
+        book["figures"].setdefault(row, {})[key] = entry
 
 
 def command() -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from trust import book
 from trust.marks import marked, proofs
-from trust.rows import HERE, rows, unproved
+from trust.rows import HERE, ROOT, rows, unproved
 
 
 def test_marks_name_rows_that_exist():
@@ -55,8 +55,8 @@ def test_a_run_replaces_what_it_ran_and_keeps_the_rest(tmp_path):
     one = {"passed": 1, "failed": 0, "skipped": 0}
     book.keep_tests({"a": one, "b": one}, path)
     book.keep_tests({"b": {**one, "failed": 1}}, path)
-    book.keep_figure("A1", "5 kills: 0 lost", by="x", path=path)
-    book.keep_figure("A1", "6 kills: 0 lost", by="x", path=path)
+    book.keep_figure("A1", "5 kills: 0 lost", by="x --kills 5", path=path)
+    book.keep_figure("A1", "6 kills: 0 lost", by="x --kills 6", path=path)
     found = book.read(path)
     assert (found["tests"]["a"]["failed"], found["tests"]["b"]["failed"]) == (0, 1)
     assert found["figures"]["A1"]["x"]["says"] == "6 kills: 0 lost"
@@ -78,3 +78,9 @@ def test_an_unknown_row_stops_the_run(tmp_path):
     )
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "rows that the test plan does not have: ['Z9 (test_one.py::test_one)']" in done.stderr
+
+
+def test_the_report_names_every_row():
+    text = (ROOT / "docs" / "trust-report.md").read_text(encoding="utf-8")
+    missing = [one for one in rows() if f"**{one} " not in text]
+    assert not missing, "run: make trust-report"
