@@ -428,6 +428,19 @@ def test_the_same_prefetch_is_assessed_again_after_ten_minutes(world):
     assert "assessed 2026-11-22T09:11:00Z" in fresh["detail"]
 
 
+@pytest.mark.trust("L2")
+def test_of_more_new_records_than_can_be_read_in_time_the_last_are_turned_away():
+    world = World(turn_seconds=0)
+    bodies = [call(context={"userId": f"Practitioner/{n}"}) for n in range(4)]
+    first, *others = world.at_once(STATUS, bodies)
+    assert first.status_code == 200
+    assert {(a.status_code, a.headers["retry-after"]) for a in others} == {(503, "1")}
+    assert others[0].json()["issue"][0]["code"] == "throttled"
+    (again,) = world.cards(STATUS, call(context={"userId": "Practitioner/1"}))
+    assert again["summary"]
+    world.close()
+
+
 def test_a_body_that_was_seen_is_still_read_strictly(world):
     body = json.dumps(call())
     world.post(STATUS, body.encode())

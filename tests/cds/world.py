@@ -93,6 +93,15 @@ class World:
             return self.request("POST", path, content=body, headers=more)
         return self.request("POST", path, json=body, headers=headers)
 
+    def at_once(self, service: str, bodies: list[Any]) -> list[httpx.Response]:
+        """The answers to several calls that come at the same time."""
+
+        async def posted() -> list[httpx.Response]:
+            posts = (self._client.post(f"/cds-services/{service}", json=b) for b in bodies)
+            return await asyncio.gather(*posts)
+
+        return self.loop.run_until_complete(posted())
+
     def cards(self, service: str, body: Any) -> list[dict[str, Any]]:
         answer = self.post(service, body)
         assert answer.status_code == 200, answer.text

@@ -31,6 +31,7 @@ from redcell.clinic.settings import Settings
 from redcell.errors import SettingsError
 from redcell.web import logs
 from redcell.web.exposure import check, is_loopback
+from redcell.web.settled import settle
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -145,6 +146,11 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start; what is in memory then is there to stay."""
+        await super().startup(sockets)
+        settle()
 
 
 def server(app: Any, settings: Settings, folder: Path) -> Server:

@@ -46,6 +46,7 @@ from redcell.web.cds.protocols import (
 from redcell.web.cds.services import NEEDED, STATUS, keys, needs
 from redcell.web.cds.settings import CdsSettings
 from redcell.web.cds.tokens import Client
+from redcell.web.cds.turns import Turns
 
 if TYPE_CHECKING:
     from redcell.loop import Forecaster
@@ -104,6 +105,7 @@ class Answerer:
         self.needed = needed
         self._kept: dict[bytes, Assessed] = {}
         self._knowledge: Knowledge | None = None
+        self._turns = Turns(needed.settings.turn_seconds)
 
     async def answer(
         self, data: bytes, call: Call, service: str, client: Client, now: int
@@ -121,10 +123,9 @@ class Answerer:
             return NO_CARDS
         person = await self.needed.stored.find(client.name, call.context.patientId)
         name = _name(call, client, prefetch, person)
-        kept = self._kept.get(name)
-        if kept is None or not 0 <= now - kept.at < KEPT:
-            kept = await self._assess(call, client, prefetch, person, known, now)
-            self._keep(name, kept, call)
+        kept = self._current(name, now)
+        if kept is None:
+            kept = await self._assess(name, call, client, prefetch, person, known, now)
         drafts = self._drafts(kept, call, orders)
         return await self._say(drafts, call, service, client, person, now)
 
@@ -135,6 +136,10 @@ class Answerer:
             self._kept.clear()
             self._knowledge = known
         return known
+
+    def _current(self, name: bytes, now: int) -> Assessed | None:
+        kept = self._kept.get(name)
+        return kept if kept is not None and 0 <= now - kept.at < KEPT else None
 
     def _keep(self, name: bytes, assessed: Assessed, call: Call) -> None:
         """Keep an assessment; not one whose missing inputs may be fetched the next time."""
@@ -152,6 +157,7 @@ class Answerer:
 
     async def _assess(
         self,
+        name: bytes,
         call: Call,
         client: Client,
         prefetch: bytes,
@@ -159,11 +165,37 @@ class Answerer:
         known: Knowledge,
         now: int,
     ) -> Assessed:
+        """The assessment of what this call brings, in its turn."""
         patient = call.context.patientId
-        strict(prefetch or b"{}")
-        received = await self._received(call, client, prefetch, known)
-        held = await self._held(person, received, patient, now)
-        declined = consents(await self.needed.feedback.declines(client.name, patient), patient)
+        async with self._turns.place():
+            held = await self.needed.stored.load(person, now) if person else Holdings()
+            declined = consents(await self.needed.feedback.declines(client.name, patient), patient)
+            received = None
+            if call.fhirServer:  # servers are waited for outside of the turn
+                received = await self._received(call, client, prefetch, known)
+            async with self._turns.turn():
+                kept = self._current(name, now)
+                if kept is not None:  # the same came a moment ago
+                    return kept
+                if received is None:
+                    received = await self._received(call, client, prefetch, known)
+                found = self._found(call, received, held, declined, known, now)
+                self._keep(name, found, call)
+                return found
+
+    def _found(
+        self,
+        call: Call,
+        received: Received,
+        held: Holdings,
+        declined: list[RawResource],
+        known: Knowledge,
+        now: int,
+    ) -> Assessed:
+        """The assessment of what is known; nothing of somebody else who has the same id."""
+        patient = call.context.patientId
+        if is_stranger(received.resources, held, patient):
+            held = Holdings(notes=(*held.notes, STRANGER))
         resources = [*merged(received.resources, held.resources), *declined]
         listed = keys(known, dated=False)
         missing = still_missing(received.missing(needs(known)), held, listed)
@@ -175,21 +207,11 @@ class Answerer:
         found.notes = held.notes
         return found
 
-    async def _held(
-        self, person: Known | None, received: Received, patient: str, now: int
-    ) -> Holdings:
-        """What the store has; nothing of somebody else who has the same id."""
-        if person is None:
-            return Holdings()
-        held = await self.needed.stored.load(person, now)
-        if is_stranger(received.resources, held, patient):
-            return Holdings(notes=(*held.notes, STRANGER))
-        return held
-
     async def _received(
         self, call: Call, client: Client, prefetch: bytes, known: Knowledge
     ) -> Received:
         """What came, and what could be fetched of the rest."""
+        strict(prefetch or b"{}")
         needed = self.needed
         listed = keys(known, dated=needed.settings.dated)
         try:

@@ -34,7 +34,8 @@ OPEN = Client("open")
 UNAVAILABLE, UNAUTHORIZED, NOT_FOUND, TOO_LARGE, NOT_JSON = 503, 401, 404, 413, 415
 NOT_MODIFIED, NO_CONTENT = 304, 204
 VERIFIED = "SUCCESS"
-RETRY_SECONDS = "5"
+RETRY_SECONDS, SOON_SECONDS = "5", "1"
+"""After a store that is busy, and after too many calls at once."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -153,6 +154,8 @@ class Routes:
             except RefusedCallError as error:
                 log.info("CDS call refused with %s", error.status)
                 response = _refusal(error)
+                if error.status == UNAVAILABLE:
+                    response.headers["Retry-After"] = SOON_SECONDS
             except RedcellError as error:
                 log.error("CDS call failed: %s", type(error).__name__)
                 response = _refusal(refused(UNAVAILABLE, "Try again soon.", code="transient"))

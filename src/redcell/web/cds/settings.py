@@ -48,6 +48,8 @@ class CdsSettings(Struct, frozen=True):
         pages: how many pages of one search are read.
         most_bytes: how large one answer of a FHIR server may be.
         body_bytes: how large a call may be.
+        turn_seconds: how long a call may wait for its turn at reading a record; one that would
+            wait longer is turned away with 503.
     """
 
     base: str
@@ -65,6 +67,7 @@ class CdsSettings(Struct, frozen=True):
     pages: int = 5
     most_bytes: int = 8 * MEBIBYTE
     body_bytes: int = 16 * MEBIBYTE
+    turn_seconds: float = 0.25 * SECOND
 
     def issuer(self, iss: str) -> Issuer | None:
         """The issuer of this name."""
