@@ -40,6 +40,37 @@ def server(full_clinic) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def busy_clinic(tmp_path_factory, full_clinic):
+    """A copy of the clinic in which people have worked: messages, chairs, administration."""
+    folder = tmp_path_factory.mktemp("busy") / "data"
+    with full_clinic.database.write() as connection:
+        connection.exec_driver_sql("select 1")
+    shutil.copytree(full_clinic.folder, folder)
+    clinic = site.make(folder)
+    site.crowd(clinic, 3)
+    site.live(clinic)
+    yield clinic
+    clinic.close()
+
+
+@pytest.fixture(scope="session")
+def busy_server(busy_clinic) -> Iterator[str]:
+    """The address of the clinic at work."""
+    with site.served(busy_clinic) as address:
+        yield address
+
+
+@pytest.fixture
+def busy(chromium, busy_clinic, busy_server) -> Iterator[Looker]:
+    """Look at the clinic at work."""
+    looker = Looker(chromium, busy_clinic, busy_server, [], [], [])
+    yield looker
+    looker.check()
+    for context in looker.contexts:
+        context.close()
+
+
 @pytest.fixture
 def own(tmp_path, full_clinic) -> Iterator[tuple[Any, str]]:
     """A copy of the clinic and a server of its own, for tests that write."""

@@ -1,6 +1,7 @@
 """Pictures of every page, in both themes and three widths: `python tests/pages/screenshots.py`.
 
-They go to out/screenshots. `--only chart` makes those whose name holds a word; `--paper` prints too.
+They go to out/screenshots. `--only chart` makes those whose name holds a word, `--fast` only the
+light theme at the first and last width; `--paper` prints too; `--forced` shows forced colors.
 """
 
 from __future__ import annotations
@@ -16,13 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pages import site
 from pages.conftest import CHROMIUM
-from pages.paths import PATHS
+from pages.paths import PAGES, Shown
 
 OUT = Path(__file__).parents[2] / "out" / "screenshots"
 WIDTHS = (1280, 390, 320)
 SCHEMES = ("light", "dark")
-MORE = ("/patients/okafor?ask=1&drug=capecitabine&delay=7&units=1&on=2026-11-24",)
-PRINTED = ("/today", "/today/huddle", "/patients/okafor")
+PRINTED = ("/today", "/today/huddle", "/patients/okafor", "/capacity", "/messages", "/me")
 
 
 def main() -> int:
@@ -31,11 +31,15 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--people", type=int, default=10)
     parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--forced", action="store_true")
     asked = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, site.clock_at(site.AT):
         clinic = site.make(Path(folder) / "data")
         site.fill(clinic, asked.people)
+        site.crowd(clinic)
+        site.live(clinic)
         with site.served(clinic) as address:
             take(clinic, address, asked)
         clinic.close()
@@ -46,37 +50,44 @@ def take(clinic: Any, address: str, asked: argparse.Namespace) -> None:
     """Every page in every form."""
     from playwright.sync_api import sync_playwright
 
-    paths = [path for path in (*PATHS, *MORE) if asked.only in name(path)]
+    places = site.numbers(clinic)
+    pages = [shown for shown in PAGES if asked.only in name(shown)]
+    schemes, widths = (("light",), (1280, 390)) if asked.fast else (SCHEMES, WIDTHS)
+    forced = "active" if asked.forced else "none"
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for scheme in SCHEMES:
-            context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
-            value = site.sign_in(clinic, "nurse")
-            context.add_cookies([{"name": "redcell", "value": value, "url": address}])
-            page = context.new_page()
-            for path in paths:
-                picture(page, address, path, scheme)
-            if asked.paper and scheme == "light":
-                for path in PRINTED:
-                    page.goto(address + path)
-                    page.wait_for_timeout(800)
-                    page.pdf(path=OUT / f"{name(path)}.pdf", format="Letter")
-            context.close()
+        for scheme in schemes:
+            for who in dict.fromkeys(shown.who for shown in pages):
+                context = browser.new_context(
+                    color_scheme=scheme, forced_colors=forced, reduced_motion="reduce"
+                )
+                if who:
+                    value = site.sign_in(clinic, who)
+                    context.add_cookies([{"name": "redcell", "value": value, "url": address}])
+                page = context.new_page()
+                for shown in (one for one in pages if one.who == who):
+                    where = address + shown.path.format(**places)
+                    picture(page, where, f"{name(shown)}-{scheme}", widths)
+                    if asked.paper and scheme == "light" and shown.path in PRINTED:
+                        page.pdf(path=OUT / f"{name(shown)}.pdf", format="Letter")
+                context.close()
         browser.close()
 
 
-def picture(page: Any, address: str, path: str, scheme: str) -> None:
+def picture(page: Any, where: str, stem: str, widths: tuple[int, ...]) -> None:
     """One page at each width."""
-    for width in WIDTHS:
+    page.set_viewport_size({"width": widths[0], "height": 900})
+    page.goto(where)
+    for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(address + path)
-        page.wait_for_timeout(700)
-        page.screenshot(path=OUT / f"{name(path)}-{scheme}-{width}.png", full_page=True)
+        page.wait_for_timeout(500)
+        page.screenshot(path=OUT / f"{stem}-{width}.png", full_page=True)
 
 
-def name(path: str) -> str:
-    """A file's name for an address."""
-    return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
+def name(shown: Shown) -> str:
+    """A file's name for a page."""
+    words = re.sub(r"[^a-z0-9]+", "-", shown.path.lower()).strip("-") or "home"
+    return words if shown.who in ("nurse", "") else f"{shown.who}-{words}"
 
 
 if __name__ == "__main__":

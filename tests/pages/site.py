@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ PEOPLE = {
     "nurse": ("M. Chen RN", {"nurse"}, None),
     "doctor": ("Dr. A. Rao", {"physician"}, None),
     "admin": ("T. Vance", {"admin"}, None),
+    "second": ("N. Ito", {"admin"}, None),
+    "chair": ("L. Gomez", {"infusion"}, None),
+    "bank": ("B. Bank", {"blood-bank"}, None),
     "joy": ("Joy", {"patient"}, "okafor"),
 }
 EVIL = "<script>window.hacked=1</script>"
@@ -150,6 +153,65 @@ def fill(clinic: Clinic, count: int = 0) -> None:
                 assess(clinic, person)
 
 
+def crowd(clinic: Clinic, count: int = 10) -> None:
+    """People who will soon need red cells."""
+    from builder import taken
+
+    for n in range(count):
+        counts = [(-1, 7.0 + n / 10), (-15, 7.8 + n / 10), (-29, 8.4 + n / 10)]
+        made = built(f"soon{n}", f"Soon{n}", "X.", f"00600{n}", hemoglobin=counts,
+                     therapy={"capecitabine": taken()})  # fmt: skip
+        for person in take(clinic, made, f"soon-{n}"):
+            assess(clinic, person)
+
+
+PLAYS = {
+    "nurse": "nurse",
+    "physician": "doctor",
+    "infusion": "chair",
+    "blood-bank": "bank",
+    "admin": "admin",
+}
+"""Who of this site plays whom of the demonstration."""
+
+
+def live(clinic: Clinic) -> None:
+    """The days of a clinic at work: messages, a released plan, chairs and stock, administration."""
+    from redcell.clinic import background, chairs, demo_days
+
+    for who in PEOPLE:
+        sign_in(clinic, who)
+    known = clinic.basis().knowledge
+    people = ("okafor", "alvarez", "brown", "lindqvist", "patel", "quiet", "soon1")
+
+    def write(connection: Any) -> None:
+        found = {role: accounts.by_login(connection, who) for role, who in PLAYS.items()}
+        logins = {role: one.id for role, one in found.items() if one is not None}
+        demo_days.live(connection, logins, people, known, at=AT, today=NOW.date())
+        week = chairs.Week((1,) * 5 + (0, 0), (5.0,) * 5 + (0, 0))
+        chairs.set_week(connection, week, actor=logins["infusion"], at=AT)
+        few = {NOW.date() + timedelta(days=n): chairs.Single(booked=n % 3 / 2) for n in range(12)}
+        few[NOW.date() + timedelta(days=4)] = chairs.Single(closed=True)
+        chairs.set_days(connection, few, actor=logins["infusion"], at=AT)
+
+    clinic.writer.write(write)
+    put_by(clinic, hemoglobin("late", "okafor", 7.4, clock.when(AT)), "held", "one")
+    put_by(clinic, {"resourceType": "Nonsense<script>", "id": "x"}, "refused", "two")
+    worker = background.assessor(clinic)
+    with clock_at(AT + demo_days.LATER):
+        while worker.step():
+            pass
+
+
+def put_by(clinic: Clinic, resources: Any, outcome: str, key: str) -> int:
+    """Something that was not used; its number."""
+    body = json.dumps(resources, default=float).encode()
+    arrival = arrived("lab", "fhir", key, body, AT)
+    return clinic.writer.write(
+        lambda c: intake.put_by(c, arrival, outcome, "unit-not-understood", "unit 'x'", LAB)
+    ).arrival
+
+
 @contextmanager
 def clock_at(at: int) -> Iterator[None]:
     """The service's clock runs on from a fixed moment."""
@@ -202,3 +264,21 @@ def make(folder: Path, **more: Any) -> Clinic:
     found = settings(**more)
     make_store(folder, found)
     return Clinic(folder, found)
+
+
+def numbers(clinic: Clinic) -> dict[str, str]:
+    """What stands for the places in an address, in a clinic at work."""
+    from redcell.clinic import held, messages, policies
+
+    with clinic.database.read() as connection:
+        items = messages.waiting(connection)
+        waiting = held.waiting(connection)
+        proposals = policies.open_proposals(connection)
+        known = accounts.by_login(connection, "nurse")
+    assert known is not None
+    return {
+        "item": str(items[0].id),
+        "held": str(waiting[0].number),
+        "proposal": str(proposals[0].id),
+        "account": known.id,
+    }

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from builder import taken
 from pages import site
 from redcell import clock
 from redcell.clinic import capacity, capacity_past, chairs, refresh
@@ -20,24 +19,12 @@ from redcell.store import assessments
 from redcell.web.pages.capacity import export, view
 
 TODAY = site.NOW.date()
-site.PEOPLE.setdefault("chair", ("L. Gomez", {"infusion"}, None))
-site.PEOPLE.setdefault("bank", ("B. Bank", {"blood-bank"}, None))
 
 
 def held(clinic) -> list[capacity.Held]:
     """Everybody's forecast."""
     with clinic.database.read() as connection:
         return capacity.Shelf().look(connection)[0]
-
-
-def crowd(clinic) -> None:
-    """People who will soon need red cells."""
-    for n in range(10):
-        counts = [(-1, 7.0 + n / 10), (-15, 7.8 + n / 10), (-29, 8.4 + n / 10)]
-        made = site.built(f"soon{n}", f"Soon{n}", "X.", f"00600{n}", hemoglobin=counts,
-                          therapy={"capecitabine": taken()})  # fmt: skip
-        for person in site.take(clinic, made, f"soon-{n}"):
-            site.assess(clinic, person)
 
 
 def enter(clinic, hours: float) -> None:
@@ -96,7 +83,7 @@ def test_chairs_are_entered_by_the_infusion_center(work):
 
 
 def test_full_days_name_people_to_the_team_alone(work):
-    crowd(work.clinic)
+    site.crowd(work.clinic)
     enter(work.clinic, 0.5)
     team = work("/capacity", js=False)
     assert "Nobody is moved here" in team.locator("main").inner_text()
@@ -200,17 +187,6 @@ def test_a_closed_day_moves_its_units(own):
 
 
 @pytest.mark.trust("U1", "X1")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe(work, axe, scheme):
-    enter(work.clinic, 0.5)
-    page = work("/capacity", color_scheme=scheme)
-    for width in (1280, 390, 320):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert axe(page) == [], width
-        sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(sideways) <= 0, width
-
-
 @pytest.mark.parametrize("who", ["joy", "admin"])
 def test_not_for_others(look, who):
     page = look("", who)

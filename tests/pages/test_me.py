@@ -47,18 +47,6 @@ def reports(clinic):
 # -- what everybody can use ------------------------------------------------------------------------
 
 
-@pytest.mark.trust("U1", "X1")
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("lang", ["en", "es"])
-def test_axe_finds_nothing(look, axe, path, lang):
-    for scheme in ("light", "dark"):
-        page = joy(look, path, lang, color_scheme=scheme)
-        for width in (390, 320, 1280):
-            page.set_viewport_size({"width": width, "height": 844})
-            assert axe(page) == [], (scheme, width)
-            assert page.evaluate(SIDEWAYS) <= 0, width
-
-
 @pytest.mark.trust("U3", "X1")
 @pytest.mark.parametrize("path", PATHS)
 def test_large_print_and_forced_colors(look, axe, path):

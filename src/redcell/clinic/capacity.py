@@ -38,6 +38,8 @@ GROUP_CODE, SCREEN_CODE = "882-1", "890-4"
 SAMPLE_DAYS = 3
 """For how many days a group-and-screen sample is valid after red cells (rule T26)."""
 LIKELY = 0.5
+LEAST_SHARE = 0.02
+"""Of the courses: below it, moving somebody would hardly help."""
 IRRADIATED = "irradiated-required"
 NOW = ("recommend", "emergency")
 CHUNK = 400
@@ -303,7 +305,7 @@ def movable(found: Sequence[Held], day: date, *, most: int = 10) -> list[Movable
         if not held.likely_from <= day < held.likely_to:
             continue
         share = held.first_on(day)
-        if share > 0:
+        if share >= LEAST_SHARE:
             fits.append(Movable(held.person, share, held.likely_to))
     return sorted(fits, key=lambda one: -one.share)[:most]
 

@@ -1,9 +1,9 @@
 """Tells whoever acted on a value that was corrected later.
 
-Somebody decided or acknowledged on what redcell showed. When a resource that went into that
-assessment is corrected, amended or withdrawn, an event `correction` is kept, once for each act and
-version: its `body.to` is the account that acted, `body.resource` what was corrected. Pages show it
-to that account, and the destinations of notices are told.
+Somebody decided, acknowledged or released a plan on what redcell showed. When a resource that went
+into that assessment is corrected, amended or withdrawn, an event `correction` is kept, once for
+each act and version: its `body.to` is the account that acted, `body.resource` what was corrected.
+Pages show it to that account (`corrected`), and the destinations of notices are told.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
     from redcell.clinic.worker import Effect
 
-ACTED = ("decided", "acknowledged")
+ACTED = ("decided", "acknowledged", "released")
 LONGEST = 90 * DAY
 """How far back an act is looked at."""
 FINAL, REPLACING = 1, 2

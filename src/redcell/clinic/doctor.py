@@ -189,7 +189,7 @@ def _jobs(clinic: Clinic) -> Iterator[Said]:
         found: Backlog = jobs.backlog(connection, at=at)
     late = max(at - (found.oldest or at), 0)
     text = f"{found.waiting} waiting, {found.failing} of them failed before, "
-    text += f"the oldest is {late // clock.SECOND} s late."
+    text += f"the oldest is {late // clock.MINUTE} min late."
     yield Said("jobs", WARNING if late > LATE or found.failing else OK, text)
 
 

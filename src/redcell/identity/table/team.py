@@ -14,6 +14,7 @@ MESSAGES: tuple[Row, ...] = (
     Row(name="messages-of", where=Where.PATH, all=TEAM),
     Row(name="message-send", methods=("POST",), where=Where.PATH, all=TEAM),
 )
+CORRECTIONS: tuple[Row, ...] = (Row(name="correction-seen", methods=("POST",), all=TEAM),)
 RELEASE: tuple[Row, ...] = (
     Row(name="release", where=Where.PATH, all=TEAM),
     Row(name="release-preview", methods=("POST",), where=Where.PATH, all=TEAM),
@@ -35,4 +36,4 @@ CAPACITY: tuple[Row, ...] = (
     Row(name="capacity-stock", methods=("POST",), all=("blood-bank", "infusion")),
 )
 
-ROWS: tuple[Row, ...] = (*MESSAGES, *RELEASE, *ENTRY, *CAPACITY)
+ROWS: tuple[Row, ...] = (*MESSAGES, *CORRECTIONS, *RELEASE, *ENTRY, *CAPACITY)

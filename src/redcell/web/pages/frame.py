@@ -45,11 +45,11 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from redcell import clock
-from redcell.clinic import freshness
+from redcell.clinic import freshness, inbox
 from redcell.clinic.freshness import Freshness
 from redcell.clinic.service import Clinic
 from redcell.errors import StoreError
-from redcell.identity.caller import STRANGER, Caller
+from redcell.identity.caller import STAFF, STRANGER, Caller
 from redcell.store import audit
 from redcell.web.pages import assets, formats
 from redcell.web.pages.language import language_of, translator
@@ -120,6 +120,7 @@ def _shared(request: Request, now: int) -> dict[str, Any]:
         "path": request.url.path,
         "freshness": fresh(clinic, now),
         "navigation": items(request, caller),
+        "waiting": waiting(clinic, caller),
         "url": _url(request),
         "has": _has(request),
         "fields": _fields(request),
@@ -134,6 +135,18 @@ def fresh(clinic: Clinic, now: int) -> Freshness:
         return freshness.look(clinic, at=now)
     except StoreError:
         return Freshness(now, ())
+
+
+def waiting(clinic: Clinic, caller: Caller) -> int:
+    """How many reports and messages wait for the team. An error page must not fail over it."""
+    if not caller.has(*STAFF):
+        return 0
+    try:
+        with clinic.database.read() as connection:
+            found = inbox.items(clinic, connection)
+    except StoreError:
+        return 0
+    return sum(item.waits and caller.sees(item.person) for item in found)
 
 
 def is_fragment(request: Request) -> bool:

@@ -64,6 +64,7 @@ class Link(Struct, frozen=True):
     label: str
     href: str
     here: bool
+    route: str = ""
 
 
 def items(request: Request, caller: Caller) -> list[Link]:
@@ -74,5 +75,5 @@ def items(request: Request, caller: Caller) -> list[Link]:
         if item.route in named and caller.has(*item.roles):
             href = address(request.app, item.route)
             here = request.url.path == href or request.url.path.startswith(f"{href}/")
-            found.append(Link(item.label, href, here))
+            found.append(Link(item.label, href, here, item.route))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from redcell.web.pages import assets, errors, home, language
+from redcell.web.pages import assets, corrections, errors, home, language
 from redcell.web.pages.admin import routes as admin
 from redcell.web.pages.capacity import routes as capacity
 from redcell.web.pages.chart import routes as chart
@@ -20,6 +20,7 @@ ROUTERS = (
     language.router,
     home.router,
     pulse.router,
+    corrections.router,
     today.router,
     chart.router,
     me.router,

@@ -122,8 +122,20 @@ def _proposal(request: Request, number: int, wrong: str = "") -> Response:
         is_open=is_open,
         own=found.by == caller_of(request).account,
         lines=list(policies.difference(found.before, found.text)),
+        numbers=_numbers(found),
         wrong=wrong,
     )
+
+
+def _numbers(found: Proposal) -> list[tuple[str, float, float, str]]:
+    """Every number that differs: its name, the value now, the value proposed, the unit."""
+    old, new = policies.read(found.before), policies.read(found.text)
+    differ: list[tuple[str, float, float, str]] = []
+    for key in new.keys():  # noqa: SIM118  (a method of the knowledge, not of a dict)
+        entry = new.entry(key)
+        if entry.value is not None and old.value(key) != new.value(key):
+            differ.append((key, old.value(key), new.value(key), entry.unit))
+    return differ
 
 
 @router.post("/admin/rules/{number}/{act}", name="admin-proposal-act", include_in_schema=False)

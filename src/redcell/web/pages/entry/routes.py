@@ -14,7 +14,7 @@ from redcell.clinic.reports import ReportError
 from redcell.outputs.speech import ENGLISH, SPANISH, Speech
 from redcell.store import audit
 from redcell.web.pages import frame
-from redcell.web.pages.chart import routes as chart
+from redcell.web.pages.chart import sheet as chart
 from redcell.web.pages.chart.seen import Seen, look
 from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of, see_other
 from redcell.web.pages.language import translator

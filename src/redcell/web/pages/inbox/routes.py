@@ -17,8 +17,8 @@ from redcell.clinic.inbox import TABS, Tab
 from redcell.clinic.messages import Item
 from redcell.outputs.speech import Speech
 from redcell.store import audit, persons
-from redcell.web.pages import frame
-from redcell.web.pages.chart import routes as chart
+from redcell.web.pages import corrections, frame
+from redcell.web.pages.chart import sheet as chart
 from redcell.web.pages.chart.seen import look
 from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of, render, see_other
 from redcell.web.pages.inbox import view
@@ -83,6 +83,7 @@ def board(request: Request, tab: str = "waiting", page: int = 1, person: str = "
         red=sum(item.pressure != "ordinary" for item in tabs["waiting"]),
         late=sum(view.timer_of(i, clinic.settings.messages, now)[1] for i in tabs["waiting"]),
         entries=entries,
+        corrected=corrections.own(request),
         page=page,
         last=last,
         hrefs=lambda number: f"{request.url.path}?{urlencode({'tab': shown, 'page': number})}",

@@ -20,7 +20,7 @@ from redcell.store import assessments, audit, events
 from redcell.store.assessments import Assessment
 from redcell.web.pages import frame
 from redcell.web.pages.chart import options
-from redcell.web.pages.chart import routes as chart
+from redcell.web.pages.chart import sheet as chart
 from redcell.web.pages.chart.seen import Seen, look
 from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of, see_other
 from redcell.web.pages.language import translator

@@ -18,7 +18,7 @@ from redcell.clinic.people import Person
 from redcell.clinic.worklist import Found, Row, Search
 from redcell.clock import HOUR, micros
 from redcell.store import audit, events, persons
-from redcell.web.pages import frame
+from redcell.web.pages import corrections, frame
 from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of, render, see_other
 from redcell.web.pages.today import pulse
 from redcell.web.pages.today.view import LineView, view_of
@@ -81,6 +81,7 @@ def board(request: Request, search: Search) -> Response:
         "search": search,
         "found": found,
         "lines": lines,
+        "corrected": corrections.own(request),
         "news": _news(request, int(since)) if since.isdecimal() else [],
         "mark": pulse.mark(clinic_of(request), mark),
         "event": mark[1],
