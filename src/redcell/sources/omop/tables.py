@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.sources.omop.columns import COLUMNS, VOCABULARY
-from redcell.sources.omop.files import tables_of
+from redcell.sources.omop.files import is_omop, tables_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,6 +26,7 @@ Row = dict[str, str]
 """One row: the cells that hold something, by column."""
 
 BATCH = 2048
+MAX_COLUMNS = 1000
 MAX_RATIO = 100
 MAX_LINE = 1 << 24
 CHUNK = 1 << 20
@@ -59,6 +60,7 @@ class Cdm:
         self._connection = _connect(memory, threads)
         self.columns: dict[str, frozenset[str]] = {}
         self.damage: list[Damage] = []
+        """What was found so far of files and lines that are no rows of a table."""
         try:
             self._views()
         except BaseException:
@@ -116,6 +118,7 @@ class Cdm:
             cursor.execute(query, list(values))
             while rows := cursor.fetchmany(BATCH):
                 yield from rows
+            self.damage += _rejected(cursor)
         except duckdb.Error as error:
             raise UnreadableSourceError(f"{self.source}: {_plain(error)}") from error
         finally:
@@ -142,6 +145,8 @@ class Cdm:
     def _of_database(self) -> dict[str, tuple[str, dict[str, str]]]:
         import duckdb
 
+        if not is_omop(self.source):
+            return {}
         try:
             self._connection.execute(f"ATTACH {_text(str(self.source))} AS cdm (READ_ONLY)")
         except duckdb.Error as error:
@@ -182,24 +187,23 @@ class Cdm:
             self.damage.append(Damage(file.name, f"it cannot be read: {_plain(error)}"))
             return []
 
-    def rejected(self) -> Iterator[Damage]:
-        """Lines of CSV files that are no rows; known when all rows were read."""
-        query = (
-            "SELECT s.file_path, e.line, e.error_type, e.csv_line FROM reject_errors e "
-            "JOIN reject_scans s USING (scan_id, file_id) ORDER BY ALL"
-        )
-        seen: set[tuple[str, int]] = set()
-        for path, line, kind, text in self._fetch(query) if self._kept_rejects() else ():
-            if (path, line) not in seen:
-                seen.add((path, line))
-                what = str(kind).lower().replace("_", " ")
-                yield Damage(f"{Path(path).name}:{line}", f"no row of its table: {what}.", text)
 
-    def _kept_rejects(self) -> bool:
-        listed = self._connection.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"
-        ).fetchone()
-        return bool(listed and listed[0])
+def _rejected(cursor: DuckDBPyConnection) -> Iterator[Damage]:
+    """Lines of CSV files that were no rows; each connection keeps its own."""
+    cursor.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'")
+    kept = cursor.fetchone()
+    if not (kept and kept[0]):
+        return
+    cursor.execute(
+        "SELECT s.file_path, e.line, e.error_type, e.csv_line FROM reject_errors e "
+        "JOIN reject_scans s USING (scan_id, file_id) ORDER BY ALL"
+    )
+    seen: set[tuple[str, int]] = set()
+    for path, line, kind, text in cursor.fetchall():
+        if (path, line) not in seen:
+            seen.add((path, line))
+            what = str(kind).lower().replace("_", " ")
+            yield Damage(f"{Path(path).name}:{line}", f"no row of its table: {what}.", text or "")
 
 
 def _connect(memory: str, threads: int) -> DuckDBPyConnection:
@@ -223,9 +227,13 @@ def _connect(memory: str, threads: int) -> DuckDBPyConnection:
 
 def _csv_header(file: Path) -> list[str]:
     _refuse_bomb(file)
-    line = _first_line(file)
-    delimiter = _delimiter(line)
-    return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter))]
+    line = _first_line(file).rstrip("\r\n")
+    names = [name.strip() for name in next(csv.reader([line], delimiter=_delimiter(line)), [])]
+    if len({name.lower() for name in names}) < len(names) or len(names) > MAX_COLUMNS:
+        raise ValueError("its first line is no header: names twice, or too many of them")
+    if not names or "\x00" in line:
+        raise ValueError("its first line is no header")
+    return names
 
 
 def _first_line(file: Path) -> str:

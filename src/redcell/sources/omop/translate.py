@@ -136,7 +136,7 @@ class Omop:
         return list(stream.of(id_)) if not rest else []
 
     def _refuse_damage(self) -> None:
-        for one in [*self._cdm.damage, *self._cdm.rejected()]:
+        for one in dict.fromkeys(self._cdm.damage):
             text = f"{one.place}: {one.text}"
             self._refuse(SetAside("not-readable", one.place, text), {"line": one.line})
 

@@ -15,6 +15,7 @@ from redcell.sources.written import number
 
 RED_CELLS = coding(SNOMED, "116863004", "Transfusion of red blood cells")
 HELD = re.compile(r"\b(held|hold|on[- ]hold|paused|interrupted)\b", re.IGNORECASE)
+DONE = re.compile(r"\b(complet\w*|finished|ended as planned)\b", re.IGNORECASE)
 NOT_GIVEN = re.compile(r"\b(not[- ]done|not[- ]given|cancell?ed)\b", re.IGNORECASE)
 
 
@@ -111,6 +112,8 @@ FORMS = {
 def _status(stopped: str) -> str:
     if not stopped:
         return "active"
+    if DONE.search(stopped):
+        return "completed"
     return "on-hold" if HELD.search(stopped) else "stopped"
 
 
