@@ -187,7 +187,7 @@ def site(tmp_path_factory):
 def source(tmp_path_factory):
     """The invented people with the lowest hemoglobin, and one who refused red cells."""
     folder = tmp_path_factory.mktemp("demand")
-    crowd = [p for p in people(64, seed=21, at=moment_of(TIME), months=4)]
+    crowd = list(people(64, seed=21, at=moment_of(TIME), months=4))
     refused = [p for p in crowd if p.truth["wish"] == "refuses"][:1]
     others = sorted((p for p in crowd if not p.truth["wish"]), key=_last)[:WANTED]
     with (folder / "all.ndjson").open("w") as file:
