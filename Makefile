@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet
 OWN := $(UV) --no-deps --no-build-isolation --editable . && $(BIN)/python -m compileall -q src
 CODE := src tests benchmarks tools
+TESTS := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 AT := 2026-11-22T09:00:00Z
+SECONDS ?= 1800
+MUTANTS ?= 400
 
-.PHONY: help demo setup test check format bench bench-model bench-service torture validation lock clean
+.PHONY: help demo setup test check format bench bench-model bench-service torture fuzz mutation trust-report sbom validation lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -22,14 +25,14 @@ setup: $(VENV)/.dev  ## .venv with the product, every extra and the test tools
 
 test: $(VENV)/.dev  ## everything that proves the product
 	@sh tools/system.sh
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 check: $(VENV)/.dev  ## format, lint, types, layers, tests with branch coverage
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --cov --cov-report=json:out/coverage.json --cov-report=term
+	$(TESTS) --cov --cov-report=json:out/coverage.json --cov-report=term
 	$(BIN)/python tools/coverage_floor.py out/coverage.json
 
 format: $(VENV)/.dev  ## format and mend what can be mended
@@ -42,10 +45,32 @@ bench: $(VENV)/.dev  ## speed, as medians and ratios in one run
 bench-model: $(VENV)/.dev  ## the red-cell model against other ways to fit it
 	$(BIN)/python benchmarks/model.py
 
-torture: $(VENV)/.dev  ## long runs: 200 kills of the service on each database
+torture: $(VENV)/.dev  ## long runs, hours: kills, power loss, damage, orders, malformed input, load, soak
 	@sh tools/system.sh
 	$(BIN)/python tests/operation/kill.py --kills 200 --store sqlite
 	$(BIN)/python tests/operation/kill.py --kills 200 --store postgresql
+	$(BIN)/python tests/operation/power.py --images 1000
+	$(BIN)/python tests/operation/damage.py --flips 1000
+	$(BIN)/python tests/operation/tamper.py --edits 1000
+	$(BIN)/python tests/operation/orders.py --events 8
+	$(BIN)/python tests/operation/malformed.py --number 10000
+	$(BIN)/python tests/operation/overload.py --seconds 60
+	$(BIN)/python tests/operation/soak.py --minutes 60
+	$(MAKE) fuzz mutation trust-report
+
+fuzz: $(VENV)/.dev  ## coverage-guided fuzzing of every reader: make fuzz SECONDS=1800
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+
+mutation: $(VENV)/.dev  ## mutants of units, record, rules, authorization and audit, and who lives
+	$(BIN)/python tools/mutation.py --sample $(MUTANTS)
+
+trust-report: $(VENV)/.dev  ## docs/trust-report.md and docs/safety/ from what runs left in out/
+	$(BIN)/python tools/trust_report.py
+	$(BIN)/python tools/safety.py
+
+sbom: $(VENV)/.dev  ## out/sbom.json: CycloneDX of what is locked
+	@mkdir -p out
+	$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --of JSON -o out/sbom.json
 
 bench-service: $(VENV)/.dev  ## the service: start, latency, feeds, pages, CDS calls beside a raw floor
 	$(BIN)/python benchmarks/service.py
