@@ -160,7 +160,10 @@ def test_spark_connect_is_refused():
 def test_a_failed_job_says_redcells_own_words_or_sparks_first_line():
     own = "Job aborted\n  ...\nredcell.errors.RedcellError: /data: cannot be read.\n at Task.java"
     assert str(failed(own)) == "/data: cannot be read."
-    assert str(failed("Job aborted.\n at patient text")).startswith("The Spark job failed: Job")
+    other = "Job aborted.\nTraceback\n  patient text\nValueError: patient text\n\n at Task.java"
+    assert str(failed(other)) == (
+        "The Spark job failed: Job aborted (ValueError). The logs of the cluster say more."
+    )
 
 
 def test_nothing_of_spark_is_imported_before_it_is_asked_for():

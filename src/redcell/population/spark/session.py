@@ -102,12 +102,17 @@ def session(master: str | None) -> Iterator[SparkSession]:
 
 
 def failed(text: str) -> RedcellError:
-    """What a failed job says to people: redcell's own words where there are some."""
+    """What a failed job says to people: redcell's own words where there are some.
+
+    Of any other error its name and Spark's first line alone: what follows may hold patients' data.
+    """
     said = re.search(r"redcell\.errors\.\w+: (.*)", text)
     if said is not None:
         return RedcellError(said.group(1))
-    first = text.strip().partition("\n")[0][:MOST_SAID]
-    return RedcellError(f"The Spark job failed: {first} The logs of the cluster say more.")
+    first = text.strip().partition("\n")[0][:MOST_SAID].rstrip(".: ")
+    names = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception))\b", text, re.MULTILINE)
+    by = f" ({names[-1]})" if names else ""
+    return RedcellError(f"The Spark job failed: {first}{by}. The logs of the cluster say more.")
 
 
 @contextmanager
