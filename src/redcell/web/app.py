@@ -17,6 +17,7 @@ from redcell.web.fhir import router as fhir
 from redcell.web.pages import routes as pages
 from redcell.web.security.authorize import authorize
 from redcell.web.security.protect import protect
+from redcell.web.shedding import Shedding
 from redcell.web.sign_in import routes as sign_in
 from redcell.web.smart import routes as smart
 
@@ -68,5 +69,6 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     failures.install(app)
     pages.install(app)
     protect(app, clinic, loopback=options.loopback)
+    app.add_middleware(Shedding)
     app.add_middleware(health.Counted)
     return app

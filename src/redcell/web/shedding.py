@@ -1,0 +1,72 @@
+"""Refuses at once what would only wait: beyond a number of requests at work, the answer is 503.
+
+A request counts until its answer begins, so that open streams do not. Without this each caller
+beyond what the processor can do would make all of them wait longer.
+"""
+
+from __future__ import annotations
+
+import json
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+AT_ONCE = 128
+"""Requests at work in one process."""
+BUSY = "the service is busy: the same request may be tried again."
+_OUTCOME = json.dumps(
+    {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "throttled", "diagnostics": BUSY}],
+    }
+).encode()
+_WATCHED = ("/healthz", "/readyz", "/metrics")
+
+
+class Shedding:
+    """Middleware: passes on as many requests as can be at work, and refuses the rest."""
+
+    def __init__(self, app: ASGIApp, at_once: int = AT_ONCE) -> None:
+        self.app, self.at_once = app, at_once
+        self.at_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] != "http" or scope["path"] in _WATCHED:
+            await self.app(scope, receive, send)
+            return
+        if self.at_work >= self.at_once:
+            await _refuse(scope, send)
+            return
+        self.at_work += 1
+        counted = True
+
+        def done() -> None:
+            nonlocal counted
+            self.at_work -= counted
+            counted = False
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                done()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            done()
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    """503 with when to try again: a sentence for a browser, an OperationOutcome for a program."""
+    wanted = dict(scope["headers"]).get(b"accept", b"")
+    page = b"text/html" in wanted
+    kind, body = (b"text/plain", BUSY.encode()) if page else (b"application/fhir+json", _OUTCOME)
+    headers = [
+        (b"content-type", kind + b"; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"1"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
