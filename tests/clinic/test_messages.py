@@ -107,3 +107,31 @@ def test_a_release_is_shown_until_it_is_taken_back(database):
         releases.take_back(connection, "p", by="chen", at=30, reason="wrong day")
         assert releases.current(connection, ["p"]) is None
         assert releases.current(connection, ["somebody-else"]) is None
+
+
+def test_what_waits_is_found_without_looking_at_the_rest(database):
+    for n in range(6):
+        send(database, f"m{n}", at=n)
+    by_text = {item.text: item for item in inbox(database)}
+    act(database, messages.TAKEN, by_text["m0"])
+    act(database, messages.ANSWERED, by_text["m1"], text="rest")
+    act(database, messages.CLOSED, by_text["m2"])
+    act(database, messages.TAKEN, by_text["m3"])
+    act(database, messages.GIVEN_BACK, by_text["m3"])
+    send(database, "from us", from_team=True)
+    with database.read() as connection:
+        found = messages.waiting(connection)
+        expected = messages.by_need(i for i in messages.items(connection) if i.waits)
+    assert found == expected
+    assert [item.text for item in found] == ["m3", "m4", "m5"]
+
+
+def test_one_item_is_found_by_its_key(database):
+    send(database, "first", key="k1")
+    send(database, "second", key="k2")
+    act(database, messages.OPENED, next(i for i in inbox(database) if i.text == "second"))
+    with database.read() as connection:
+        found = messages.keyed(connection, messages.MESSAGE, "k2")
+        assert found is not None
+        assert (found.text, found.opened_by) == ("second", "chen")
+        assert messages.keyed(connection, messages.MESSAGE, "k3") is None

@@ -93,14 +93,15 @@ def names(connection: Connection, ids: set[str]) -> dict[str, str]:
 def escalate(clinic: Clinic, *, at: int) -> int:
     """Move on what waited for too long, and tell the destinations in the settings; how many."""
     with clinic.database.read() as connection:
-        due = [item.due(clinic.settings.messages) for item in items(clinic, connection)]
-    if not any(moment is not None and moment <= at for moment in due):
+        timers = ((i.id, i.due(clinic.settings.messages)) for i in items(clinic, connection))
+        due = [number for number, moment in timers if moment is not None and moment <= at]
+    if not due:
         return 0
-    return clinic.writer.write(lambda c: _escalate(c, clinic, at))
+    return clinic.writer.write(lambda c: _escalate(c, clinic, due, at))
 
 
-def _escalate(connection: Connection, clinic: Clinic, at: int) -> int:
-    moved = messages.escalate(connection, clinic.settings.messages, at=at)
+def _escalate(connection: Connection, clinic: Clinic, due: Sequence[int], at: int) -> int:
+    moved = messages.escalate(connection, clinic.settings.messages, at=at, among=due)
     for item in moved:
         urgency = PRESSURES.get(item.pressure, "")
         wanted = [n.name for n in clinic.settings.notices if not urgency or urgency in n.levels]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
+import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
@@ -18,13 +19,16 @@ from redcell.clinic.settings import Messages
 from redcell.clock import MINUTE
 from redcell.store import events
 from redcell.store.events import Event
+from redcell.store.schema import events as rows
 
 MESSAGE, REPORT = "message", "report"
 OPENED, TAKEN, ANSWERED, CLOSED = "item-opened", "item-taken", "item-answered", "item-closed"
 ESCALATED = "item-escalated"
 GIVEN_BACK, ASSIGNED = "item-given-back", "item-assigned"
-KINDS = (MESSAGE, REPORT, OPENED, TAKEN, ANSWERED, CLOSED, ESCALATED, GIVEN_BACK, ASSIGNED)
+ACTS = (OPENED, TAKEN, ANSWERED, CLOSED, ESCALATED, GIVEN_BACK, ASSIGNED)
+KINDS = (MESSAGE, REPORT, *ACTS)
 LONGEST = 4000
+CHUNK = 400
 
 Pressure = Literal["emergency", "now", "ordinary"]
 
@@ -131,10 +135,19 @@ def act(
     events.add(connection, [Event(kind, at, actor, item.person, str(item.id), key, body)])
 
 
-def escalate(connection: Connection, timers: Messages, *, at: int) -> list[Item]:
-    """Move every item whose timer has run out one step up; those that moved."""
+def escalate(
+    connection: Connection, timers: Messages, *, at: int, among: Sequence[int] | None = None
+) -> list[Item]:
+    """Move every item whose timer has run out one step up; those that moved.
+
+    Args:
+        connection: in a transaction that writes.
+        timers: minutes by pressure.
+        at: now.
+        among: numbers of the items to look at; all that wait when not given.
+    """
     moved = []
-    for item in waiting(connection):
+    for item in waiting(connection) if among is None else numbered(connection, among):
         due = item.due(timers)
         if due is not None and due <= at:
             body = {"step": item.steps + 1, "pressure": item.pressure}
@@ -149,7 +162,17 @@ def escalate(connection: Connection, timers: Messages, *, at: int) -> list[Item]
 
 def waiting(connection: Connection) -> list[Item]:
     """Items that nobody has taken on, the most pressing first, then the longest waiting."""
-    return by_need(item for item in items(connection) if item.waits)
+    taken = sa.or_(_has(CLOSED), sa.and_(_has(TAKEN, ANSWERED), ~_has(GIVEN_BACK)))
+    query = sa.select(rows.c.id).where(rows.c.kind.in_((MESSAGE, REPORT)), ~taken)
+    found = list(connection.scalars(query))
+    return by_need(item for item in numbered(connection, found) if item.waits)
+
+
+def _has(*kinds: str) -> sa.Exists:
+    """Was one of these done to an item?"""
+    act_ = rows.alias()
+    subject = sa.cast(rows.c.id, sa.Text)
+    return sa.exists().where(act_.c.kind.in_(kinds), act_.c.subject == subject)
 
 
 def by_need(found: Iterable[Item]) -> list[Item]:
@@ -161,6 +184,22 @@ def by_need(found: Iterable[Item]) -> list[Item]:
 def items(connection: Connection, persons: Sequence[str] | None = None) -> list[Item]:
     """Every item with what became of it, the newest first."""
     return fold(events.select(connection, *KINDS, person=persons))
+
+
+def numbered(connection: Connection, numbers: Sequence[int]) -> list[Item]:
+    """Items by their numbers with what became of them, the newest first."""
+    found: list[Event] = []
+    for start in range(0, len(numbers), CHUNK):
+        some = numbers[start : start + CHUNK]
+        found += events.numbered(connection, some)
+        found += events.select(connection, *ACTS, subject=[str(n) for n in some])
+    return fold(found)
+
+
+def keyed(connection: Connection, kind: str, key: str) -> Item | None:
+    """The message or report that was sent under this key, with what became of it."""
+    event = events.keyed(connection, kind, key)
+    return numbered(connection, [event.id])[0] if event is not None else None
 
 
 def fold(found: Iterable[Event], known: dict[int, Item] | None = None) -> list[Item]:

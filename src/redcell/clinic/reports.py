@@ -247,9 +247,7 @@ def keep(
 
 def already(connection: Connection, person: str, key: str) -> messages.Item | None:
     """The inbox item of a report that was kept before."""
-    resource = f"QuestionnaireResponse/report-{key}"
-    found = messages.items(connection, [person])
-    return next((item for item in found if item.resource == resource), None)
+    return messages.keyed(connection, messages.REPORT, f"{person}:{key}")
 
 
 def summary(report: Report, knowledge: Knowledge) -> str:

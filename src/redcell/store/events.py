@@ -51,7 +51,7 @@ def select(
     connection: Connection,
     *kinds: str,
     person: str | Sequence[str] | None = None,
-    subject: str | None = None,
+    subject: str | Sequence[str] | None = None,
     after: int = 0,
     limit: int | None = None,
     newest_first: bool = False,
@@ -65,9 +65,23 @@ def select(
         people = [person] if isinstance(person, str) else list(person)
         query = query.where(events.c.person.in_(people))
     if subject is not None:
-        query = query.where(events.c.subject == subject)
+        subjects = [subject] if isinstance(subject, str) else list(subject)
+        query = query.where(events.c.subject.in_(subjects))
     if limit is not None:
         query = query.limit(limit)
+    return [_event(row) for row in connection.execute(query)]
+
+
+def keyed(connection: Connection, kind: str, key: str) -> Event | None:
+    """The event of this kind that has this key."""
+    query = sa.select(events).where(events.c.kind == kind, events.c.key == key)
+    row = connection.execute(query).first()
+    return _event(row) if row else None
+
+
+def numbered(connection: Connection, numbers: Sequence[int]) -> list[Event]:
+    """Events by their numbers, in the order in which they came."""
+    query = sa.select(events).where(events.c.id.in_(list(numbers))).order_by(events.c.id)
     return [_event(row) for row in connection.execute(query)]
 
 

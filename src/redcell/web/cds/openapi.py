@@ -37,7 +37,7 @@ def _answers(schema: dict[str, Any], **others: str) -> dict[int | str, dict[str,
     found: dict[int | str, dict[str, Any]] = {
         200: {"description": "The answer.", "content": _content(schema)},
         401: {"description": "The token is not taken.", "content": _refusal()},
-        503: {"description": "The store is busy, or too many calls wait; try again.", "content": _refusal()},
+        503: {"description": "The service is busy; try again.", "content": _refusal()},
     }
     for status, said in others.items():
         found[int(status.removeprefix("_"))] = {"description": said, "content": _refusal()}
