@@ -9,7 +9,7 @@ import pytest
 from fhir_api.conftest import ADMIN, NURSE, patient_caller
 from fhir_api.resources import bundle, entry, hemoglobin, patient
 from redcell import clock
-from redcell.clinic import refresh
+from redcell.clinic import messages, refresh
 from redcell.clinic.worker import Worker
 from redcell.sources.read import EXAMPLES
 from redcell.web.fhir.kinds import CONCLUDED
@@ -22,6 +22,10 @@ def assessed(api):
     assert api.post("", sent).status_code == 200
     while Worker(api.clinic).step():
         pass
+    at = clock.now()
+    api.clinic.writer.write(
+        lambda c: messages.send(c, person="okafor", actor="joy", text="Tired.", at=at)
+    )
     return api
 
 

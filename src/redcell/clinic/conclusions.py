@@ -1,25 +1,26 @@
 """What redcell concludes, as FHIR: made again from the newest assessment as it was kept.
 
-An id is the number of the assessment, a dot, and the id inside its Bundle. `meta.source` marks each
-resource as redcell's own, so that none of them comes back as evidence.
+What was said about the person goes with it (`communications`). An id is the number of the
+assessment, a dot, and the id inside its Bundle. `meta.source` marks each resource as redcell's own,
+so that none of them comes back as evidence.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
+from redcell.clinic import communications
 from redcell.clinic.fold import Folded, record_of
 from redcell.clinic.refresh import Basis, assess_folded, stored_forecast
 from redcell.clinic.resources import with_meta
 from redcell.clinic.versions import decode_json, encode_json
-from redcell.codes import REDCELL
 from redcell.knowledge.load import knowledge
 from redcell.outputs.fhir import to_bundle
 from redcell.store import assessments, search
@@ -34,11 +35,10 @@ KEPT = 256
 """Assessments whose resources are kept in memory."""
 LONGEST_NUMBER = 18
 URN = "urn:uuid:"
-TAG = {"system": REDCELL, "code": "conclusion"}
 
 
 class Conclusions(Struct, frozen=True):
-    """The resources of one assessment."""
+    """The resources of one assessment, or one thing that was said."""
 
     person: str
     number: int
@@ -56,15 +56,32 @@ def newest(clinic: Clinic, connection: Connection, person: str) -> Conclusions |
     return of(clinic, connection, found) if found else None
 
 
+def every(clinic: Clinic, connection: Connection, person: str) -> Iterator[Conclusions]:
+    """The conclusions of the newest assessment, then what was said about the person."""
+    made = newest(clinic, connection, person)
+    if made is not None:
+        yield made
+    for at, resource in communications.of_person(connection, person):
+        yield Conclusions(person, 0, at, (resource,))
+
+
 def by_id(
     clinic: Clinic, connection: Connection, rid: str, may_see: Callable[[str], bool]
 ) -> Conclusions | None:
     """The conclusions to which an id belongs, when their person may be seen."""
+    about = communications.person_of(connection, rid)
+    if about is not None:
+        return _said(connection, about, rid) if may_see(about) else None
     number, dot, _ = rid.partition(".")
     if not dot or not number.isascii() or not number.isdecimal() or len(number) > LONGEST_NUMBER:
         return None
     found = assessments.read_one(connection, int(number))
     return of(clinic, connection, found) if found and may_see(found.person) else None
+
+
+def _said(connection: Connection, person: str, rid: str) -> Conclusions | None:
+    found = communications.of_person(connection, person)
+    return next((Conclusions(person, 0, at, (r,)) for at, r in found if r["id"] == rid), None)
 
 
 def of(clinic: Clinic, connection: Connection, found: Assessment) -> Conclusions:
@@ -110,7 +127,7 @@ def _shown(resource: Json, found: Assessment) -> Json:
     tagged = {
         **resource,
         "id": f"{found.id}.{resource['id']}",
-        "meta": {**resource.get("meta", {}), "tag": [TAG]},
+        "meta": {**resource.get("meta", {}), "tag": [communications.TAG]},
     }
     return with_meta(tagged, 1, found.made)
 

@@ -92,8 +92,8 @@ def _versions(connection: Connection) -> Iterator[Past]:
 
 def _conclusions(clinic: Clinic, connection: Connection) -> Iterator[Json]:
     for person in search.assessed_people(connection):
-        found = conclusions.newest(clinic, connection, person)
-        yield from found.resources if found is not None else ()
+        for found in conclusions.every(clinic, connection, person):
+            yield from found.resources
 
 
 def _events(connection: Connection) -> Iterator[Json]:

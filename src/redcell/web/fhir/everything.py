@@ -69,7 +69,6 @@ def _granted(asked: Asked, item: _Item) -> bool:
 def _items(asked: Asked, person: str) -> Iterator[_Item]:
     for fact in facts_of(asked.connection, person):
         yield _Item(fact.kind, fact.rid, fact.received, fact.patient, resource_of(fact))
-    made = conclusions.newest(asked.clinic, asked.connection, person)
-    for resource in made.resources if made is not None else ():
-        kind, name = resource["resourceType"], resource["id"]
-        yield _Item(kind, name, made.made if made else 0, person, resource)
+    for made in conclusions.every(asked.clinic, asked.connection, person):
+        for resource in made.resources:
+            yield _Item(resource["resourceType"], resource["id"], made.made, person, resource)

@@ -186,12 +186,11 @@ def _key(c: Criteria, resource: Json, received: int) -> int | str:
 def _concluded(asked: Asked, c: Criteria, patients: frozenset[str]) -> Iterator[Item]:
     people = {persons.person_of(asked.connection, patient) for patient in patients}
     for person in sorted(people):
-        made = conclusions.newest(asked.clinic, asked.connection, person)
-        for resource in made.resources if made is not None else ():
-            if resource["resourceType"] != c.kind or not _coded(c, resource):
-                continue
-            if made is not None and fits(asked, c, resource, made.made):
-                yield Item(_key(c, resource, made.made), resource["id"], person, resource)
+        for made in conclusions.every(asked.clinic, asked.connection, person):
+            for resource in made.resources:
+                fit = resource["resourceType"] == c.kind and _coded(c, resource)
+                if fit and fits(asked, c, resource, made.made):
+                    yield Item(_key(c, resource, made.made), resource["id"], person, resource)
 
 
 def _coded(c: Criteria, resource: Json) -> bool:

@@ -28,6 +28,7 @@ class Parameter(Struct, frozen=True):
 CONCLUDED = (
     "CarePlan",
     "ClinicalImpression",
+    "Communication",
     "DetectedIssue",
     "Observation",
     "Provenance",
