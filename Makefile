@@ -49,6 +49,7 @@ torture: $(VENV)/.dev  ## long runs, hours: kills, power loss, damage, orders, m
 	@sh tools/system.sh
 	$(BIN)/python tests/operation/kill.py --kills 200 --store sqlite
 	$(BIN)/python tests/operation/kill.py --kills 200 --store postgresql
+	$(BIN)/python tests/operation/described.py --cases 5000
 	$(BIN)/python tests/operation/power.py --images 1000
 	$(BIN)/python tests/operation/damage.py --flips 1000
 	$(BIN)/python tests/operation/tamper.py --edits 1000
