@@ -9,9 +9,9 @@ from alembic.migration import MigrationContext
 
 from redcell.errors import StoreError
 from redcell.store import migrate
-from redcell.store.database import open_database
+from redcell.store.database import insert_many, open_database
 from redcell.store.migrations import versions  # noqa: F401  (a package of the wheel)
-from redcell.store.schema import APPEND_ONLY, metadata
+from redcell.store.schema import APPEND_ONLY, metadata, worklist
 
 
 @pytest.mark.trust("A6", "A8")
@@ -27,6 +27,40 @@ def test_append_only_is_the_same_in_both():
 
     first = import_module("redcell.store.migrations.versions.0001_first")
     assert tuple(t.name for t in APPEND_ONLY) == first.APPEND_ONLY
+
+
+@pytest.mark.trust("A6")
+def test_a_store_of_the_first_release_is_brought_up_to_date(store_address, monkeypatch):
+    old = open_database(store_address)
+    with monkeypatch.context() as patched:
+        upgrade = migrate.command.upgrade
+        patched.setattr(migrate.command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        migrate.upgrade(old)
+    assert migrate.revision(old) == "0001"
+    with pytest.raises(StoreError, match="redcell init"):
+        migrate.require_current(old)
+    migrate.upgrade(old)
+    migrate.require_current(old)
+    with old.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    old.close()
+
+
+def test_lines_newer_than_known_are_found_by_the_index(database):
+    query = "select person, body from worklist where assessment > 9990"
+    row = {c.name: 0 if c.type.python_type in (int, float) else b"" for c in worklist.columns}
+    rows = [
+        {n: v if v != b"" or n == "body" else "" for n, v in row.items()}
+        | {"person": f"p{n}", "assessment": n}
+        for n in range(10_000)
+    ]
+    with database.write() as connection:
+        insert_many(connection, worklist, rows)
+        connection.execute(sa.text("analyze worklist"))
+        explain = "explain query plan" if database.dialect == "sqlite" else "explain"
+        plan = connection.execute(sa.text(f"{explain} {query}")).all()
+    assert "ix_worklist_assessment" in str(plan)
 
 
 def test_an_empty_store_is_refused_with_what_to_do(store_address):

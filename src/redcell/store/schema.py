@@ -199,6 +199,7 @@ worklist = table(
     column("state", Text),
     column("body", Bytes),  # the line as JSON: reasons, symptoms, course
     CheckConstraint("level between 0 and 5", name="level"),
+    Index(None, "assessment"),  # lines that are newer than what was read before
     Index(None, "level", "due", "person"),
     Index(None, "due"),
     Index(None, "name"),
