@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 
 import httpx
@@ -12,6 +13,10 @@ from pages import site
 from redcell.errors import StoreError
 from redcell.identity.table import pages as rows
 from redcell.web.pages import assets
+from redcell.web.pages.frame import FOLDER
+from redcell.web.pages.language import translator
+from redcell.web.sign_in import account, link, password
+from redcell.web.smart import consent
 
 HTML = {"accept": "text/html"}
 VENDOR = assets.FOLDER / "vendor"
@@ -104,6 +109,38 @@ def test_a_language_is_kept_and_sends_nobody_elsewhere(client):
     answer = client.get("/language/en?back=/today", follow_redirects=False)
     assert answer.headers["location"] == "/today"
     assert client.get("/language/xx?back=/today", follow_redirects=False).status_code == 303
+
+
+def test_every_word_of_sign_in_consent_and_errors_is_in_spanish():
+    spanish = translator("es")
+    folder = FOLDER.parent
+    said = set()
+    for name in ("sign_in/sign_in", "sign_in/link", "sign_in/account", "smart/consent"):
+        said |= words(folder / f"{name}.html.j2")
+    said |= words(folder / "smart/message.html.j2") | words(FOLDER / "templates/error.html.j2")
+    said |= {password.WRONG, password.WAIT, link.USED, account.WRONG, consent.NOBODY, consent.OVER}
+    said |= set(consent.ACTS.values())
+    same = {"EHR"}
+    assert sorted(text for text in said - same if spanish(text) == text) == []
+
+
+def words(path) -> set[str]:
+    """The texts that a template puts into words."""
+    text = path.read_text(encoding="utf-8")
+    found = set(re.findall(r'\bt\(\s*"([^"]+)"', text))
+    for table in re.findall(r"set (?:titles|ways) = {(.*?)}", text, re.S):
+        found |= set(re.findall(r'": "([^"]+)"', table))
+    return found
+
+
+def test_a_spanish_browser_signs_in_in_spanish_and_works_in_english(client):
+    wanted = HTML | {"accept-language": "es-US,es;q=0.9"}
+    sign_in = httpx.get(f"{client.base_url}/sign-in", headers=wanted).text
+    assert '<html lang="es">' in sign_in
+    assert "Contraseña" in sign_in
+    team = client.get("/today", headers=wanted).text
+    assert '<html lang="en">' in team, "the team's pages are English, and say so"
+    assert "Sign out" in team
 
 
 def test_every_page_of_these_areas_has_a_row():

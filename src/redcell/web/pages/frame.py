@@ -52,12 +52,22 @@ from redcell.errors import StoreError
 from redcell.identity.caller import STAFF, STRANGER, Caller
 from redcell.store import audit
 from redcell.web.pages import assets, formats
-from redcell.web.pages.language import language_of, translator
+from redcell.web.pages.language import ENGLISH, language_of, translator
 from redcell.web.pages.navigation import address, items, route_names
 
 FOLDER = Path(__file__).parent
 CSRF = "csrf"
 """The form field of the CSRF token, and its name on `request.state`."""
+TRANSLATED = (
+    "me/",
+    "sign_in/sign_in.",
+    "sign_in/link.",
+    "sign_in/account.",
+    "smart/consent.",
+    "smart/message.",
+    "error.",
+)
+"""Templates whose words are translated; the team's pages are English, and say so."""
 PERSON = "for_person"
 """The form field that says whose form it is."""
 
@@ -99,13 +109,13 @@ def render(
 ) -> HTMLResponse:
     """A page: the template filled with what it is given and with what every page knows."""
     now = context.pop("now", None) or clock.now()
-    body = environment().get_template(name).render({**_shared(request, now), **context})
+    lang = language_of(request) if name.startswith(TRANSLATED) else ENGLISH
+    body = environment().get_template(name).render({**_shared(request, now, lang), **context})
     return HTMLResponse(body, status_code=status, headers=dict(headers or {}))
 
 
-def _shared(request: Request, now: int) -> dict[str, Any]:
+def _shared(request: Request, now: int, lang: str) -> dict[str, Any]:
     clinic, caller = clinic_of(request), caller_of(request)
-    lang = language_of(request)
     zone = clinic.settings.zone
     formats.use_zone(zone)
     return {
