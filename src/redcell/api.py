@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from redcell.errors import RedcellError, UnknownRuleError
 from redcell.knowledge.load import Knowledge, knowledge
@@ -277,16 +277,42 @@ def cohort(
     calibration: str | Path | None = None,
     forecasts: bool = True,
     workers: int = 1,
+    form: Literal["fhir", "omop"] = "fhir",
+    memory: int | None = None,
+    resume: str | Path | None = None,
 ) -> pl.DataFrame:
-    """One row for every patient of a folder of FHIR Bulk Data NDJSON; needs the extra `frames`.
+    """One row for every patient of a source, ordered by patient; needs the extra `frames`.
 
     With several workers a script guards its entry (`if __name__ == "__main__":`).
+
+    Args:
+        source: a folder of FHIR Bulk Data NDJSON, or an OMOP CDM.
+        at: the moment of the assessments.
+        policy: a site's policy file.
+        calibration: a site's calibration file of the model.
+        forecasts: fill the forecast columns.
+        workers: processes.
+        form: what the source is.
+        memory: bytes that grouping by patient may use; 1 GiB when not given.
+        resume: a folder for what is done so far; the same run goes on with it after it was killed.
+
+    Raises:
+        RedcellError: no patient was found, or an extra is missing.
     """
+    from redcell.population.cohort import MEMORY
     from redcell.population.cohort import cohort as run_cohort
 
-    given = Path(source), moment_of(at), _knowledge(policy)
-    site = _calibration(calibration)
-    return run_cohort(*given, workers=workers, calibration=site, forecasts=forecasts)[0]
+    return run_cohort(
+        Path(source),
+        moment_of(at),
+        _knowledge(policy),
+        workers=workers,
+        calibration=_calibration(calibration),
+        forecasts=forecasts,
+        form=form,
+        memory=memory or MEMORY,
+        resume=Path(resume) if resume is not None else None,
+    )[0]
 
 
 def demand(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
     from redcell.population.ledger import Tally
+    from redcell.population.source import Form
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 @options("at", "policy", "calibration")
 @click.option(
     "--out",
-    required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="The Parquet file to write.",
@@ -32,6 +32,18 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Keep rejected input here, one JSON object on each line.",
+)
+@click.option(
+    "--explain",
+    "explained",
+    metavar="PATIENT",
+    help="Print why the row of this patient is as it is, in place of the table.",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(64),
+    metavar="MB",
+    help="What grouping by patient may use (default: 1024); the rest goes to temporary files.",
 )
 @click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
@@ -50,8 +62,10 @@ def cohort(
     at: str | None,
     policy: Path | None,
     calibration: Path | None,
-    out: Path,
+    out: Path | None,
     rejected: Path | None,
+    explained: str | None,
+    memory: int | None,
     workers: int | None,
     form: str,
     engine: str,
@@ -67,6 +81,7 @@ def cohort(
     Examples:
       redcell cohort export/ --at 2026-11-20T09:00:00Z --out cohort.parquet
       redcell cohort export/ --at 2026-11-20 --out cohort.parquet --rejected rejected.ndjson
+      redcell cohort export/ --at 2026-11-20 --explain 4711
       redcell cohort cdm/ --from omop --at 2026-11-20 --out cohort.parquet
       redcell cohort export/ --out cohort.parquet --engine spark --spark-master spark://head:7077
     """
@@ -76,6 +91,11 @@ def cohort(
         raise click.UsageError("--spark-master is of use with --engine spark alone.")
     if workers and engine == "spark":
         raise click.UsageError("--workers is of use on this machine alone; a cluster has its own.")
+    if explained is not None:
+        _explain(source, explained, at, policy, form)
+        return
+    if out is None:
+        raise click.UsageError("Missing option '--out': the Parquet file to write.")
     from redcell.api import moment_of
     from redcell.forecasting import read_calibration
     from redcell.knowledge.load import knowledge
@@ -84,7 +104,7 @@ def cohort(
     from redcell.population.progress import shown
 
     check_place(out)
-    run = _on_spark(spark_master) if engine == "spark" else _here(workers, form)
+    run = _on_spark(spark_master) if engine == "spark" else _here(out, workers, memory, form)
     table, tally = run(
         source,
         moment_of(at or now()),
@@ -99,10 +119,29 @@ def cohort(
     click.echo(f"Written: {out} ({table.height:,} rows).", err=True)
 
 
-def _here(workers: int | None, form: str) -> Callable[..., tuple[DataFrame, Tally]]:
+def _here(
+    out: Path, workers: int | None, memory: int | None, form: str
+) -> Callable[..., tuple[DataFrame, Tally]]:
+    from redcell.population.cohort import MEMORY
     from redcell.population.cohort import cohort as run
 
-    return partial(run, workers=workers, form=form)
+    resume = out.with_name(f".{out.name}.run")
+    if resume.is_dir():
+        click.echo(f"{resume} is of a run that was ended; the same run goes on with it.", err=True)
+    size = memory << 20 if memory else MEMORY
+    named: Form = "omop" if form == "omop" else "fhir"
+    return partial(run, workers=workers, form=named, memory=size, resume=resume)
+
+
+def _explain(source: Path, patient: str, at: str | None, policy: Path | None, form: str) -> None:
+    from redcell.api import moment_of
+    from redcell.knowledge.load import knowledge
+    from redcell.population.explain import explain
+    from redcell.population.progress import shown
+
+    given = source, patient, moment_of(at or now()), knowledge(policy)
+    for line in explain(*given, form="omop" if form == "omop" else "fhir", progress=shown):
+        click.echo(line)
 
 
 def _on_spark(master: str | None) -> Callable[..., tuple[DataFrame, Tally]]:

@@ -1,51 +1,63 @@
-"""A cohort: every patient of a folder assessed at one moment, by several processes."""
+"""A cohort: every patient of a source assessed at one moment, by several processes.
+
+FHIR lines are read in pieces and spilled by patient into partitions, which are assessed one by one,
+so that memory follows from a setting and not from the source. Each piece and partition that is done
+is kept until the run is over: a run that was killed goes on where it was.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from itertools import islice
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, TypeVar
 
-from redcell.errors import RedcellError
+from msgspec.structs import replace
+
+from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.population.folder import Folder, Lines
+from redcell.population.checkpoint import Checkpoint, checkpoint, mark_of
+from redcell.population.folder import no_patient
 from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.parquet import frame, schema
-from redcell.population.patient import Outcome, Task, outcomes
+from redcell.population.partition import batched, index_shared, numbers_of
+from redcell.population.parts import (
+    BATCH,
+    Done,
+    Part,
+    Reading,
+    Ready,
+    assess_batch,
+    assess_partition,
+    read_one,
+)
+from redcell.population.patient import Task
+from redcell.population.pieces import Piece, Read, pieces_of
+from redcell.population.pool import ONE_THREAD, Pool, cores, pool
 from redcell.population.progress import Progress, silent
-from redcell.population.rows import Row
+from redcell.population.source import Form, refuse_tables, size_of
 from redcell.record.moment import Moment
-from redcell.sources.omop.files import is_omop
+from redcell.version import __version__
 
 if TYPE_CHECKING:
     import polars as pl
 
     from redcell.forecasting import Calibration
-    from redcell.population.omop import OmopFolder
 
-Form = Literal["fhir", "omop"]
+P = TypeVar("P")
+A = TypeVar("A")
+
 MEMORY = 1 << 30
 """Bytes that grouping by patient may use when nothing else is said."""
-BATCH = 128
-"""Patients that a process is handed at once, and whose forecasts are made together."""
-AHEAD = 2
-"""Batches that wait for each process."""
-CHUNK_ROWS = 4096
-"""Rows that are kept as Python objects before they become columns."""
-ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-}
+LEAST_MEMORY = 1 << 26
+SHARES = 32
+"""Partitions that the memory is reckoned to hold, with what reading makes of them."""
+FEWEST, MOST = 8, 4096
+"""Partitions."""
+UNPACKED = 8
+"""How many times its size a gzipped file is reckoned to unpack to."""
+SMALL = 1 << 22
+"""Bytes of a source for each process that is worth its start."""
 
 
 def cohort(
@@ -59,6 +71,7 @@ def cohort(
     forecasts: bool = True,
     form: Form = "fhir",
     memory: int = MEMORY,
+    resume: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[pl.DataFrame, Tally]:
     """One row per patient of a source, ordered by patient id, and the counts.
@@ -75,174 +88,171 @@ def cohort(
         calibration: the site's noise and priors.
         forecasts: fill the forecast columns.
         form: what the source is.
-        memory: bytes that grouping rows by person may use; the rest goes to temporary files.
+        memory: bytes that grouping by patient may use; the rest goes to temporary files.
+        resume: a folder for what is done so far. It stays when the run is ended from outside, and
+            the same run goes on with it; without one a killed run begins anew.
         progress: what is told how far the run is.
 
     Raises:
         UnreadableSourceError: no patient was found in the source.
-        RedcellError: the extra `frames` or `omop` is missing, or a process was ended from outside.
+        RedcellError: an extra is missing, a number is out of range, or a process was ended from
+            outside.
     """
     schema()  # fails before the work rather than after it
+    if memory < LEAST_MEMORY:
+        raise RedcellError(f"{memory >> 20} MiB of memory: expected {LEAST_MEMORY >> 20} or more.")
+    processes = _processes(workers, size_of(source))
+    if form == "fhir":
+        refuse_tables(source)
     with ledger(rejected) as book:
-        with progress("Reading", size_of(source), "B") as tell:
-            folder = opened(source, form, book, knowledge, memory=memory, tell=tell)
-        with folder, progress("Assessing", len(folder), "patients") as tell:
-            book.tally.patients = len(folder)
-            task = Task(at, knowledge, keeps=book.keeps)
-            plan = _Plan(task, calibration, forecasts)
-            found = _outcomes(folder.patients(), plan, _processes(workers, len(folder)))
-            table = _table(_settle(found, book, tell))
+        asked = (
+            at,
+            memory,
+            forecasts,
+            form,
+            book.keeps,
+            _written(knowledge),
+            _written(calibration),
+        )
+        mark = mark_of(source, __version__, *asked)
+        ready = Ready(Task(at, knowledge, keeps=book.keeps), calibration, forecasts=forecasts)
+        with checkpoint(resume, mark) as kept, pool(ready, processes) as hands:
+            run = _Run(source, kept, hands, book, progress)
+            done = run.fhir(memory) if form == "fhir" else run.omop(knowledge, memory)
+            table = _table(run.settled(done))
         book.tally.rows = table.height
         return table, book.tally
 
 
-def opened(
-    source: Path,
-    form: Form,
-    book: Ledger,
-    knowledge: Knowledge,
-    *,
-    memory: int = MEMORY,
-    tell: Callable[[int], None] | None = None,
-) -> Folder | OmopFolder:
-    """The patients of a source, whatever its form: a context manager with a length and `patients`.
-
-    Raises:
-        UnreadableSourceError: no patient was found in the source.
-        RedcellError: it is of another form, or the extra `omop` is missing.
-    """
-    if form == "omop":
-        from redcell.population.omop import OmopFolder
-
-        return OmopFolder(source, book, knowledge, memory=memory)
-    refuse_tables(source)
-    return Folder(source, book, tell)
+def _written(setting: object) -> str:
+    """A setting as the mark of a run has it."""
+    policy = getattr(setting, "policy", setting)
+    return repr(policy)
 
 
-def refuse_tables(source: Path) -> None:
-    """Say so when the folder is an OMOP CDM, which is another reader's.
-
-    Raises:
-        RedcellError: there is a PERSON table in it.
-    """
-    if is_omop(source):
-        raise RedcellError(
-            f"{source}: this is an OMOP CDM (it has a PERSON table). Read it with: --from omop. "
-            "Expected a folder of FHIR Bulk Data NDJSON."
-        )
-
-
-def size_of(source: Path) -> int:
-    """Bytes of all files of a source."""
-    files = source.rglob("*") if source.is_dir() else [source]
-    return sum(p.stat().st_size for p in files if p.is_file())
-
-
-def _processes(workers: int | None, patients: int) -> int:
-    """How many processes: as asked for, else one a core; never more than there are batches."""
+def _processes(workers: int | None, size: int) -> int:
+    """How many processes: as asked for, else one a core; fewer for a source that is small."""
     if workers is not None and workers < 1:
         raise RedcellError(f"{workers} workers: expected 1 or more.")
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(workers or cores, -(-patients // BATCH)))
+    return workers or max(1, min(cores(), size // SMALL))
 
 
-def _settle(
-    outcomes: Iterable[Outcome], book: Ledger, tell: Callable[[int], None]
-) -> Iterator[Row]:
-    """The rows; everything else goes into the ledger."""
-    for found in outcomes:
-        for refused in found.refused:
-            book.refuse(refused)
-        book.tally.noted.update(found.noted)
-        if found.left_out:
-            book.tally.left_out[found.left_out] += 1
-        if found.row is not None:
-            yield found.row
-        tell(1)
+def partitions_of(pieces: Iterable[Piece], memory: int) -> int:
+    """How many partitions a source needs so that each is small against the memory."""
+    size = sum((p.end - p.begin) * (UNPACKED if p.packed else 1) for p in pieces)
+    return max(FEWEST, min(MOST, -(-size * SHARES // memory)))
 
 
-def _table(rows: Iterator[Row]) -> pl.DataFrame:
-    chunks = [frame(())]
-    while chunk := list(islice(rows, CHUNK_ROWS)):
-        chunks.append(frame(chunk))
+def _table(done: Iterable[Done]) -> pl.DataFrame:
+    chunks = [frame(()), *(one.table() for one in done)]
     import polars
 
     return polars.concat(chunks).sort("patient_id")
 
 
-# -- the processes -----------------------------------------------------------------------------
+class _Run:
+    """One run: its parts in order, each done now or known from before."""
+
+    def __init__(
+        self, source: Path, kept: Checkpoint, hands: Pool, book: Ledger, progress: Progress
+    ) -> None:
+        self._source, self._kept, self._hands = source, kept, hands
+        self._book, self._progress = book, progress
+
+    def settled(self, done: Iterable[Done]) -> Iterator[Done]:
+        """Each part, after its counts went into the ledger."""
+        for one in done:
+            for refused in one.refused:
+                self._book.refuse(refused)
+            self._book.tally.patients += one.patients
+            self._book.tally.left_out.update(one.left_out)
+            self._book.tally.noted.update(one.noted)
+            yield one
+
+    # -- FHIR ----------------------------------------------------------------------------------
+
+    def fhir(self, memory: int) -> Iterator[Done]:
+        """Read the pieces, then assess the partitions."""
+        pieces = pieces_of(self._source)
+        partitions = partitions_of(pieces, memory)
+        found = self._read(pieces, partitions)
+        numbers = numbers_of(pieces, [one.lines for one in found])
+        for piece, read in zip(pieces, found, strict=True):
+            for number, refused in read.refused:
+                place = numbers.place(piece.number, number) if number else refused.place
+                self._book.refuse(replace(refused, place=place))
+            self._book.tally.not_read.update(read.not_read)
+        people = sum(read.patients for read in found)
+        if not people:
+            raise UnreadableSourceError(no_patient(self._source))
+        index_shared(self._kept.folder)
+        where = str(self._kept.folder)
+        parts = [Part(where, number, numbers) for number in range(partitions)]
+        with self._progress("Assessing", people, "patients") as tell:
+            names = [f"assessed-{part.number}" for part in parts]
+            for one in self._each(names, parts, assess_partition, Done):
+                tell(one.patients)
+                yield one
+
+    def _read(self, pieces: list[Piece], partitions: int) -> list[Read]:
+        where = str(self._kept.folder)
+        parts = [Reading(piece, where, partitions) for piece in pieces]
+        names = [f"read-{piece.number}" for piece in pieces]
+        found: list[Read] = []
+        with self._progress("Reading", sum(p.end - p.begin for p in pieces), "B") as tell:
+            for one in self._each(names, parts, read_one, Read):
+                tell(one.size)
+                found.append(one)
+        return found
+
+    # -- OMOP ----------------------------------------------------------------------------------
+
+    def omop(self, knowledge: Knowledge, memory: int) -> Iterator[Done]:
+        """Assess the persons of the tables, in groups."""
+        from redcell.population.omop import OmopFolder
+
+        with (
+            OmopFolder(self._source, self._book, knowledge, memory=memory) as tables,
+            self._progress("Assessing", len(tables), "patients") as tell,
+        ):
+            parts = batched(tables.patients(), BATCH)
+            names = (f"assessed-{number}" for number in count())
+            for one in self._each(names, parts, assess_batch, Done):
+                tell(one.patients)
+                yield one
+
+    # -- both ----------------------------------------------------------------------------------
+
+    def _each(
+        self,
+        names: Iterable[str],
+        parts: Iterable[P],
+        work: Callable[[Task, P], A],
+        kind: type[A],
+    ) -> Iterator[A]:
+        """The answer of each part, in order: kept from before, or done now and kept."""
+        known: dict[int, A] = {}
+        todo: list[tuple[int, str]] = []
+
+        def waiting() -> Iterator[P]:
+            for place, (part, name) in enumerate(zip(parts, names, strict=False)):
+                answer = self._kept.answer(name, kind)
+                if answer is None:
+                    todo.append((place, name))
+                    yield part
+                else:
+                    known[place] = answer
+
+        next_ = 0
+        for number, answer in enumerate(self._hands.answers(work, waiting())):
+            place, name = todo[number]
+            self._kept.keep(name, answer)
+            known[place] = answer
+            while next_ in known:
+                yield known.pop(next_)
+                next_ += 1
+        for place in sorted(known):
+            yield known.pop(place)
 
 
-class _Plan:
-    """What a process needs to begin. The forecaster is made inside it, since it may not travel."""
-
-    def __init__(self, task: Task, calibration: Calibration | None, forecasts: bool) -> None:
-        self._task, self._calibration, self._forecasts = task, calibration, forecasts
-
-    def task(self) -> Task:
-        """The task, with its forecaster."""
-        if self._forecasts and self._task.forecaster is None:
-            from redcell.forecasting import Forecaster
-
-            self._task.forecaster = Forecaster(calibration=self._calibration, attributed=False)
-        return self._task
-
-
-_ready: list[Task] = []
-"""The task of this worker process; set when it starts."""
-
-
-def _start(plan: _Plan) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _ready[:] = [plan.task()]
-
-
-def _work(batch: list[Lines]) -> list[Outcome]:
-    return outcomes(batch, _ready[0])
-
-
-def _outcomes(patients: Iterator[Lines], plan: _Plan, processes: int) -> Iterator[Outcome]:
-    """What came of each patient, in their order, however many processes work."""
-    batches = iter(lambda: list(islice(patients, BATCH)), [])
-    if processes == 1:
-        task = plan.task()
-        for batch in batches:
-            yield from outcomes(batch, task)
-        return
-    waiting: deque[Future[list[Outcome]]] = deque()
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), _pool(processes, context, plan) as pool:
-        for batch in batches:
-            waiting.append(pool.submit(_work, batch))
-            if len(waiting) > processes * AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-
-
-@contextmanager
-def _pool(processes: int, context: Any, plan: _Plan) -> Iterator[ProcessPoolExecutor]:
-    """Workers that end with the block; what was not begun is dropped."""
-    pool = ProcessPoolExecutor(processes, context, initializer=_start, initargs=(plan,))
-    try:
-        yield pool
-    except BrokenProcessPool as error:
-        raise RedcellError(
-            "A worker process ended before its work was done, perhaps for want of memory. "
-            "Try fewer: --workers 1"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Numerical libraries of the workers use one thread: the processes share the cores already."""
-    unset = [name for name in ONE_THREAD if name not in os.environ]
-    os.environ.update({name: ONE_THREAD[name] for name in unset})
-    try:
-        yield
-    finally:
-        for name in unset:
-            os.environ.pop(name, None)
+__all__ = ["BATCH", "MEMORY", "ONE_THREAD", "Form", "cohort", "refuse_tables", "size_of"]

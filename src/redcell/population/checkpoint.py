@@ -1,0 +1,88 @@
+"""What a run has done so far, on disk, so that one that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from redcell.errors import RedcellError
+from redcell.population.ndjson import files_of
+
+T = TypeVar("T")
+MARK = "run"
+
+
+class Checkpoint:
+    """A folder with the answer of each part of a run; an answer is there whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def answer(self, name: str, kind: type[T]) -> T | None:
+        """The answer of a part that was done before."""
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        return msgspec.msgpack.decode(path.read_bytes(), type=kind)
+
+    def keep(self, name: str, answer: object) -> None:
+        """Keep the answer of a part."""
+        path = self.folder / name
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with part.open("wb") as file:
+            file.write(msgspec.msgpack.encode(answer))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+
+@contextmanager
+def checkpoint(folder: Path | None, mark: str) -> Iterator[Checkpoint]:
+    """A folder for one run, which is gone when the run is over.
+
+    Args:
+        folder: stays when the run does not end well, and is gone on with by a run of the same
+            mark; without one a temporary folder is used, and gone in any case.
+        mark: says what the run is; what another run left is thrown away.
+
+    Raises:
+        RedcellError: the folder cannot be written, or something else is in it.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="redcell-") as place:
+            yield Checkpoint(Path(place))
+        return
+    try:
+        _prepare(folder, mark)
+    except OSError as error:
+        raise RedcellError(f"{folder}: {error.strerror or error}.") from error
+    yield Checkpoint(folder)
+    shutil.rmtree(folder)
+
+
+def _prepare(folder: Path, mark: str) -> None:
+    said = folder / MARK
+    if folder.exists() and not (said.is_file() and said.read_text() == mark):
+        if any(folder.iterdir()) and not said.is_file():
+            raise RedcellError(f"{folder}: something else is in it. Expected a folder of a run.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    said.write_text(mark)
+
+
+def mark_of(source: Path, *said: object) -> str:
+    """What a run is: its files by name, size and time, and all that it was asked."""
+    digest = hashlib.sha256()
+    for path in files_of(source):
+        state = path.stat()
+        digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode("utf-8", "replace"))
+    digest.update(repr(said).encode("utf-8", "replace"))
+    return digest.hexdigest()
