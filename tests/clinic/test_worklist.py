@@ -197,3 +197,21 @@ def test_a_decision_is_kept_once_with_its_reason(database):
     assert [one.choice for one in found] == ["refuse", "accept"]
     assert decisions.newest_by_option(found)["count"].choice == "refuse"
     assert found[1].rules == ("O14",)
+
+
+def test_a_list_read_on_is_the_list_read_anew(database):
+    keeper = Keeper()
+    for n in range(12):
+        put(database, f"p{n}", n % 6, due=f"2026-12-{1 + n:02}")
+    find(database, keeper)
+    put(database, "p3", 0, state="b")
+    put(database, "new", 2, held=1)
+    with database.write() as connection:
+        acts.snooze(connection, act("p1"), until=AT + HOUR, reason="called")
+        assessments.drop_lines(connection, ["p5"])
+    for tab in worklist.TABS:
+        read_on, anew = find(database, keeper, tab), find(database, Keeper(), tab)
+        assert (names(read_on), read_on.counts) == (names(anew), anew.counts)
+        assert len(names(anew)) == anew.counts[tab]
+    assert "p1" in names(find(database, keeper, "watching"))
+    assert "p1" not in names(find(database, keeper, "action"))

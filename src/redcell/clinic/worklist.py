@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -32,6 +33,8 @@ WEEK_LEVEL = 4
 PAGE = 100
 CHUNK = 400
 NEVER = "9999"
+FEW = 100
+"""Lines that are put in their places one by one; of more, all are sorted."""
 
 Tab = Literal["action", "week", "overdue", "held", "watching", "all"]
 TABS: tuple[Tab, ...] = ("action", "week", "overdue", "held", "watching", "all")
@@ -107,6 +110,7 @@ class Board(Struct, frozen=True):
     mark: tuple[int, int, int]
     heads: tuple[Head, ...]
     standing: dict[str, Standing]
+    _listed: dict[str, dict[Tab, list[Head]]] = {}
 
     @property
     def newest(self) -> int:
@@ -121,6 +125,24 @@ class Board(Struct, frozen=True):
         """Is this line off the list now?"""
         standing = self.standing.get(head.person)
         return standing is not None and standing.hides(head.state, at)
+
+    def listed(self, today: str) -> dict[Tab, list[Head]]:
+        """The lines of each tab on a day, as if none were off the list; worked out once."""
+        known = self._listed.get(today)
+        if known is not None:
+            return known
+        found: dict[Tab, list[Head]] = {tab: [] for tab in TABS}
+        for head in self.heads:
+            for tab in tabs_of(head, today, hidden=False):
+                found[tab].append(head)
+        self._listed.clear()
+        self._listed[today] = found
+        return found
+
+    def off(self, at: int) -> list[Head]:
+        """The lines that are off the list now."""
+        acted = self.standing
+        return [head for head in self.heads if head.person in acted and self.hidden(head, at)]
 
 
 def tabs_of(head: Head, today: str, *, hidden: bool) -> tuple[Tab, ...]:
@@ -146,20 +168,34 @@ def is_overdue(head: Head, today: str) -> bool:
 def find(connection: Connection, board: Board, wanted: Search, *, at: int, today: date) -> Found:
     """One page of the lines that are wanted, and how many stand on each tab."""
     day = today.isoformat()
-    counts: dict[str, int] = dict.fromkeys(TABS, 0)
-    kept: list[Head] = []
-    fits = _filter(wanted, board)
-    for head in board.heads:
-        found = tabs_of(head, day, hidden=board.hidden(head, at))
-        for tab in found:
+    listed = board.listed(day)
+    counts: dict[str, int] = {tab: len(found) for tab, found in listed.items()}
+    off = board.off(at)
+    for head in off:
+        for tab in tabs_of(head, day, hidden=False):
+            counts[tab] -= 1
+        for tab in tabs_of(head, day, hidden=True):
             counts[tab] += 1
-        if wanted.tab in found and fits(head):
-            kept.append(head)
+    fits = _filter(wanted, board)
+    kept = [head for head in _on(wanted.tab, listed, off) if fits(head)]
     pages = max(1, -(-len(kept) // PAGE))
     page = min(max(wanted.page, 1), pages)
     shown = kept[(page - 1) * PAGE : page * PAGE]
     rows = tuple(_rows(connection, board, shown, at))
     return Found(rows, len(kept), counts, page, pages, board.newest)
+
+
+def _on(tab: Tab, listed: dict[Tab, list[Head]], off: Sequence[Head]) -> list[Head]:
+    """The lines of a tab in their order, without those that are off the list and stood there."""
+    if not off or tab == "all":
+        return listed[tab]
+    gone = {head.person for head in off}
+    kept = [head for head in listed[tab] if head.person not in gone]
+    return sorted([*kept, *off], key=_order) if tab == "watching" else kept
+
+
+def _order(head: Head) -> tuple[int, bool, str, str]:
+    return head.order
 
 
 def row_of(connection: Connection, board: Board, person: str, *, at: int) -> Row | None:
@@ -238,8 +274,7 @@ class Keeper:
             self._fold(connection)
             heads = before.heads if before is not None else ()
             if before is None or before.mark[::2] != mark[::2]:
-                self._read(connection, mark[2])
-                heads = tuple(sorted(self._heads.values(), key=lambda head: head.order))
+                heads = self._sorted(heads, self._read(connection, mark[2]))
             self._board = Board(mark, heads, dict(self._standing))
             return self._board
 
@@ -250,7 +285,18 @@ class Keeper:
                 self._standing[event.person] = after(before, event)
             self._event = event.id
 
-    def _read(self, connection: Connection, lines: int) -> None:
+    def _sorted(self, before: Sequence[Head], changed: set[str]) -> tuple[Head, ...]:
+        """The lines in their order; where few have changed, the others stay where they are."""
+        if len(changed) > FEW:
+            return tuple(sorted(self._heads.values(), key=_order))
+        heads = [h for h in before if h.person not in changed and h.person in self._heads]
+        for person in changed & self._heads.keys():
+            insort(heads, self._heads[person], key=_order)
+        return tuple(heads)
+
+    def _read(self, connection: Connection, lines: int) -> set[str]:
+        """Read the lines that are newer than what is known; whose they are."""
+        changed = set()
         newest = max((head.assessment for head in self._heads.values()), default=-1)
         columns = [worklist.c[name] for name in COLUMNS]
         query = sa.select(*columns, worklist.c.body).where(worklist.c.assessment > newest)
@@ -258,9 +304,11 @@ class Keeper:
         for *values, body in connection.execute(query):
             head = replace(Head(*values), overdue=decode(body).overdue is True)
             self._heads[head.person] = head
+            changed.add(head.person)
         if len(self._heads) != lines:  # somebody was merged into somebody else
             there = set(connection.scalars(sa.select(worklist.c.person)))
             self._heads = {p: head for p, head in self._heads.items() if p in there}
+        return changed
 
 
 class _Late(Struct):
