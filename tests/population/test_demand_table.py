@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from builder import AT, patient
+from builder import AT, patient, red_cells
 from redcell.api import moment_of
 from redcell.cli.demand import closed_days, demand
 from redcell.forecasting import Forecaster
 from redcell.knowledge.load import knowledge
 from redcell.population.demand.needs import group_of, shuffled, site_of
 from redcell.population.demand.outlook import Outlook, look
+from redcell.population.demand.practice import sessions
 from redcell.population.demand.table import COLUMNS, table
 from redcell.population.demand.text import text
 from redcell.population.demand.totals import Need
@@ -253,3 +254,30 @@ def test_the_command_writes_the_table_and_says_what_is_not_in_it(source, site, o
     assert f"People: {outlook.status.total()}" in run.stdout
     assert CliRunner().invoke(demand, [str(source)]).exit_code == 2
     assert CliRunner().invoke(demand, [str(source), "--open", "someday"]).exit_code == 2
+
+
+# -- as practiced ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "used"), [(19, False), (20, True)])
+def test_a_sites_own_units_need_twenty_sessions(count, used):
+    outlook = crowd()
+    outlook.sessions = [1, 2] * (count // 2) + [2] * (count % 2)
+    practiced = outlook.as_practiced()
+    assert (practiced.habit is not None) is used
+    mean = rows(table(practiced), period="28-days")["units_mean"].item()
+    assert mean == pytest.approx(12.0 * (1.5 if used else 1.0), rel=0.03)
+    hours = rows(table(practiced), period="28-days")["chair_hours_mean"].item()
+    assert hours == pytest.approx(24.0 * (1.5 if used else 1.0), rel=0.03)
+
+
+def test_sessions_are_days_of_the_last_year():
+    given = [red_cells(-1), red_cells(-1.1), red_cells(-365, 2.0), red_cells(-366), red_cells(1)]
+    assert sessions(given, AT) == (2, 2)
+    assert "of the last year: 2.00" in text(practiced_by([2] * 20))
+
+
+def practiced_by(found: list[int]) -> Outlook:
+    outlook = crowd()
+    outlook.sessions = found
+    return outlook.as_practiced()

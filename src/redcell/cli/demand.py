@@ -11,9 +11,8 @@ import click
 from redcell.cli.options import EXIT_CODES, Command, now, options
 
 if TYPE_CHECKING:
-    from redcell.forecasting import Calibration
-    from redcell.knowledge.load import Knowledge
-    from redcell.record.moment import Moment
+    from redcell.population.demand.backtest import Then
+    from redcell.population.ledger import Tally
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -74,6 +73,13 @@ class Days(click.ParamType):  # type: ignore[type-arg]
     metavar="FILE",
     help="Keep rejected input here, one JSON object on each line.",
 )
+@click.option(
+    "--as-practiced",
+    "practiced",
+    is_flag=True,
+    help="Units of a session as the last year's red cells show (20 sessions or more), "
+    "not as the policy gives them.",
+)
 @click.option("--backtest", is_flag=True, help="Judge earlier forecasts instead.")
 @click.option(
     "--moments",
@@ -94,6 +100,7 @@ def demand(
     seed: int,
     workers: int | None,
     rejected: Path | None,
+    practiced: bool,
     backtest: bool,
     moments: int,
 ) -> None:
@@ -117,15 +124,29 @@ def demand(
     from redcell.population.parquet import write
     from redcell.population.progress import shown
 
+    if out is not None:
+        check_place(out)
     moment, known = moment_of(at or now()), knowledge(policy)
     numbers = read_calibration(calibration) if calibration else None
     if backtest:
-        usual = (open_days, closed)
-        _backtest(source, moment, known, numbers, moments, workers, seed, out, usual)
+        from redcell.population.demand.backtest import backtest as judge
+
+        past, tally = judge(
+            source,
+            moment,
+            known,
+            count=moments,
+            closed=lambda first: closed_days(first, open_days, closed),
+            workers=workers,
+            calibration=numbers,
+            seed=seed,
+            practiced=practiced,
+            progress=shown,
+        )
+        _tell(past, tally, out)
         return
     if out is None:
         raise click.UsageError("Missing option '--out'. Expected a Parquet file to write.")
-    check_place(out)
     table.schema()
     found, tally = outlook.look(
         source,
@@ -137,6 +158,8 @@ def demand(
         seed=seed,
         progress=shown,
     )
+    if practiced:
+        found = found.as_practiced(seed)
     shut = closed_days(found.first, open_days, closed)
     made = table.table(found, shut)
     write(made, out)
@@ -158,37 +181,11 @@ def closed_days(
     return frozenset(d for d in days if d in named or d.weekday() not in usual)
 
 
-def _backtest(
-    source: Path,
-    moment: Moment,
-    known: Knowledge,
-    calibration: Calibration | None,
-    moments: int,
-    workers: int | None,
-    seed: int,
-    out: Path | None,
-    usual: tuple[frozenset[int] | None, tuple[date, ...]],
-) -> None:
-    """Judge earlier forecasts, and say how they fared."""
+def _tell(past: list[Then], tally: Tally, out: Path | None) -> None:
+    """Say how earlier forecasts fared, and write their days where that is asked for."""
     from redcell.population.demand import HORIZON, judged
-    from redcell.population.demand.backtest import backtest
-    from redcell.population.files import check_place
     from redcell.population.parquet import write
-    from redcell.population.progress import shown
 
-    if out is not None:
-        check_place(out)
-    past, tally = backtest(
-        source,
-        moment,
-        known,
-        count=moments,
-        closed=lambda first: closed_days(first, *usual),
-        workers=workers,
-        calibration=calibration,
-        seed=seed,
-        progress=shown,
-    )
     click.echo(judged.text(past), nl=False)
     for line in tally.lines():
         click.echo(line, err=True)

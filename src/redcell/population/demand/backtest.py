@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -18,9 +18,9 @@ from redcell.forecasting.many import forecast_many
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Situation, Steps, run, situation_of
 from redcell.population.demand.needs import Forecast, forecast_of, shuffled
-from redcell.population.demand.outlook import SEED
+from redcell.population.demand.outlook import SEED, Outlook
 from redcell.population.demand.score import Judged
-from redcell.population.demand.totals import HORIZON, Demand, Need, demand
+from redcell.population.demand.totals import HORIZON, Demand, demand
 from redcell.population.each import FEW, Each
 from redcell.population.folder import Lines
 from redcell.population.ledger import Ledger, Tally, rejects
@@ -174,6 +174,7 @@ def backtest(
     workers: int | None = None,
     calibration: Calibration | None = None,
     seed: int = SEED,
+    practiced: bool = False,
     progress: Progress = silent,
 ) -> tuple[list[Then], Tally]:
     """Forecasts of the whole source as of earlier moments, with what came of them.
@@ -190,6 +191,7 @@ def backtest(
         workers: processes; by default one for each core.
         calibration: the site's noise and priors.
         seed: of the order in which people's courses are joined.
+        practiced: use the units of a session that the site gave in the year before each moment.
         progress: what is told how far the run is.
 
     Raises:
@@ -205,21 +207,35 @@ def backtest(
             book.tally.left_out[past.left_out] += 1
         else:
             book.tally.rows += 1
-    return [then(moment, i, people, closed) for i, moment in enumerate(earlier)], book.tally
+    found = [
+        then(moment, i, people, closed, practiced=seed if practiced else None)
+        for i, moment in enumerate(earlier)
+    ]
+    return found, book.tally
 
 
-def then(at: Moment, place: int, people: Iterable[Past], closed: Closed) -> Then:
-    """One moment: everybody's forecasts added up, beside the units that came."""
-    first = at.day + timedelta(days=1)
-    needs: list[Need] = []
+def then(
+    at: Moment,
+    place: int,
+    people: Iterable[Past],
+    closed: Closed,
+    practiced: int | None = None,
+) -> Then:
+    """One moment: everybody's forecasts added up, beside the units that came.
+
+    `practiced` is the seed for a site's own units of a session; without one the policy's are used.
+    """
+    outlook = Outlook(at)
+    first = outlook.first
     given, before = np.zeros(HORIZON), np.zeros(BEFORE)
     others, count = 0.0, 0
     for past in people:
         found = past.forecasts[place]
         seen = found is not None and found.status in ("ok", "declined")
         count += seen
-        if found is not None and found.need is not None:
-            needs.append(found.need)
+        if found is not None:
+            outlook.sessions += found.sessions
+            outlook.needs += [found.need] if found.need is not None else []
         for day, units in past.units.items():
             ahead = (day - first).days
             if seen and 0 <= ahead < HORIZON:
@@ -228,6 +244,7 @@ def then(at: Moment, place: int, people: Iterable[Past], closed: Closed) -> Then
                 before[ahead] += units
             elif 0 <= ahead < HORIZON:
                 others += units
-    needs.sort(key=lambda need: need.person)
-    total = demand(needs, first).on_open_days(closed(first))
+    outlook.needs.sort(key=lambda need: need.person)
+    used = outlook if practiced is None else outlook.as_practiced(practiced)
+    total = demand(used.needs, first).on_open_days(closed(first))
     return Then(at, total, given, before, others, count)

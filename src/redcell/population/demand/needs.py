@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps
+from redcell.population.demand.practice import sessions
 from redcell.population.demand.totals import UNKNOWN, Need
 from redcell.population.each import FEW
 from redcell.population.folder import Lines
@@ -24,7 +25,6 @@ from redcell.prediction import Given, Transfusions
 from redcell.record.measured import Coded
 from redcell.record.moment import Moment
 from redcell.record.record import Record
-from redcell.record.transfusions import Transfusion
 from redcell.sources.fhir.read import kind_of
 from redcell.sources.fhir.reading import tail
 
@@ -44,6 +44,8 @@ class Forecast(Struct, frozen=True):
     need: Need | None = None
     now: bool = False
     """Are red cells advised now?"""
+    sessions: tuple[int, ...] = ()
+    """units of each day with red cells in the year before"""
 
 
 class Answer(Struct):
@@ -53,7 +55,6 @@ class Answer(Struct):
     left_out: str
     refused: list[Refused]
     noted: Counter[str]
-    given: tuple[Transfusion, ...] = ()
 
 
 class Plan:
@@ -95,13 +96,14 @@ def forecast_of(steps: Steps) -> Forecast:
     """The red cells ahead of one assessment."""
     person, said = steps.case.record.patient.id, steps.forecast
     decision = steps.transfusion.verdict.value.decision
+    past = sessions(steps.case.record.transfusions, steps.case.at)
     if decision == DECLINED:
-        return Forecast(person, DECLINED)
+        return Forecast(person, DECLINED, sessions=past)
     now = decision in NOW
     if said is None or said.transfusions is None:
-        return Forecast(person, (said and said.reason) or "no-forecast", now=now)
+        return Forecast(person, (said and said.reason) or "no-forecast", now=now, sessions=past)
     need = Need(person, steps.case.at.day, said.transfusions, group_of(steps.case.record))
-    return Forecast(person, "ok", need, now)
+    return Forecast(person, "ok", need, now, past)
 
 
 def shuffled(red: Transfusions, person: str, seed: int) -> Transfusions:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
 from redcell.population.demand.needs import Answer, Plan
+from redcell.population.demand.practice import Habit, as_practiced, habit
 from redcell.population.demand.totals import Need
 from redcell.population.each import Each
 from redcell.population.ledger import Ledger, Tally, ledger
@@ -32,6 +33,18 @@ class Outlook(Struct):
     """people by `ok`, `declined`, or why there is no forecast"""
     now_unseen: int = 0
     """people without a forecast for whom red cells are advised now"""
+    sessions: list[int] = []
+    """units of each day with red cells of everybody in the year before"""
+    habit: Habit | None = None
+    """the site's own units of a session, where they were used"""
+
+    def as_practiced(self, seed: int = SEED) -> Outlook:
+        """The same sessions with the units that the site gives, where enough are on record."""
+        own = habit(self.sessions)
+        if own is None:
+            return self
+        needs = [as_practiced(need, own, seed) for need in self.needs]
+        return msgspec.structs.replace(self, needs=needs, habit=own)
 
     @property
     def first(self) -> date:
@@ -88,6 +101,7 @@ def gathered(at: Moment, answers: Iterable[Answer], book: Ledger) -> Outlook:
         if found is None:
             continue
         outlook.status[found.status] += 1
+        outlook.sessions += found.sessions
         if found.need is not None:
             outlook.needs.append(found.need)
         elif found.now:

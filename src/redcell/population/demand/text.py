@@ -81,6 +81,9 @@ def _groups(outlook: Outlook) -> Iterator[str]:
 def _notes(outlook: Outlook, beyond: float) -> Iterator[str]:
     count = outlook.status.total()
     yield f"People: {count:,}, of whom {outlook.status['ok']:,} have a forecast."
+    if outlook.habit is not None:
+        own = outlook.habit
+        yield f"Units of a session as in the {own.sessions:,} of the last year: {own.mean:.2f}."
     if outlook.status["declined"]:
         yield f"Refused red cells: {outlook.status['declined']:,}; nothing is expected for them."
     if outlook.unseen:
