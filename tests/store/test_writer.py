@@ -7,6 +7,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from redcell.errors import StoreError
 from redcell.store import events
 from redcell.store.database import StoreBusyError
 from redcell.store.events import Event
@@ -50,6 +51,19 @@ def test_one_that_fails_takes_back_only_its_own(database, writer):
     with pytest.raises(ValueError, match="no"):
         bad.result(10)
     assert count(database) == 2
+
+
+def test_one_alone_that_fails_leaves_nothing(database, writer):
+    def broken(connection):
+        events.add(connection, [Event("said", 1, "half")])
+        raise UnicodeDecodeError("utf-8", b"x", 0, 1, "no text")
+
+    with pytest.raises(UnicodeDecodeError):
+        writer.write(broken)
+    with pytest.raises((StoreError, sa.exc.DBAPIError)):
+        writer.write(lambda connection: connection.exec_driver_sql("SELECT * FROM nowhere"))
+    assert count(database) == 0
+    assert writer.write(say("a")) == 1
 
 
 def test_a_broken_statement_does_not_stop_the_others(database, writer):

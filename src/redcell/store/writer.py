@@ -1,7 +1,7 @@
 """One thread that writes: many small requests share one transaction, so that one flush serves all.
 
-Each request runs inside a savepoint: one that fails takes back its own changes only. Its caller
-gets its answer after the commit, never before.
+Each of several requests runs inside a savepoint: one that fails takes back its own changes only.
+One that is alone needs none. Its caller gets its answer after the commit, never before.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from redcell.errors import StoreError
 from redcell.store.database import Database
@@ -78,6 +79,9 @@ class Writer:
                 return
 
     def _commit(self, batch: list[tuple[Callable[[Connection], Any], Future[Any]]]) -> None:
+        if len(batch) == 1:
+            self._commit_one(*batch[0])
+            return
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with self.database.write() as connection:
@@ -95,6 +99,36 @@ class Writer:
                 future.set_result(result)
             else:
                 future.set_exception(failure)
+
+    def _commit_one(self, write: Callable[[Connection], Any], future: Future[Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            with self.database.write() as connection:
+                result = _alone(connection, write)
+        except _TakenBackError as error:
+            future.set_exception(error.why)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+class _TakenBackError(Exception):
+    """A request failed by itself; the store is well."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
+
+
+def _alone(connection: Connection, write: Callable[[Connection], T]) -> T:
+    try:
+        return write(connection)
+    except DBAPIError:
+        raise
+    except Exception as error:
+        raise _TakenBackError(error) from error
 
 
 def _one(
