@@ -2,6 +2,7 @@
 
 They go to out/screenshots. `--only chart` makes those whose name holds a word, `--fast` only the
 light theme at the first and last width; `--paper` prints too; `--forced` shows forced colors.
+`--docs` makes only the few that the documentation shows, in docs/images.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ from pages.paths import PAGES, Shown
 OUT = Path(__file__).parents[2] / "out" / "screenshots"
 WIDTHS = (1280, 390, 320)
 SCHEMES = ("light", "dark")
+DOCS = OUT.parents[1] / "docs" / "images"
+SHOWN = (
+    ("today", Shown("/today"), 1120, 700),
+    ("chart", Shown("/patients/okafor"), 1120, 980),
+    ("inbox", Shown("/messages"), 1120, 420),
+    ("capacity", Shown("/capacity", "chair"), 1120, 860),
+    ("patient", Shown("/me", "joy"), 390, 900),
+)
+"""What the documentation shows: name, page, width, height."""
 PRINTED = ("/today", "/today/huddle", "/patients/okafor", "/capacity", "/messages", "/me")
 
 
@@ -33,6 +43,7 @@ def main() -> int:
     parser.add_argument("--paper", action="store_true")
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--forced", action="store_true")
+    parser.add_argument("--docs", action="store_true")
     asked = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, site.clock_at(site.AT):
@@ -41,7 +52,7 @@ def main() -> int:
         site.crowd(clinic)
         site.live(clinic)
         with site.served(clinic) as address:
-            take(clinic, address, asked)
+            (for_docs if asked.docs else take)(clinic, address, asked)
         clinic.close()
     return 0
 
@@ -71,6 +82,25 @@ def take(clinic: Any, address: str, asked: argparse.Namespace) -> None:
                     if asked.paper and scheme == "light" and shown.path in PRINTED:
                         page.pdf(path=OUT / f"{name(shown)}.pdf", format="Letter")
                 context.close()
+        browser.close()
+
+
+def for_docs(clinic: Any, address: str, _asked: argparse.Namespace) -> None:
+    """The top of the few pages that a newcomer should see."""
+    from playwright.sync_api import sync_playwright
+
+    DOCS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for stem, shown, width, height in SHOWN:
+            context = browser.new_context(viewport={"width": width, "height": height})
+            value = site.sign_in(clinic, shown.who)
+            context.add_cookies([{"name": "redcell", "value": value, "url": address}])
+            page = context.new_page()
+            page.goto(address + shown.path)
+            page.wait_for_timeout(1500)
+            page.screenshot(path=DOCS / f"{stem}.png")
+            context.close()
         browser.close()
 
 
