@@ -70,6 +70,8 @@ def test_fhir_times(text, time, day_only, naive):
         "20-11-2026T09:00",
         "9999999",
         "0001-01-01T00:00:00+14:00",
+        "9" * 30,
+        "2026-99999999999999999999",
     ],
 )
 def test_what_is_not_a_time_is_refused(text):

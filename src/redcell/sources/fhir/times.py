@@ -24,7 +24,7 @@ def moment(text: str) -> tuple[Moment, bool]:
         if "T" not in text:
             return on_day(_first_day(text)), False
         time = datetime.fromisoformat(text.replace(":60", ":59") if text[17:19] == "60" else text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadTimeError(f"{text[:40]!r} is not a FHIR date or time") from error
     try:
         return utc(time), time.tzinfo is None
@@ -50,5 +50,5 @@ def latest_day(text: str) -> date:
         month = parts[1] if len(parts) > 1 else 12
         day = parts[2] if len(parts) > 2 else calendar.monthrange(year, month)[1]  # noqa: PLR2004
         return date(year, month, day)
-    except (ValueError, IndexError, calendar.IllegalMonthError) as error:
+    except (ValueError, IndexError, OverflowError, calendar.IllegalMonthError) as error:
         raise BadTimeError(f"{text[:40]!r} is not a FHIR date") from error

@@ -229,11 +229,13 @@ def _csv_header(file: Path) -> list[str]:
     _refuse_bomb(file)
     line = _first_line(file).rstrip("\r\n")
     names = [name.strip() for name in next(csv.reader([line], delimiter=_delimiter(line)), [])]
-    if len({name.lower() for name in names}) < len(names) or len(names) > MAX_COLUMNS:
+    named = [name.lower() for name in names if name]
+    if len(set(named)) < len(named) or len(names) > MAX_COLUMNS:
         raise ValueError("its first line is no header: names twice, or too many of them")
-    if not names or "\x00" in line:
+    if not any(names) or "\x00" in line:
         raise ValueError("its first line is no header")
-    return names
+    # a column without a name, often after a last comma, is never one that is read
+    return [name or f"unnamed_{number}" for number, name in enumerate(names)]
 
 
 def _first_line(file: Path) -> str:
