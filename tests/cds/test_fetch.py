@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
 import time
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 
 from cds.servers import Fhir, LocalServer, found
 from cds.world import STATUS, World, bundle, call, prefetch, resources
-from redcell.web.cds.outbound import Guard, Outbound, OutboundError, address_of, is_public
+from redcell.web.cds.outbound import Outbound
 
 TOKEN = "-".join(("token", "of", "this", "call"))
 AUTHORIZATION = {
@@ -216,104 +214,6 @@ def test_what_was_fetched_is_not_kept_for_the_next_call(fhir):
         (card,) = world.cards(STATUS, body)
         assert "declined" not in missing(card)
         world.close()
-
-
-# -- addresses -------------------------------------------------------------------------------------
-
-PRIVATE = [
-    "127.0.0.1", "127.8.8.8", ".".join("0000"), "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254",
-    "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::",
-    "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "2002:7f00:1::", "2001:db8::1",
-]  # fmt: skip
-BAD_URLS = [
-    "file:///etc/passwd", "ftp://ehr.example/", "gopher://ehr.example", "//ehr.example", "ehr.example",
-    "", "https://", "https://user:secret@ehr.example/", "http://ehr.example/fhir",
-    "https://ehr.example:99999/", "javascript:alert(1)", "http://[::1", "http://169.254.169.254/latest",
-]  # fmt: skip
-
-
-@pytest.mark.trust("S7")
-@pytest.mark.parametrize("address", PRIVATE)
-def test_addresses_that_are_not_public(address):
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "2600::1", "::ffff:8.8.8.8"])
-def test_addresses_that_are(address):
-    assert is_public(address)
-
-
-@pytest.mark.trust("S7")
-@pytest.mark.parametrize("url", BAD_URLS)
-def test_addresses_that_are_never_asked(url):
-    async def ask() -> None:
-        out = Outbound(insecure_loopback=True)
-        try:
-            await out.get(url, {})
-        finally:
-            await out.close()
-
-    with pytest.raises(OutboundError):
-        asyncio.run(ask())
-
-
-def answering(*addresses: str):
-    """A resolver that answers with these addresses, one set after the other."""
-    left = list(addresses)
-
-    async def resolve(_loop: Any, _host: str, port: int, **_more: Any) -> Any:
-        found = left.pop(0) if len(left) > 1 else left[0]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in found.split()]
-
-    return resolve
-
-
-@pytest.mark.trust("S7")
-@pytest.mark.parametrize(
-    "answers", [("10.0.0.5",), ("8.8.8.8 10.0.0.5",), ("169.254.169.254",), ("::1",)]
-)
-def test_a_name_with_a_private_address_is_not_asked(monkeypatch, answers):
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering(*answers))
-
-    async def ask() -> None:
-        out = Outbound(seconds=1)
-        try:
-            await out.get("https://ehr.example/fhir", {})
-        finally:
-            await out.close()
-
-    with pytest.raises(OutboundError, match="no answer"):
-        asyncio.run(ask())
-
-
-@pytest.mark.trust("S7")
-def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch):
-    """A name that answers differently the second time leads nowhere else: it is asked once."""
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering("8.8.8.8", "127.0.0.1"))
-    reached: list[str] = []
-
-    class Inner:
-        async def connect_tcp(self, host: str, *_more: Any) -> Any:
-            reached.append(host)
-            raise ConnectionRefusedError
-
-    guard = Guard()
-    guard._inner = Inner()
-    with pytest.raises(ConnectionRefusedError):
-        asyncio.run(guard.connect_tcp("ehr.example", 443))
-    assert reached == ["8.8.8.8"]
-
-
-def test_a_listed_host_may_have_a_private_address(monkeypatch):
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answering("10.0.0.5"))
-    guard = Guard(("ehr.internal",))
-    assert asyncio.run(guard._addresses("EHR.internal", 443)) == ["10.0.0.5"]
-
-
-def test_an_origin_is_scheme_host_and_port():
-    assert address_of("https://EHR.example./fhir") == address_of("https://ehr.example:443/x")
-    assert address_of("https://ehr.example") != address_of("https://ehr.example:8443")
 
 
 def test_a_page_of_a_search_that_is_empty_is_an_answer(fhir):

@@ -16,6 +16,7 @@ from redcell.clock import micros
 from redcell.knowledge.load import knowledge
 from redcell.sources.read import demo
 from redcell.web.cds.memory import MemoryFeedback, MemorySeen, NobodyStored
+from redcell.web.cds.outbound import Outbound
 from redcell.web.cds.service import assembled
 from redcell.web.cds.services import VERSION, keys
 from redcell.web.cds.settings import CdsSettings
@@ -59,6 +60,12 @@ class World:
         self.clock = clock or Clock()
         self.seen = parts.get("seen") or MemorySeen()
         self.feedback_store = parts.get("feedback") or MemoryFeedback()
+        self.outbound = parts.get("outbound") or Outbound(
+            private_hosts=self.settings.private_hosts,
+            insecure_loopback=self.settings.open,
+            seconds=self.settings.answer_seconds,
+            most_bytes=self.settings.most_bytes,
+        )
         app = FastAPI()
         app.include_router(
             assembled(
@@ -68,7 +75,7 @@ class World:
                 self.feedback_store,
                 parts.get("stored") or NobodyStored(),
                 now=self.clock,
-                outbound=parts.get("outbound"),
+                outbound=self.outbound,
             )
         )
         self.app = app
@@ -78,6 +85,7 @@ class World:
 
     def close(self) -> None:
         self.loop.run_until_complete(self._client.aclose())
+        self.loop.run_until_complete(self.outbound.close())
         self.loop.close()
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import httpcore
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
@@ -15,7 +14,6 @@ from redcell.clinic import replay
 from redcell.clinic.service import Clinic
 from redcell.clinic.settings import Settings
 from redcell.errors import SettingsError
-from redcell.feeds.bulk import asking
 from redcell.feeds.bulk.asking import Asker, AskingError
 from redcell.feeds.bulk.backend import Backend, read_key
 from redcell.feeds.bulk.load import Loader
@@ -255,33 +253,6 @@ def test_addresses_that_are_not_asked(server, url):
     with pytest.raises(AskingError):
         asker.ask("GET", url)
     asker.close()
-
-
-@pytest.mark.trust("S7")
-def test_addresses_behind_names(monkeypatch):
-    def named(*addresses):
-        rows = [(2, 1, 6, "", (address, 443)) for address in addresses]
-        monkeypatch.setattr(asking.socket, "getaddrinfo", lambda *_a, **_k: rows)
-
-    for addresses, private, fits in (
-        (["93.184.216.34"], False, True),
-        (["10.1.2.3"], False, False),
-        (["10.1.2.3"], True, True),
-        (["93.184.216.34", "10.1.2.3"], False, False),
-        (["127.0.0.1"], True, False),
-        (["169.254.169.254"], True, False),
-        (["::ffff:169.254.169.254"], True, False),
-        (["::1"], True, False),
-        (["fe80::1%eth0"], True, False),
-        (["0.0.0.0"], True, False),  # noqa: S104
-        (["224.0.0.1"], True, False),
-    ):
-        named(*addresses)
-        if fits:
-            assert asking.address_of("ehr.test", 443, private=private)
-        else:
-            with pytest.raises(httpcore.ConnectError):
-                asking.address_of("ehr.test", 443, private=private)
 
 
 def test_only_https_servers_but_this_machine():

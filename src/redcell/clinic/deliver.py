@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import socket
 from email.message import EmailMessage
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -29,6 +27,7 @@ from redcell.errors import RedcellError, SettingsError
 
 SECONDS = 10
 """How long a destination may take."""
+GOOD = range(200, 300)
 SUBJECTS = {
     CORRECTION: "a value that was acted on was corrected",
     ESCALATION: "a report or message waits, and nobody has taken it on",
@@ -61,8 +60,6 @@ def deliver(settings: Settings, notice: Notice, news: News, key: str, *, at: int
 
 def post(notice: Notice, body: bytes, kind: str, key: str, *, at: int) -> None:
     """Send a body to a destination's address, signed."""
-    import httpx
-
     check_address(notice.url)
     seconds = str(at // clock.SECOND)
     headers = {
@@ -73,13 +70,36 @@ def post(notice: Notice, body: bytes, kind: str, key: str, *, at: int) -> None:
     }
     if notice.secret:
         headers["X-Redcell-Signature"] = signature(notice.secret, seconds, body)
+    status = _status(notice, headers, body)
+    if status not in GOOD:
+        raise NotDeliveredError(f"{notice.name}: answered {status}")
+
+
+def _status(notice: Notice, headers: dict[str, str], body: bytes) -> int:
+    """What a destination answers; its body is not looked at."""
+    import httpcore
+
+    from redcell.reach import Allowed, Guard
+
+    steps = dict.fromkeys(("connect", "read", "write", "pool"), SECONDS)
+    sent = {"timeout": steps}
+    guard = Guard(Allowed(everyone=True))
     try:
-        with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
-            answer = client.post(notice.url, content=body, headers=headers)
-    except httpx.HTTPError as error:
+        with (
+            httpcore.ConnectionPool(network_backend=guard) as pool,
+            pool.stream(
+                "POST", notice.url, headers=list(headers.items()), content=body, extensions=sent
+            ) as answer,
+        ):
+            return answer.status
+    except (
+        httpcore.NetworkError,
+        httpcore.TimeoutException,
+        httpcore.ProtocolError,
+        httpcore.UnsupportedProtocol,
+        OSError,
+    ) as error:
         raise NotDeliveredError(f"{notice.name}: {type(error).__name__}") from None
-    if not answer.is_success:
-        raise NotDeliveredError(f"{notice.name}: answered {answer.status_code}")
 
 
 def signature(secret: str, seconds: str, body: bytes) -> str:
@@ -93,26 +113,21 @@ def check_address(url: str) -> None:
 
     Raises:
         SettingsError: not https (http on loopback alone), with a password in it, or the host is
-            one of a machine's own services: link-local, multicast or unspecified.
+            not one that may be reached.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password:
-        raise SettingsError("notices: url must be https://HOST/PATH without a password in it.")
-    for address in _addresses(host, parts.port or 443):
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
-            raise SettingsError("notices: url leads to an address that is no destination.")
-        if parts.scheme == "http" and not address.is_loopback:
-            raise SettingsError("notices: url must be https; http is for loopback alone.")
+    from redcell.reach import AddressError, Allowed, secure_origin
 
-
-def _addresses(host: str, port: int) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+        found = secure_origin(url, plain=True)
+    except AddressError as error:
+        raise SettingsError(f"notices: url must be https://HOST/PATH: {error}.") from None
+    try:
+        rows = socket.getaddrinfo(found.host, found.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         raise NotDeliveredError("the destination's name is not known now.") from None
-    plain = (ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found)
-    return [getattr(one, "ipv4_mapped", None) or one for one in plain]
+    everyone = Allowed(everyone=True)
+    if not all(everyone.fits(str(row[4][0]), found.host) for row in rows):
+        raise SettingsError("notices: url leads to an address that is no destination.")
 
 
 def _plain(news: News, key: str) -> dict[str, Any]:

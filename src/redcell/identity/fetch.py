@@ -8,8 +8,6 @@ their secrets, are not, and loopback only by its own name.
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,13 +17,15 @@ import httpcore
 import msgspec
 
 from redcell.errors import RedcellError
+from redcell.reach import AddressError, Allowed, Guard, secure_origin
 
 SECONDS = 10
 STEPS = ("connect", "read", "write", "pool")
 OK = 200
 PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
 MOST_BYTES = 1_000_000
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+INSIDE = Allowed(everyone=True)
+"""The hospital's servers live on private addresses; only the settings name them."""
 
 
 class FetchError(RedcellError):
@@ -65,7 +65,7 @@ def _asked(
     check(url)
     try:
         with (
-            httpcore.ConnectionPool(network_backend=_Guarded()) as pool,
+            httpcore.ConnectionPool(network_backend=Guard(INSIDE)) as pool,
             pool.stream(
                 method,
                 url,
@@ -94,10 +94,10 @@ def check(url: str) -> None:
     Raises:
         FetchError: it is not.
     """
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not parts.hostname or parts.username or not (parts.scheme == "https" or plain):
-        raise FetchError(f"{_host(url)}: expected an https address.")
+    try:
+        secure_origin(url, plain=True)
+    except AddressError as error:
+        raise FetchError(f"{_host(url)}: expected an https address.") from error
 
 
 def _bounded(parts: Iterable[bytes]) -> bytes:
@@ -111,41 +111,8 @@ def _bounded(parts: Iterable[bytes]) -> bytes:
 
 def _host(url: str) -> str:
     """What a message may say of an address: no path and no query, which may hold tokens."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or '?'}"
-
-
-class _Guarded(httpcore.SyncBackend):
-    """Connects to an address that was looked at, and to no other."""
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """A connection to the first allowed address behind a name."""
-        address = allowed_address(host, port)
-        return super().connect_tcp(address, port, timeout, local_address, socket_options)
-
-
-def allowed_address(host: str, port: int) -> str:
-    """The address behind a name.
-
-    Raises:
-        httpcore.ConnectError: there is none, or one of them is not to be reached.
-    """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError("no such host") from error
-    addresses = [str(entry[4][0]) for entry in found]
-    for address in addresses:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        ip = getattr(ip, "ipv4_mapped", None) or ip
-        inside = ip.is_link_local or ip.is_multicast or ip.is_unspecified
-        if inside or (ip.is_loopback and host not in LOOPBACK):
-            raise httpcore.ConnectError("not an address to be reached")
-    return addresses[0]
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or '?'}"
+    except ValueError:
+        return "?"

@@ -8,19 +8,19 @@ is looked at when the connection is made, so that a name cannot change its mind 
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpcore
 import msgspec
 from msgspec import Struct
 
+from redcell import reach
 from redcell.errors import RedcellError
+from redcell.reach import LOOPBACK, AddressError, Allowed, Guard, Origin
 
 SECONDS = 30
 STEPS = ("connect", "read", "write", "pool")
@@ -28,21 +28,11 @@ MOST = 64 << 20
 """Bytes of an answer that is read into memory."""
 LARGEST_FILE = 1 << 36
 HOPS = 3
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PORTS = {"https": 443, "http": 80}
 
 
 class AskingError(RedcellError):
     """Another server was not asked, or did not answer as it should. Holds no token and no body."""
-
-
-class Origin(Struct, frozen=True):
-    """Scheme, host and port: what a token may be sent to."""
-
-    scheme: str
-    host: str
-    port: int
 
 
 class Answer(Struct, frozen=True):
@@ -71,13 +61,9 @@ def origin_of(url: str) -> Origin:
         AskingError: it is no absolute http(s) address, or names a user.
     """
     try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").rstrip(".").lower(), parts.port
-    except ValueError as error:
-        raise AskingError("an address is not a URL.") from error
-    if parts.scheme not in PORTS or not host or parts.username is not None:
-        raise AskingError("expected an https address without a user name.")
-    return Origin(parts.scheme, host, port or PORTS[parts.scheme])
+        return reach.origin_of(url)
+    except AddressError as error:
+        raise AskingError(f"{error}.") from error
 
 
 class Asker:
@@ -107,9 +93,9 @@ class Asker:
         self.home = origin_of(base)
         self.trusted = frozenset({self.home, *(origin_of(one) for one in trusted)})
         for one in self.trusted:
-            if one.scheme != "https" and one.host not in LOOPBACK:
+            if not one.secure and one.host not in LOOPBACK:
                 raise AskingError(f"{one.host}: expected an https address.")
-        guard = _Guard({one.host for one in self.trusted})
+        guard = Guard(Allowed(frozenset(one.host for one in self.trusted)))
         self._pool = httpcore.ConnectionPool(ssl_context=ssl_context, network_backend=guard)
 
     def close(self) -> None:
@@ -123,7 +109,7 @@ class Asker:
             AskingError: it may not be asked.
         """
         found = origin_of(url)
-        if found in self.trusted or found.scheme == "https":
+        if found in self.trusted or found.secure:
             return found
         raise AskingError(f"{found.host}: the server names an address that is not https.")
 
@@ -213,48 +199,3 @@ def _headers(answer: httpcore.Response) -> dict[str, str]:
         name.decode("ascii", "replace").lower(): value.decode("latin-1")
         for name, value in answer.headers
     }
-
-
-class _Guard(httpcore.SyncBackend):
-    """Connects to an address that was looked at, and to no other."""
-
-    def __init__(self, private: Iterable[str]) -> None:
-        self.private = frozenset(private)
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """A connection to the first address behind a name, when each of them may be reached."""
-        address = address_of(host, port, private=host.lower() in self.private)
-        return super().connect_tcp(address, port, timeout, local_address, socket_options)
-
-
-def address_of(host: str, port: int, *, private: bool) -> str:
-    """The address behind a name.
-
-    Raises:
-        httpcore.ConnectError: there is none, or one of them is not to be reached.
-    """
-    try:
-        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError("no such host") from error
-    found = [str(row[4][0]) for row in rows]
-    if not found or not all(_reachable(one, host, private=private) for one in found):
-        raise httpcore.ConnectError("not an address to be reached")
-    return found[0]
-
-
-def _reachable(address: str, host: str, *, private: bool) -> bool:
-    ip: Any = ipaddress.ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
-        return False
-    if ip.is_loopback:
-        return private and host.lower() in LOOPBACK
-    return private or bool(ip.is_global)

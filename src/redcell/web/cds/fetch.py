@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from redcell.reach import Origin
 from redcell.sources.strict_json import RefusedJsonError, check, text_of
 from redcell.web.cds.calls import Authorization
-from redcell.web.cds.outbound import Address, Outbound, OutboundError
+from redcell.web.cds.outbound import Outbound, OutboundError
 from redcell.web.cds.prefetch import FAILED, NOT_SENT, Answer, Received, read_answer
 from redcell.web.cds.services import Key, query
 
@@ -28,7 +29,7 @@ class Server(Struct, frozen=True):
     """A FHIR server that may be asked for one call."""
 
     base: str
-    origin: Address
+    origin: Origin
     token: str = ""
 
     def __repr__(self) -> str:
