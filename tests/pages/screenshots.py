@@ -8,6 +8,7 @@ light theme at the first and last width; `--paper` prints too; `--forced` shows 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import sys
 import tempfile
@@ -25,7 +26,7 @@ WIDTHS = (1280, 390, 320)
 SCHEMES = ("light", "dark")
 DOCS = OUT.parents[1] / "docs" / "images"
 SHOWN = (
-    ("today", Shown("/today"), 1120, 700),
+    ("today", Shown("/today"), 1280, 700),
     ("chart", Shown("/patients/okafor"), 1120, 980),
     ("inbox", Shown("/messages"), 1120, 420),
     ("capacity", Shown("/capacity", "chair"), 1120, 860),
@@ -99,9 +100,17 @@ def for_docs(clinic: Any, address: str, _asked: argparse.Namespace) -> None:
             page = context.new_page()
             page.goto(address + shown.path)
             page.wait_for_timeout(1500)
-            page.screenshot(path=DOCS / f"{stem}.png")
+            smaller(DOCS / f"{stem}.png", page.screenshot())
             context.close()
         browser.close()
+
+
+def smaller(path: Path, picture: bytes) -> None:
+    """Keep a picture with few colors: a third of its size."""
+    from PIL import Image
+
+    few = Image.open(io.BytesIO(picture)).convert("RGB").quantize(96, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 def picture(page: Any, where: str, stem: str, widths: tuple[int, ...]) -> None:

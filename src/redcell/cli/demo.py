@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from redcell.clinic.service import Clinic
 
-FIRST, SHOWN = 60, 40
+FIRST, SHOWN = 60, 24
 """People who are taken in, and assessed, before the first page is shown."""
 HOURS = 24
 """How long a sign-in link works."""
@@ -71,7 +71,7 @@ PARTS = (
     "--links", type=click.Path(dir_okay=False, path_type=Path), help="Write the links here (JSON)."
 )
 @click.option("--people", "count", type=click.IntRange(1, 100_000), default=200, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True, help="Other people.")
+@click.option("--seed", type=int, default=16, show_default=True, help="Other people.")
 @click.option("--no-serve", is_flag=True, help="Make everything, and do not serve it.")
 @click.option("--mllp-port", type=ports, help="Take HL7 v2 messages here.")
 def demo(
