@@ -1,21 +1,18 @@
-"""The audit for others: as FHIR AuditEvent, as an accounting of disclosures, and its anchors.
-
-The AuditEvents follow IHE BALP (Basic Audit Log Patterns). They hold ids, never a name.
-"""
+"""The audit for others: as FHIR AuditEvents, as an accounting of disclosures, and its anchors."""
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from redcell import clock
+from redcell.clinic.audit_event import resource_of
 from redcell.errors import AuditError
 from redcell.store import audit, persons, search
 from redcell.store.audit import Head
@@ -24,7 +21,6 @@ from redcell.store.search import Act
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
 
-Json = dict[str, Any]
 BATCH = 2_000
 OWN = ("feed", "none", "")
 """Roles whose acts are the service's own: what they do discloses nothing to a person."""
@@ -105,94 +101,6 @@ def read_anchors(path: Path) -> list[Head]:
 
 # -- FHIR ------------------------------------------------------------------------------------------
 
-BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
-TERMS = "http://terminology.hl7.org/CodeSystem/"
-DICOM = "http://dicom.nema.org/resources/ontology/DCM"
-ACCOUNTS, SEALS = "urn:redcell:account", "urn:redcell:audit-seal"
-SERVICE = "redcell"
-SUCCEEDED, FAILED = "0", "8"
-PROFILES = {"C": "Create", "R": "Read", "U": "Update", "D": "Delete", "E": "Query"}
-INTERACTIONS = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "search"}
-
-
-def audit_event(act: Act) -> Json:
-    """One audit entry as a FHIR AuditEvent."""
-    at, good = clock.iso(act.at), act.outcome == "ok"
-    profile = ("Patient" if act.person else "") + PROFILES.get(act.action, "Query")
-    meta: Json = {"versionId": "1", "lastUpdated": at}
-    if good:  # the patterns are those of acts that succeeded
-        meta["profile"] = [BALP + profile]
-    interaction = INTERACTIONS.get(act.action, "search")
-    return {
-        "resourceType": "AuditEvent",
-        "id": str(act.seq),
-        "meta": meta,
-        "type": _coding(f"{TERMS}audit-event-type", "rest", "Restful Operation"),
-        "subtype": [_coding("http://hl7.org/fhir/restful-interaction", interaction, interaction)],
-        "action": act.action,
-        "recorded": at,
-        "outcome": SUCCEEDED if good else FAILED,
-        "outcomeDesc": act.outcome,
-        "purposeOfEvent": [{"coding": [_coding(f"{TERMS}v3-ActReason", act.purpose, act.purpose)]}],
-        "agent": _agents(act),
-        "source": {
-            "observer": {"type": "Device", "display": SERVICE},
-            "type": [_coding(f"{TERMS}security-source-type", "4", "Application Server")],
-        },
-        "entity": _entities(act),
-    }
-
-
-def _agents(act: Act) -> list[Json]:
-    """The program that asked, the service, and who asked with it."""
-    client: Json = {
-        "type": {"coding": [_coding(DICOM, "110153", "Source Role ID")]},
-        "who": {"type": "Device", "display": "client"},
-        "requestor": False,
-    }
-    if act.origin:
-        client["network"] = {"address": act.origin, "type": "2"}
-    server: Json = {
-        "type": {"coding": [_coding(DICOM, "110152", "Destination Role ID")]},
-        "who": {"type": "Device", "display": SERVICE},
-        "requestor": False,
-    }
-    receives = _coding(f"{TERMS}v3-ParticipationType", "IRCP", "information recipient")
-    user: Json = {
-        "type": {"coding": [receives]},
-        "role": [{"text": role} for role in act.role.split() or ["none"]],
-        "who": {"identifier": {"system": ACCOUNTS, "value": act.actor or "nobody"}},
-        "requestor": True,
-    }
-    return [client, server, user]
-
-
-def _entities(act: Act) -> list[Json]:
-    detail = [{"type": "seal", "valueString": act.hash}]
-    if act.detail:
-        detail.insert(0, {"type": "detail", "valueString": act.detail})
-    data: Json = {
-        "what": {"identifier": {"system": SEALS, "value": str(act.seq)}, "display": act.what},
-        "type": _coding(f"{TERMS}audit-entity-type", "2", "System Object"),
-        "role": _coding(f"{TERMS}object-role", "4", "Domain Resource"),
-        "detail": detail,
-    }
-    if act.action == "E":
-        data["role"] = _coding(f"{TERMS}object-role", "24", "Query")
-        data["query"] = base64.b64encode(act.what.encode()).decode()
-    if not act.person:
-        return [data]
-    patient: Json = {
-        "what": {"reference": f"Patient/{act.person}"},
-        "type": _coding(f"{TERMS}audit-entity-type", "1", "Person"),
-        "role": _coding(f"{TERMS}object-role", "1", "Patient"),
-    }
-    return [patient, data]
-
-
-def _coding(system: str, code: str, display: str) -> Json:
-    return {"system": system, "code": code, "display": display}
-
 
 def acts(
     connection: Connection,
@@ -223,7 +131,7 @@ def export(
 ) -> Iterator[bytes]:
     """The audit as NDJSON of AuditEvents, a line for each entry."""
     for act in acts(connection, since=since, until=until):
-        yield msgspec.json.encode(audit_event(act)) + b"\n"
+        yield msgspec.json.encode(resource_of(act)) + b"\n"
 
 
 # -- disclosures -----------------------------------------------------------------------------------
