@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 
@@ -35,7 +36,7 @@ class _Value(Struct, frozen=True):
     tail: str = ""
 
 
-class RowReader:
+class RowReader(ABC):
     """Reads the rows of one table; what a row says is handed to `take`."""
 
     def __init__(self, reading: Reading, table: Table, stem: str = "") -> None:
@@ -63,13 +64,13 @@ class RowReader:
         for row in self.table.rows:
             yield from (row.cells[p] for p in positions if p < len(row.cells))
 
+    @abstractmethod
     def take(self, row: Row, sent: Sent) -> None:
         """Do something with a result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def belongs(self, row: Row) -> bool:
         """Is the row to be read?"""
-        raise NotImplementedError
 
     def withdrawn(self, row: Row, status: str) -> bool:
         """Is a row read that takes a result back? If not, it is only named."""
