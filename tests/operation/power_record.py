@@ -28,7 +28,7 @@ from redcell.store.writer import Writer
 AT = 1_763_802_000_000_000
 BY = Sender("lab", "feed")
 VOID, INT, LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
-OPEN = ctypes.CFUNCTYPE(INT, VOID, ctypes.c_char_p, VOID, INT, VOID)
+OPEN = ctypes.CFUNCTYPE(INT, VOID, VOID, VOID, INT, VOID)  # SQLite keeps the name's address
 WRITE = ctypes.CFUNCTYPE(INT, VOID, VOID, INT, LONG)
 CUT = ctypes.CFUNCTYPE(INT, VOID, LONG)
 SYNC = ctypes.CFUNCTYPE(INT, VOID, INT)
@@ -75,15 +75,19 @@ class Recorder:
         self._opened = OPEN(self.on_open)
         self.vfs.contents.open = ctypes.cast(self._opened, VOID)
 
+    def stop(self) -> None:
+        """Note no further files; those that were noted are closed by now."""
+        self.vfs.contents.open = ctypes.cast(self.open, VOID)
+
     def note(self, *entry: object) -> None:
         """Add to the log."""
         with self.lock:
             self.log.append(entry)
 
-    def on_open(self, vfs: int, name: bytes, file: int, flags: int, out: int) -> int:
+    def on_open(self, vfs: int, name: int | None, file: int, flags: int, out: int) -> int:
         """Open as SQLite would, and put the noting methods in place."""
         code = self.open(vfs, name, file, flags, out)
-        base = (name or b"").decode().rpartition("/")[2]
+        base = ctypes.string_at(name).decode().rpartition("/")[2] if name else ""
         if code == 0 and base.startswith(FILE):
             place = ctypes.cast(file, ctypes.POINTER(VOID))
             methods = Methods.from_address(place[0])
@@ -159,6 +163,8 @@ def record(folder: Path, units: int) -> None:
     with recorder.lock:
         (folder / "log.pickle").write_bytes(pickle.dumps(recorder.log))
     writer.close()
+    database.close()
+    recorder.stop()
 
 
 if __name__ == "__main__":
