@@ -75,6 +75,8 @@ def _arguments(function) -> Iterator[dict[str, object]]:
     """What pytest would call a test with."""
     axes = []
     for mark in getattr(function, "pytestmark", ()):
+        if mark.name != "parametrize":
+            continue
         names, rows = mark.args
         names = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
         axes.append(
