@@ -62,13 +62,20 @@ def pieces_of(source: Path, size: int = PIECE) -> list[Piece]:
     for path in files_of(source):
         name = str(path.relative_to(root))
         whole = path.stat().st_size
-        with path.open("rb") as file:
-            packed = file.read(len(GZIP)) == GZIP
+        packed = _is_packed(path)
         step = max(1, whole) if packed else size
         for begin in range(0, max(1, whole), step):
             end = min(whole, begin + step)
             found.append(Piece(len(found), str(path), name, begin, end, packed))
     return found
+
+
+def _is_packed(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(GZIP)) == GZIP
+    except OSError:  # said when it is read
+        return False
 
 
 def read_piece(piece: Piece, folder: Path, partitions: int, *, only: str | None = None) -> Read:
@@ -85,32 +92,48 @@ def read_piece(piece: Piece, folder: Path, partitions: int, *, only: str | None 
     found = Read(size=piece.end - piece.begin)
     try:
         _read(piece, spill, found)
-    except RefusedFileError as error:
+    except FAULTS as error:
         if not piece.begin:  # the file is refused once, though each of its pieces is
-            found.refused.append((0, Refused(error.args[0], piece.name, error.args[1])))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        text = f"not a whole gzip file ({error}); what came before was used."
-        found.refused.append((0, Refused("file-not-whole", piece.name, text)))
-    except OSError as error:
-        text = f"{error.strerror or error}."
-        found.refused.append((0, Refused("file-not-readable", piece.name, text)))
+            found.refused.append((0, refused_file(piece, error)))
     spill.close()
     return found
 
 
-def _read(piece: Piece, spill: Spill, found: Read) -> None:
+FAULTS = (RefusedFileError, EOFError, zlib.error, OSError)
+"""What reading a file can fail with."""
+
+
+def refused_file(piece: Piece, error: Exception) -> Refused:
+    """What a file that cannot be read, or not to its end, is counted as."""
+    match error:
+        case RefusedFileError():
+            return Refused(error.args[0], piece.name, error.args[1])
+        case EOFError() | zlib.error() | gzip.BadGzipFile():
+            text = f"not a whole gzip file ({error}); what came before was used."
+            return Refused("file-not-whole", piece.name, text)
+        case _:
+            text = f"{getattr(error, 'strerror', None) or error}."
+            return Refused("file-not-readable", piece.name, text)
+
+
+def lines_of(piece: Piece) -> Iterator[tuple[int, bytes | None]]:
+    """Each line with its number in the piece; `None` for one that is too long to be read.
+
+    Raises:
+        RefusedFileError: the file as a whole cannot be used; there are other faults of reading.
+    """
     with Path(piece.file).open("rb", buffering=CHUNK) as raw:
         if piece.packed:
             most = max(CHUNK, (piece.end - piece.begin) * MAX_RATIO)
             with gzip.GzipFile(fileobj=raw) as stream:
                 glance(stream)
-                _lines(numbered(Bounded(stream, most)), piece, spill, found)
+                yield from ((n, line) for n, _, line in numbered(Bounded(stream, most)))
             return
         glance(raw)
         if piece.begin:  # a file that is refused by its first line is refused as a whole
             belonging(raw.readline(MAX_LINE), "", first=True)
         _skip_to_line(raw, piece.begin)
-        _lines(_within(raw, piece), piece, spill, found)
+        yield from _within(raw, piece)
 
 
 def _skip_to_line(raw: Any, begin: int) -> None:
@@ -121,46 +144,48 @@ def _skip_to_line(raw: Any, begin: int) -> None:
             pass
 
 
-def _within(raw: Any, piece: Piece) -> Iterator[tuple[int, int, bytes | None]]:
+def _within(raw: Any, piece: Piece) -> Iterator[tuple[int, bytes | None]]:
     for number, start, line in numbered(raw, raw.tell()):
         if start >= piece.end:
             return
-        yield number, start, line
+        yield number, line
 
 
-def _lines(
-    lines: Iterator[tuple[int, int, bytes | None]],
-    piece: Piece,
-    spill: Spill,
-    found: Read,
-) -> None:
-    for number, _, line in lines:
+def whose(
+    piece: Piece, number: int, line: bytes | None
+) -> Owned | Shared | NotRead | Refused | None:
+    """Whose a line of a piece is, or why it cannot be used; nothing for a blank one.
+
+    Raises:
+        RefusedFileError: the file begins with a Bundle.
+    """
+    if line is None:
+        text = f"the line is longer than {MAX_LINE >> 20} MiB; it was not used."
+        return Refused("not-readable", "", text)
+    owner = owner_at_a_glance(line)
+    if owner is not None:
+        return Owned(owner)
+    if line.isspace():
+        return None
+    return belonging(line, "", first=number == 1 and piece.begin == 0)
+
+
+def _read(piece: Piece, spill: Spill, found: Read) -> None:
+    for number, line in lines_of(piece):
         found.lines = number
-        if line is None:
-            text = f"the line is longer than {MAX_LINE >> 20} MiB; it was not used."
-            found.refused.append((number, Refused("not-readable", "", text)))
-            continue
-        owner = owner_at_a_glance(line)
-        if owner is None:
-            if line.isspace():
-                continue
-            what = belonging(line, "", first=number == 1 and piece.begin == 0)
-            match what:
-                case Refused():
-                    found.refused.append((number, what))
-                    continue
-                case NotRead():
-                    found.not_read[what.kind] = found.not_read.get(what.kind, 0) + 1
-                    continue
-                case Shared():
-                    spill.share(number, what.name.rstrip("/"), line.strip())
-                    continue
-                case Owned():
-                    owner, is_patient = what.owner, what.is_patient
-                    found.patients += is_patient
-        else:
-            is_patient = False
-        spill.own(number, owner, line.strip(), is_patient=is_patient)
+        what = whose(piece, number, line)
+        match what:
+            case Owned():
+                found.patients += what.is_patient
+                assert line is not None  # noqa: S101  (somebody owns it)
+                spill.own(number, what.owner, line.strip(), is_patient=what.is_patient)
+            case Shared():
+                assert line is not None  # noqa: S101  (it has a name)
+                spill.share(number, what.name.rstrip("/"), line.strip())
+            case NotRead():
+                found.not_read[what.kind] = found.not_read.get(what.kind, 0) + 1
+            case Refused():
+                found.refused.append((number, what))
 
 
 SUBJECT = b'"subject":{"reference":"Patient/'
