@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from feeds.messages import cbc, obx
 from redcell.feeds.channels import Channel
-from redcell.feeds.drop_folder import LOOKS_WITHOUT_END, MOST, DropFolder
+from redcell.feeds.drop_folder import LOOKS_WITHOUT_END, DropFolder
 from redcell.feeds.intake import Outcome, StoreIntake
 from redcell.sources.as_fhir import AUTHORITY
+from redcell.sources.csv_labs.to_fhir import PIECE
 from redcell.store.database import open_database
 from redcell.store.migrate import upgrade
 from redcell.store.schema import arrivals, facts
@@ -173,12 +174,12 @@ def test_messages_of_a_file_are_arrivals_of_their_own(drop):
 
 
 def test_a_large_table_comes_in_parts(drop):
-    rows = [f"{n},2026-11-20,Hb,9.1,g/dL\n" for n in range(MOST)]
+    rows = [f"{n},2026-11-20,Hb,9.1,g/dL\n" for n in range(PIECE)]
     (drop.folder / "labs.csv").write_text(HEADER + "".join(rows))
     assert drop.look(3) == 1
     parts = list(drop.memory.kept.values())
     assert [p.form for p in parts] == ["csv", "csv-part"]
-    assert sum(len(p.translated.resources) for p in parts) == 2 * MOST
+    assert sum(len(p.translated.resources) for p in parts) == 2 * PIECE
 
 
 def test_links_and_folders_and_hidden_files_are_not_taken(drop, tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
@@ -20,13 +21,16 @@ from redcell.clinic.versions import KINDS, Json, RefusedResourceError
 from redcell.errors import RedcellError
 from redcell.sources.as_fhir import Authorities
 from redcell.store import search
+from redcell.store.schema import arrivals
 from redcell.store.search import Came
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
+    from redcell.sources.csv_labs.to_fhir import TranslatedTable
 
 JSON_FORMS = frozenset({"fhir", "bulk", "entry"})
-MESSAGE, TABLE = "hl7v2", "csv"
+MESSAGE, TABLE, PIECE = "hl7v2", "csv", "csv-part"
+"""A piece of a large table names the table by its key, a hash and its number: `sha256:...#2`."""
 
 
 class NothingToReplayError(RedcellError):
@@ -61,8 +65,9 @@ def replay(clinic: Clinic, number: int, sender: Sender, *, at: int) -> Taken:
     """
     with clinic.database.read() as connection:
         came, body = _found(connection, number)
+        whole = _whole(connection, came) if came.form == PIECE else body
     try:
-        resources = resources_of(clinic, came, body)
+        resources = resources_of(clinic, came, whole)
         versions = [kept(one, at) for one in resources]
     except RefusedResourceError as error:
         return Taken("refused", 0, text=error.text)
@@ -97,7 +102,9 @@ def resources_of(clinic: Clinic, came: Came, body: bytes) -> list[Json]:
     if came.form == MESSAGE:
         return _message(clinic, feed, body)
     if came.form == TABLE:
-        return _table(clinic, feed, came.key.rpartition("@")[0] or came.key, body)
+        return list(_table(clinic, feed, came.key, body).resources)
+    if came.form == PIECE:
+        return _piece(_table(clinic, feed, came.key, body), came.key)
     raise RefusedResourceError("not-supported", "", f"the form {came.form} cannot be replayed.")
 
 
@@ -126,10 +133,30 @@ def _message(clinic: Clinic, feed: Feed, body: bytes) -> list[Json]:
     return list(done.resources)
 
 
-def _table(clinic: Clinic, feed: Feed, name: str, body: bytes) -> list[Json]:
+def _table(clinic: Clinic, feed: Feed, key: str, body: bytes) -> TranslatedTable:
     from redcell.sources.csv_labs.to_fhir import translate_table
 
+    name = key.rpartition("@")[0] or key
     done = translate_table(name, body, system=feed.authority, zone=zone_of(clinic, feed))
     if done.refusal is not None:
         raise RefusedResourceError(done.refusal.code, "", done.refusal.text)
-    return list(done.resources)
+    return done
+
+
+def _whole(connection: Connection, came: Came) -> bytes:
+    """The table of which this is a piece; it came with the first one."""
+    key = came.key.rpartition("#")[0]
+    wanted = sa.select(arrivals.c.body).where(
+        arrivals.c.feed == came.feed, arrivals.c.key == key, arrivals.c.form == TABLE
+    )
+    found = connection.scalar(wanted.order_by(arrivals.c.id).limit(1))
+    if found is None:
+        raise NothingToReplayError(f"the table of arrival {came.id} is not there.")
+    return bytes(found)
+
+
+def _piece(table: TranslatedTable, key: str) -> list[Json]:
+    number = key.rpartition("#")[2]
+    if not number.isdecimal() or not 0 < int(number) <= len(table.pieces):
+        raise RefusedResourceError("not-found", "", "the table has no such piece today.")
+    return list(table.pieces[int(number) - 1])

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,8 +37,6 @@ LOOKS = 3
 """At how many looks in a row a file must be the same."""
 LOOKS_WITHOUT_END = 15
 """The same, for a file whose last line has no end."""
-MOST = 1000
-"""Resources in one transaction, so that other writers need not wait long."""
 LISTED = 200
 """Lines of what was set aside in a report."""
 FORM, PART = "csv", "csv-part"
@@ -252,11 +250,9 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
 def _parts(found: TranslatedTable, data: bytes, feed: str, at: int) -> Iterator[Arrival]:
     """A table as one arrival, or a large one as several; the first one holds the file."""
     key = f"sha256:{_seal(data)}"
-    pieces: Sequence[tuple[object, ...]] = [
-        found.resources[start : start + MOST] for start in range(0, len(found.resources), MOST)
-    ] or [()]
+    pieces = found.pieces
     for number, resources in enumerate(pieces, 1):
-        some = Translated(tuple(resources), (), found.set_aside, found.refusal)  # type: ignore[arg-type]
+        some = Translated(resources, (), found.set_aside, found.refusal)
         if number == 1:
             yield Arrival(feed, FORM, key, data, at, some)
         else:

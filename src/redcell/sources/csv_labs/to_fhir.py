@@ -44,12 +44,21 @@ SYSTEM = f"{AUTHORITY}default"
 WITHDRAWN = ("entered-in-error", "cancelled")
 SECONDS_IN_MINUTE = 60
 
+PIECE = 1000
+"""Resources in one transaction, so that other writers need not wait long."""
+
 
 class TranslatedTable(Translated, frozen=True):
     """One table as FHIR resources, and how much of it that is."""
 
     people: int = 0
     results: int = 0
+
+    @property
+    def pieces(self) -> list[tuple[Json, ...]]:
+        """Its resources in pieces of a size that is kept in one go; one at least."""
+        starts = range(0, len(self.resources), PIECE)
+        return [tuple(self.resources[n : n + PIECE]) for n in starts] or [()]
 
 
 def translate_table(
