@@ -16,6 +16,7 @@ from redcell.cli import cli
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.population.cohort import cohort as local
+from redcell.population.pieces import Piece
 from redcell.population.spark import pieces
 from redcell.population.spark.cohort import cohort
 from redcell.population.spark.session import check, failed, reach, session
@@ -121,7 +122,8 @@ def test_a_source_without_patients_is_one_clear_error_and_so_is_a_failed_job(
 ):
     with pytest.raises(UnreadableSourceError, match="no Patient"):
         cohort(messy / "empty.ndjson", AT, knowledge(), forecasts=False)
-    gone = pieces.Plan(["gone"], [[pieces.Piece(str(messy / "gone"), "gone", 0, 0, 0, 10)]])
+    gone = [Piece(0, str(messy / "gone"), "gone", 0, 10)]
+    gone = pieces.Plan(gone, [gone])
     monkeypatch.setattr("redcell.population.spark.cohort.planned", lambda *_: gone)
     with pytest.raises(RedcellError, match="a machine of the cluster cannot read it"):
         cohort(messy, AT, knowledge(), forecasts=False)

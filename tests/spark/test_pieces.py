@@ -13,11 +13,13 @@ from redcell.errors import RedcellError
 from redcell.knowledge.load import knowledge
 from redcell.population import ndjson
 from redcell.population.cohort import cohort as local
-from redcell.population.ledger import Ledger, Tally, ledger
+from redcell.population.ledger import ledger
+from redcell.population.parts import Ready
 from redcell.population.patient import Task
+from redcell.population.pieces import Piece
 from redcell.population.spark import pieces
 from redcell.population.spark.assessing import Assess
-from redcell.population.spark.cohort import Work, settle, table_of
+from redcell.population.spark.cohort import settle, table_of
 from redcell.population.spark.lines import ORDER, Said, decoded, encoded
 from redcell.population.spark.reading import Read
 from redcell.population.spark.sharing import Share, answered
@@ -42,8 +44,8 @@ def run(source, rejected=None, *, size=1 << 20, parts=3, batch=5):
         own = [b for n in numbers for b in Read(Sent(plan.tasks), keeps=book.keeps)([n])]
         shared = [b for n in numbers for b in Share(Sent(plan.tasks))([n])]
         wanted = [b for part in by_owner(shared, parts) for b in answered(part)]
-        work = Sent(Work(Task(AT, knowledge(), keeps=book.keeps), None, forecasts=False))
-        assess = Assess(work, Sent(plan.names), batch=batch)
+        ready = Sent(Ready(Task(AT, knowledge(), keeps=book.keeps), forecasts=False))
+        assess = Assess(ready, batch=batch, keeps=book.keeps)
         found = [b for part in by_owner(own + wanted, parts) for b in assess(part)]
         table, tally = (
             table_of(pa.Table.from_batches(found)),
@@ -115,7 +117,7 @@ def test_a_line_that_is_longer_than_many_pieces_is_read_once(tmp_path):
 
 def test_a_line_that_is_too_long_is_refused_once(tmp_path, monkeypatch):
     monkeypatch.setattr(ndjson, "MAX_LINE", 1000)
-    monkeypatch.setattr("redcell.population.spark.reading.MAX_LINE", 1000)
+    monkeypatch.setattr("redcell.population.pieces.MAX_LINE", 1000)
     lines = [
         json.dumps({"resourceType": "Patient", "id": "ann", "birthDate": "1970-01-01"}),
         json.dumps(count("1", "ann", note=[{"text": "x" * 9000}])),
@@ -128,18 +130,16 @@ def test_a_line_that_is_too_long_is_refused_once(tmp_path, monkeypatch):
         assert found["hemoglobin_g_dl"].to_list() == [9.1]
 
 
-def test_a_bundle_or_another_kind_of_file_is_refused_before_it_is_cut(tmp_path):
+def test_a_bundle_or_another_kind_of_file_is_refused_once_however_it_is_cut(tmp_path):
     bundle = json.dumps(
         {"resourceType": "Bundle", "entry": [{"resource": count(str(i), "ann")} for i in range(99)]}
     )
     (tmp_path / "bundle").write_text(bundle)
     (tmp_path / "text").write_text("# words\n" * 9999)
-    book = Ledger(Tally())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "LEAST", 4096)
-        patch.setattr(pieces, "MOST", 4096)
-        assert pieces.planned(tmp_path, book, 2).tasks == []
-    assert book.tally.rejected == {"bundle": 1, "not-ndjson": 1}
+    person = {"resourceType": "Patient", "id": "ann", "birthDate": "1970-01-01"}
+    (tmp_path / "people").write_text(json.dumps(person))
+    for size in (4096, 1 << 20):
+        assert run(tmp_path, size=size)[1].rejected == {"bundle": 1, "not-ndjson": 1}
 
 
 def test_a_bomb_is_refused_on_the_cluster_too(tmp_path):
@@ -151,15 +151,15 @@ def test_a_bomb_is_refused_on_the_cluster_too(tmp_path):
 
 
 def test_a_file_that_only_the_driver_can_read_ends_the_run(tmp_path):
-    gone = pieces.Piece(str(tmp_path / "gone"), "gone", 0, 0, 0, 10)
+    gone = Piece(0, str(tmp_path / "gone"), "gone", 0, 10)
     with pytest.raises(RedcellError, match="same path on all"):
         list(Read(Sent([[gone]]), keeps=False)([pa.record_batch({"id": [0]})]))
 
 
 def test_what_is_said_travels_whole():
-    said = Said(lines={"0/1": 7}, patients=2, refused=[])
+    said = Said(lines={"1": 7}, patients=2, refused=[])
     said.noted["unmapped-code"] = 3
     again = decoded(encoded(said))
     again.add(said)
     assert again.noted == {"unmapped-code": 6}
-    assert (again.patients, again.lines) == (4, {"0/1": 7})
+    assert (again.patients, again.lines) == (4, {"1": 7})

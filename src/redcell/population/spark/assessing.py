@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from redcell.population.belonging import stranger
 from redcell.population.folder import Lines
-from redcell.population.patient import Outcome
+from redcell.population.patient import Outcome, outcomes
 from redcell.population.rows import COLUMNS, Kind
 from redcell.population.spark.lines import Line, Said, What, decoded, encoded, rows
 from redcell.population.spark.pieces import place
@@ -31,19 +31,19 @@ TABLE = pa.schema([*((name, TYPES[kind]) for name, kind in COLUMNS.items()), ("s
 class Assess:
     """Rows of patients, for `mapInArrow` over lines that were brought together and sorted."""
 
-    def __init__(self, work: Any, names: Any, *, batch: int) -> None:
+    def __init__(self, ready: Any, *, batch: int, keeps: bool) -> None:
         """Keep what travels.
 
         Args:
-            work: broadcast, and made ready once in each process.
-            names: broadcast names of the files.
+            ready: broadcast, and made ready once in each process.
             batch: patients whose forecasts are made together.
+            keeps: is rejected input itself wanted, or only its count?
         """
-        self._work, self._names, self._batch = work, names, batch
+        self._ready, self._batch, self._keeps = ready, batch, keeps
 
     def __call__(self, found: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of every patient in the batches, and what is said besides."""
-        work = self._work.value.work()
+        task = self._ready.value.make()
         said, patients = Said(), list[Lines]()
         for one in self._gathered(rows(found)):
             if isinstance(one, Said):
@@ -51,9 +51,9 @@ class Assess:
             else:
                 patients.append(one)
             if len(patients) == self._batch or said.is_long:
-                yield self._table(work(patients), said)
+                yield self._table(outcomes(patients, task), said)
                 said, patients = Said(), []
-        yield self._table(work(patients), said)
+        yield self._table(outcomes(patients, task), said)
 
     def _gathered(self, found: Iterable[Line]) -> Iterator[Lines | Said]:
         """The lines of each patient; those of strangers, and what earlier tasks said, go aside."""
@@ -64,41 +64,36 @@ class Assess:
 
     def _patient(self, owner: str, own: Iterable[Line]) -> Iterator[Lines | Said]:
         """A patient's lines in the order of files; a shared one once, however it is referred to."""
-        lines: dict[tuple[int, int, int], bytes] = {}
-        for _, what, file, part, number, line in own:
+        lines: dict[tuple[int, int], bytes] = {}
+        for _, what, piece, number, line in own:
             if what == What.SAID:
                 yield decoded(line)
             else:
-                lines[file, part, number] = line
-        placed = [(self._place(*key), lines[key]) for key in sorted(lines)]
+                lines[piece, number] = line
+        placed = [(place(*where), lines[where]) for where in sorted(lines)]
         yield Lines(owner.partition("/")[2], placed)
 
     def _stranger(self, owner: str, own: Iterable[Line]) -> Iterator[Said]:
         """Lines of somebody who has no Patient."""
-        for _, what, file, part, number, line in own:
+        for _, what, piece, number, line in own:
             if what == What.SAID:
                 yield decoded(line)
             elif what == What.LINE:
                 said = Said()
-                refused = stranger(owner, self._place(file, part, number), line)
-                said.refuse(refused, keeps=self._work.value.keeps)
+                refused = stranger(owner, place(piece, number), line)
+                said.refuse(refused, keeps=self._keeps)
                 yield said
 
-    def _place(self, file: int, part: int, number: int) -> str:
-        return place(self._names.value[file], part, number)
-
-    def _table(self, outcomes: list[Outcome], said: Said) -> pa.RecordBatch:
+    def _table(self, found: list[Outcome], said: Said) -> pa.RecordBatch:
         """Rows as columns, and one more row for what is said."""
-        for one in outcomes:
+        for one in found:
             said.patients += 1
             said.noted.update(one.noted)
             if one.left_out:
                 said.left_out[one.left_out] += 1
             for refused in one.refused:
-                said.refuse(refused, keeps=self._work.value.keeps)
-        cells: list[tuple[object, ...]] = [
-            (*one.row, None) for one in outcomes if one.row is not None
-        ]
+                said.refuse(refused, keeps=self._keeps)
+        cells: list[tuple[object, ...]] = [(*one.row, None) for one in found if one.row is not None]
         cells.append((*(None,) * len(COLUMNS), encoded(said)))
         columns = zip(*cells, strict=True)
         arrays = [pa.array(c, f.type) for c, f in zip(columns, TABLE, strict=True)]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.population.cohort import BATCH, refuse_tables
-from redcell.population.folder import Lines, no_patient
+from redcell.population.folder import no_patient
 from redcell.population.ledger import Ledger, Refused, Tally, ledger
 from redcell.population.parquet import schema
-from redcell.population.patient import Outcome, Task, outcomes
+from redcell.population.partition import Numbers
+from redcell.population.parts import BATCH, Ready
+from redcell.population.patient import Task
 from redcell.population.progress import Progress, silent
+from redcell.population.source import refuse_tables
 from redcell.population.spark.assessing import TABLE, Assess
 from redcell.population.spark.lines import LINES, ORDER, Said, decoded
 from redcell.population.spark.pieces import Plan, planned, ranked, settled
@@ -76,34 +78,16 @@ def cohort(
         if not plan.tasks:
             raise UnreadableSourceError(no_patient(source))
         parts = max(ROUNDS * context.defaultParallelism, -(-plan.size // PART))
-        work = Work(Task(at, knowledge, keeps=book.keeps), calibration, forecasts)
-        answers = _answers(brought_together(spark, plan, parts, keeps=book.keeps), plan, work)
+        lines = brought_together(spark, plan, parts, keeps=book.keeps)
+        ready = Ready(Task(at, knowledge, keeps=book.keeps), calibration, forecasts=forecasts)
+        assess = Assess(context.broadcast(ready), batch=BATCH, keeps=book.keeps)
+        answers = lines.mapInArrow(assess, spark_schema(TABLE))
         reading = 2 * len(plan.tasks) + parts
         found = watched(context, answers.toArrow, progress, reading, parts)
         tally = settle(found, plan, book)
         if not tally.patients:
             raise UnreadableSourceError(no_patient(source))
         return table_of(found), tally
-
-
-class Work:
-    """What every process does with patients; the forecaster is made there, and only once."""
-
-    def __init__(self, task: Task, calibration: Calibration | None, forecasts: bool) -> None:
-        self._task, self._calibration, self._forecasts = task, calibration, forecasts
-
-    @property
-    def keeps(self) -> bool:
-        """Is rejected input itself wanted, or only its count?"""
-        return self._task.keeps
-
-    def work(self) -> Callable[[list[Lines]], list[Outcome]]:
-        """What is done with a batch."""
-        if self._forecasts and self._task.forecaster is None:
-            from redcell.forecasting import Forecaster
-
-            self._task.forecaster = Forecaster(calibration=self._calibration, attributed=False)
-        return lambda batch: outcomes(batch, self._task)
 
 
 def brought_together(spark: SparkSession, plan: Plan, parts: int, *, keeps: bool) -> DataFrame:
@@ -125,13 +109,6 @@ def brought_together(spark: SparkSession, plan: Plan, parts: int, *, keeps: bool
 
 def _sorted(lines: DataFrame, parts: int) -> DataFrame:
     return lines.repartition(parts, "owner").sortWithinPartitions(*ORDER)
-
-
-def _answers(lines: DataFrame, plan: Plan, work: Work) -> DataFrame:
-    """The rows of the table, and what is said besides."""
-    context = lines.sparkSession.sparkContext
-    assess = Assess(context.broadcast(work), context.broadcast(plan.names), batch=BATCH)
-    return lines.mapInArrow(assess, spark_schema(TABLE))
 
 
 def spark_schema(columns: pa.Schema) -> StructType:
@@ -164,13 +141,13 @@ def settle(found: pa.Table, plan: Plan, book: Ledger) -> Tally:
     tally.noted.update(said.noted)
     tally.not_read.update(said.not_read)
     tally.rejected.update(said.rejected)
-    before = plan.before(said.lines)
-    placed = (_placed(refused, before) for refused in said.refused)
+    numbers = plan.numbers(said.lines)
+    placed = (_placed(refused, numbers) for refused in said.refused)
     for refused in sorted(placed, key=lambda r: (*ranked(r.place), r.reason)):
         book.refuse(refused)
     return tally
 
 
-def _placed(refused: Refused, before: dict[tuple[str, int], int]) -> Refused:
-    place = settled(refused.place, before)
-    return Refused(refused.reason, place, refused.text.replace(refused.place, place), refused.line)
+def _placed(refused: Refused, numbers: Numbers) -> Refused:
+    place = settled(refused.place, numbers)
+    return replace(refused, place=place, text=refused.text.replace(refused.place, place))

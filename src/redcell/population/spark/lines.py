@@ -30,17 +30,16 @@ LINES = pa.schema(
     [
         ("owner", pa.string()),
         ("what", pa.int8()),
-        ("file", pa.int32()),
-        ("part", pa.int32()),
+        ("piece", pa.int32()),
         ("number", pa.int64()),
         ("line", pa.binary()),
     ]
 )
-ORDER = ("owner", "what", "file", "part", "number")
+ORDER = ("owner", "what", "piece", "number")
 """How rows are sorted after they were brought together by owner."""
 
-Line = tuple[str, int, int, int, int, bytes]
-"""One row: owner, what, file, part, number, line."""
+Line = tuple[str, int, int, int, bytes]
+"""One row: owner, what, piece, number within it, line."""
 
 
 class Said(Struct):
@@ -49,7 +48,7 @@ class Said(Struct):
     """
 
     lines: dict[str, int] = {}
-    """Lines of parts of files, by `file/part`."""
+    """How many each piece has, by its number."""
     patients: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)

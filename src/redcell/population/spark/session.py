@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redcell.errors import RedcellError
-from redcell.population.cohort import ONE_THREAD
+from redcell.population.pool import ONE_THREAD
 
 if TYPE_CHECKING:
     from pyspark import SparkConf

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 
-from redcell.population.belonging import (
-    SHARED,
-    SIGNS,
-    Owned,
-    Shared,
-    belonging,
-    wanted,
-)
-from redcell.population.ndjson import RefusedFileError
+from redcell.population.belonging import SHARED, SIGNS, Owned, Shared, wanted
+from redcell.population.pieces import FAULTS, Piece, lines_of, whose
 from redcell.population.spark.lines import Line, What, batches, rows
-from redcell.population.spark.pieces import Piece
-from redcell.population.spark.reading import Broken, lines_of, pieces_of
+from redcell.population.spark.reading import pieces_in
 
 KINDS = tuple(f'"{kind}"'.encode() for kind in sorted(SHARED))
 """How a line without an escape says that it is one of them."""
@@ -35,28 +29,23 @@ class Share:
 
     def __call__(self, numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches of the tasks with these numbers."""
-        return batches(line for piece in pieces_of(numbers, self._tasks) for line in _shared(piece))
+        return batches(line for piece in pieces_in(numbers, self._tasks) for line in _shared(piece))
 
 
 def _shared(piece: Piece) -> Iterator[Line]:
     """Each shared line, and once each who wants which name. What is wrong, `reading` says."""
     wishes: set[tuple[str, str]] = set()
-    for found in lines_of(piece):
-        if isinstance(found, Broken):
-            break
-        number, line = found
-        if line is None or not any(sign in line for sign in TELLING) or line.isspace():
-            continue
-        try:
-            owner = belonging(line, piece.name, first=number == 1 and not piece.part)
-        except RefusedFileError:
-            break
-        if isinstance(owner, Shared):
-            yield owner.name, What.SHARED, piece.file, piece.part, number, line.strip()
-        elif isinstance(owner, Owned):
-            wishes.update((name, owner.owner) for name in wanted(line))
-    for name, patient in sorted(wishes):
-        yield name, What.WANTED, piece.file, piece.part, 0, patient.encode()
+    with suppress(*FAULTS):
+        for number, line in lines_of(piece):
+            if line is None or not any(sign in line for sign in TELLING):
+                continue
+            match whose(piece, number, line):
+                case Shared(name):
+                    yield name, What.SHARED, piece.number, number, line.strip()
+                case Owned(owner):
+                    wishes.update((name, owner) for name in wanted(line))
+    for name, owner in sorted(wishes):
+        yield name, What.WANTED, piece.number, 0, owner.encode()
 
 
 def answered(found: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -66,15 +55,14 @@ def answered(found: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _answered(found: Iterable[Line]) -> Iterator[Line]:
     """Of rows that are sorted by name, shared ones before wishes."""
-    for _, alike in groupby(found, key=lambda row: row[0]):
+    for _, alike in groupby(found, key=itemgetter(0)):
         shared: list[Line] = []
         told: set[bytes] = set()
         for row in alike:
-            _, what, *_, line = row
+            _, what, _, _, line = row
             if what == What.SHARED:
                 shared.append(row)
             elif shared and line not in told:
                 told.add(line)
-                for _, _, *place, data in shared:
-                    file, part, number = place
-                    yield line.decode(), What.SHARED, file, part, number, data
+                owner = line.decode()
+                yield from ((owner, w, piece, number, text) for _, w, piece, number, text in shared)

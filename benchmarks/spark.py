@@ -1,0 +1,209 @@
+"""A cohort on one machine, on Spark as redcell does it, and on Spark as one would do it plainly.
+
+Run with `python benchmarks/spark.py [--patients N] [--runs R]`. Three ways to the same rows, in
+turn, on a `local[1]` master so that one core does each; medians of the runs, and ratios.
+
+- **local**: `redcell.population.cohort`, one process.
+- **Spark, mapInArrow**: `redcell.population.spark`.
+- **Spark, applyInPandas**: lines read by Spark's text source, the patient of each found with the
+  same function, then `groupBy("owner").applyInPandas(...)`: a pandas frame for each patient.
+
+What a patient costs beyond the assessment is seen with the same three ways around an assessment
+that does nothing: bringing lines together, handing them over, and one row back. Forecasts are left
+out: they cost the same everywhere and would hide it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from timing import header, row
+
+from redcell.api import moment_of
+from redcell.knowledge import knowledge
+from redcell.population.belonging import Owned, belonging
+from redcell.population.cohort import cohort as local
+from redcell.population.folder import Folder, Lines
+from redcell.population.ledger import Ledger, Tally
+from redcell.population.patient import Task, outcomes
+from redcell.population.spark.cohort import brought_together, spark_schema
+from redcell.population.spark.cohort import cohort as on_spark
+from redcell.population.spark.lines import What, rows
+from redcell.population.spark.pieces import planned
+from redcell.population.spark.session import session
+from redcell.population.synthesize.folder import write_folder
+
+AT = moment_of("2026-11-20T09:00:00Z")
+NUMBERS = pa.schema([("owner", pa.string()), ("lines", pa.int64())])
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--patients", type=int, default=400)
+    asked.add_argument("--months", type=int, default=12)
+    asked.add_argument("--runs", type=int, default=5)
+    asked.add_argument("--master", default="local[1]")
+    options = asked.parse_args()
+    warnings.simplefilter("ignore", FutureWarning)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "people"
+        write_folder(source, options.patients, seed=1, at=AT, months=options.months)
+        (source / "truth.ndjson").unlink()
+        size = sum(path.stat().st_size for path in source.iterdir())
+        print(
+            f"Python {sys.version.split()[0]}, {options.patients:,} patients, {size / 1e6:,.0f} MB"
+        )
+        with session(options.master) as spark:
+            compare(spark, source, options.patients, options.runs)
+
+
+def compare(spark: Any, source: Path, patients: int, runs: int) -> None:
+    """Both tables: whole assessments, and what surrounds them."""
+    whole = {
+        "local, one process": lambda: local(source, AT, knowledge(), workers=1, forecasts=False),
+        "Spark, mapInArrow": lambda: on_spark(source, AT, knowledge(), forecasts=False),
+        "Spark, applyInPandas": lambda: plain(spark, source, assessed()),
+    }
+    print("\nAll rules, no forecasts:\n")
+    report(whole, patients, runs, against="local, one process")
+    around = {
+        "local, one process": lambda: gathered(source),
+        "Spark, mapInArrow": lambda: arrow(spark, source),
+        "Spark, applyInPandas": lambda: plain(spark, source, counted),
+    }
+    print("\nThe same around an assessment that does nothing:\n")
+    found = report(around, patients, runs, against="local, one process")
+    print("\nFrom sorted lines to a row, the reading and the shuffle taken away:\n")
+    handing = {
+        "lines brought together and sorted": lambda: sink(together(spark, source)),
+        "mapInArrow on it": lambda: arrow(spark, source),
+        "applyInPandas on the same": lambda: pandas(spark, source),
+    }
+    found = report(handing, patients, runs, against="lines brought together and sorted")
+    base, ours, plainly = (statistics.median(times) for times in found.values())
+    us, them = ((x - base) / patients * 1e6 for x in (ours, plainly))
+    print(
+        f"\nA patient costs {us:,.0f} us by mapInArrow, {them:,.0f} us by applyInPandas: "
+        f"{them / max(us, 1e-9):.1f} times as much."
+    )
+
+
+def report(
+    calls: dict[str, Callable[[], object]], patients: int, runs: int, *, against: str
+) -> dict[str, list[float]]:
+    """Each call once to warm up, then in turn; wall seconds."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(runs + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if number:
+                times[name].append(time.perf_counter() - start)
+    header("way", "median s", "ms a patient", "ratio")
+    base = statistics.median(times[against])
+    for name, taken in times.items():
+        middle = statistics.median(taken)
+        row(name, f"{middle:.2f}", f"{middle / patients * 1e3:.2f}", f"{middle / base:.2f}")
+    return times
+
+
+# -- redcell's way ---------------------------------------------------------------------------------
+
+
+def together(spark: Any, source: Path) -> Any:
+    cores = spark.sparkContext.defaultParallelism
+    plan = planned(source, Ledger(Tally()), cores)
+    return brought_together(spark, plan, 2 * cores, keeps=False)
+
+
+def sink(frame: Any) -> None:
+    frame.write.format("noop").mode("overwrite").save()
+
+
+def arrow(spark: Any, source: Path) -> int:
+    frame = together(spark, source).mapInArrow(numbers, spark_schema(NUMBERS))
+    return int(frame.toArrow().num_rows)
+
+
+def numbers(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """How many lines each patient has, from sorted lines."""
+    owner, held, answers = "", 0, []
+    for line in rows(found):
+        if line[1] in (What.SAID, What.WANTED):
+            continue
+        if line[0] != owner:
+            answers.append((owner, held))
+            owner, held = line[0], 0
+        held += 1
+    answers.append((owner, held))
+    owners, sizes = zip(*[a for a in answers if a[0]] or [("", 0)], strict=True)
+    yield pa.record_batch([list(owners), list(sizes)], schema=NUMBERS)
+
+
+# -- the plain way ---------------------------------------------------------------------------------
+
+
+def assessed() -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """One patient's frame in, how many cells its row has out (a whole row would cost more)."""
+    task = Task(AT, knowledge())
+
+    def cells(frame: pd.DataFrame) -> pd.DataFrame:
+        row = outcomes([lines_of(frame)], task)[0].row or ()
+        return pd.DataFrame({"owner": [frame["owner"].iloc[0]], "lines": [len(row)]})
+
+    return cells
+
+
+def lines_of(frame: pd.DataFrame) -> Lines:
+    lines = list(enumerate(frame["line"]))
+    return Lines(frame["owner"].iloc[0].partition("/")[2], [(f"a:{i}", x) for i, x in lines])
+
+
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"owner": [frame["owner"].iloc[0]], "lines": [len(frame)]})
+
+
+def owners(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Lines of text with their patients."""
+    for batch in found:
+        kept: list[tuple[str, bytes]] = []
+        for text in batch.column(0).to_pylist():
+            whose = belonging(text.encode(), "a:1", first=False)
+            if isinstance(whose, Owned):
+                kept.append((whose.owner, text.encode()))
+        if kept:
+            names, lines = zip(*kept, strict=True)
+            yield pa.record_batch([list(names), list(lines)], names=["owner", "line"])
+
+
+def plain(spark: Any, source: Path, each: Callable[[pd.DataFrame], pd.DataFrame]) -> int:
+    lines = spark.read.text(str(source)).mapInArrow(owners, "owner string, line binary")
+    grouped = lines.groupBy("owner").applyInPandas(each, spark_schema(NUMBERS))
+    return int(grouped.toArrow().num_rows)
+
+
+def pandas(spark: Any, source: Path) -> int:
+    """The plain grouping on lines that redcell brought together: no second shuffle is needed."""
+    lines = together(spark, source).select("owner", "line")
+    return int(
+        lines.groupBy("owner").applyInPandas(counted, spark_schema(NUMBERS)).toArrow().num_rows
+    )
+
+
+def gathered(source: Path) -> int:
+    with Folder(source, Ledger(Tally())) as folder:
+        return sum(len(one.lines) for one in folder.patients())
+
+
+if __name__ == "__main__":
+    main()
