@@ -341,9 +341,11 @@ def cpu_of(server: Server, bodies: list[bytes]) -> float:
 def measure(size: int) -> None:
     data = prefetch(size)
     rows = [(n, n, False) for n in CONTENDERS] + [("redcell, new", "redcell", True)]
-    servers = {name: Server(name) for name in CONTENDERS}
+    servers: dict[str, Server] = {}
     found: dict[str, list[float]] = {label: [] for label, _, _ in rows}
     try:
+        for name in CONTENDERS:
+            servers[name] = Server(name)
         for _, name, new in rows:
             cpu_of(servers[name], [body(data, new=new) for _ in range(20)])
         for _ in range(ROUNDS):
