@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright import sync_api
 
 from operation.process import Service
 from pages import site
@@ -73,7 +74,10 @@ def test_a_result_over_mllp_shows_on_an_open_list(chromium, service):
             line.sendall(message(number, value, now - timedelta(minutes=TRIES - number)))
             began = time.monotonic()
             assert b"MSA|AA" in line.recv(4096)
-            page.wait_for_function(ROW, arg=["NDIAYE", f"{value:.1f}"], timeout=60_000)
+            try:
+                page.wait_for_function(ROW, arg=["NDIAYE", f"{value:.1f}"], timeout=60_000)
+            except sync_api.TimeoutError:
+                pytest.fail("\n".join(["it never showed; the service said:", *running.lines]))
             took.append(time.monotonic() - began)
             if took[-1] < WITHIN:
                 break

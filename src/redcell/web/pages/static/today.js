@@ -1,7 +1,7 @@
 // The worklist with a script: fresh without reload, and single keys. Nothing depends on it.
 "use strict";
 (() => {
-  const KEYS = "redcell-single-keys", IDLE = 12 * 60 * 1000;
+  const KEYS = "redcell-single-keys", IDLE = 12 * 60 * 1000, APART = 2000;
   const board = () => document.getElementById("board");
   const lines = () => [...document.querySelectorAll(".line")];
   const news = document.getElementById("news");
@@ -9,7 +9,7 @@
   const help = document.getElementById("help");
   const opener = document.getElementById("keys");
   const keysOn = document.getElementById("keys-on");
-  let person = "", stale = false, acted = Date.now(), source = null;
+  let person = "", stale = false, acted = Date.now(), source = null, shown = 0, later = 0;
 
   // -- fresh within seconds -----------------------------------------------------------------------
   const busy = () => {
@@ -18,7 +18,18 @@
     return typing || [...document.querySelectorAll(".panel")].some((p) => p.childElementCount);
   };
   const say = (text) => { live.textContent = text; live.hidden = !text; };
+  const soon = () => {
+    later = 0;
+    if (busy()) { stale = true; say("The list has changed. It is shown anew when you are done."); }
+    else refresh();
+  };
   const refresh = () => {
+    const wait = shown + APART - Date.now();
+    if (wait > 0) {
+      if (!later) later = window.setTimeout(soon, wait);
+      return undefined;
+    }
+    shown = Date.now();
     const at = board(), url = at.dataset.url + "&since=" + at.dataset.event;
     return window.htmx.ajax("GET", url, { target: "#board", swap: "outerHTML" });
   };
@@ -27,8 +38,7 @@
     source = new EventSource("/today/events");
     source.addEventListener("mark", (event) => {
       if (event.data === board().dataset.mark) return;
-      if (busy()) { stale = true; say("The list has changed. It is shown anew when you are done."); }
-      else refresh();
+      soon();
     });
   };
   const pause = () => {
