@@ -13,6 +13,7 @@ from redcell.cli.options import EXIT_CODES, Command, now, options
 if TYPE_CHECKING:
     from redcell.population.demand.backtest import Then
     from redcell.population.ledger import Tally
+    from redcell.population.source import Form
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -68,6 +69,9 @@ class Days(click.ParamType):  # type: ignore[type-arg]
     "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
 )
 @click.option(
+    "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
+)
+@click.option(
     "--rejected",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -99,6 +103,7 @@ def demand(
     closed: tuple[date, ...],
     seed: int,
     workers: int | None,
+    form: Form,
     rejected: Path | None,
     practiced: bool,
     backtest: bool,
@@ -106,7 +111,7 @@ def demand(
 ) -> None:
     r"""Red-cell units and chair hours that everybody in a folder will need, day by day.
 
-    SOURCE is a folder of FHIR Bulk Data NDJSON: any file names, gzipped or not. The table goes to
+    SOURCE is a folder of FHIR Bulk Data NDJSON, gzipped or not, or an OMOP CDM. The table goes to
     FILE, a summary to standard output, progress and counts to standard error. With --backtest
     forecasts are made as of earlier moments and judged by the red cells that were given.
 
@@ -141,6 +146,7 @@ def demand(
             calibration=numbers,
             seed=seed,
             practiced=practiced,
+            form=form,
             progress=shown,
         )
         _tell(past, tally, out)
@@ -156,6 +162,7 @@ def demand(
         rejected=rejected,
         calibration=numbers,
         seed=seed,
+        form=form,
         progress=shown,
     )
     if practiced:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from redcell.cli.options import EXIT_CODES, Command, now, options
+
+if TYPE_CHECKING:
+    from redcell.population.source import Form
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -34,6 +38,9 @@ from redcell.cli.options import EXIT_CODES, Command, now, options
     "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
 )
 @click.option(
+    "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
+)
+@click.option(
     "--rejected",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -47,11 +54,12 @@ def quality(
     days: int | None,
     listed: bool,
     workers: int | None,
+    form: Form,
     rejected: Path | None,
 ) -> None:
     r"""How practice compares with its rules: seven measures over everybody in a folder.
 
-    SOURCE is a folder of FHIR Bulk Data NDJSON: any file names, gzipped or not. The table goes to
+    SOURCE is a folder of FHIR Bulk Data NDJSON, gzipped or not, or an OMOP CDM. The table goes to
     standard output; FOLDER gets quality.html and quality.parquet. Counts of fewer than 11 people
     (quality.smallest_count of the policy) are left out of all of them.
 
@@ -81,6 +89,7 @@ def quality(
         days=days,
         workers=workers,
         rejected=rejected,
+        form=form,
         progress=shown,
     )
     click.echo(text(practice, known), nl=False)

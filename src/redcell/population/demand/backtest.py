@@ -26,6 +26,7 @@ from redcell.population.folder import Lines
 from redcell.population.ledger import Ledger, Tally, rejects
 from redcell.population.patient import record_of
 from redcell.population.progress import Progress, silent
+from redcell.population.source import Form
 from redcell.prediction import Prediction
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside
@@ -175,6 +176,7 @@ def backtest(
     calibration: Calibration | None = None,
     seed: int = SEED,
     practiced: bool = False,
+    form: Form = "fhir",
     progress: Progress = silent,
 ) -> tuple[list[Then], Tally]:
     """Forecasts of the whole source as of earlier moments, with what came of them.
@@ -183,7 +185,7 @@ def backtest(
     of a resource: a result that came late or was corrected later counts from when it was taken.
 
     Args:
-        source: a folder of FHIR NDJSON.
+        source: a folder of FHIR NDJSON, or an OMOP CDM.
         at: the last moment of which something is known.
         knowledge: the knowledge base, with the site's policy.
         count: how many moments.
@@ -192,6 +194,7 @@ def backtest(
         calibration: the site's noise and priors.
         seed: of the order in which people's courses are joined.
         practiced: use the units of a session that the site gave in the year before each moment.
+        form: what the source is.
         progress: what is told how far the run is.
 
     Raises:
@@ -200,7 +203,8 @@ def backtest(
     earlier = moments(at, count)
     book = Ledger(Tally())
     plan = Plan(earlier, at, knowledge, calibration, seed)
-    people = list(Each(source, plan, workers, "Backtest").run(book, progress))
+    each = Each(source, plan, knowledge, title="Backtest", workers=workers, form=form)
+    people = list(each.run(book, progress))
     for past in people:
         book.tally.rejected.update(past.rejected)
         if past.left_out:

@@ -18,6 +18,7 @@ from redcell.population.demand.totals import Need
 from redcell.population.each import Each
 from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.progress import Progress, silent
+from redcell.population.source import Form
 from redcell.record.moment import Moment
 
 SEED = 1
@@ -66,6 +67,7 @@ def look(
     rejected: Path | None = None,
     calibration: Calibration | None = None,
     seed: int = SEED,
+    form: Form = "fhir",
     progress: Progress = silent,
 ) -> tuple[Outlook, Tally]:
     """Everybody's red cells ahead, and the counts of the run.
@@ -73,13 +75,14 @@ def look(
     Neither the number of processes nor the order of the source changes the totals.
 
     Args:
-        source: a folder of FHIR NDJSON.
+        source: a folder of FHIR NDJSON, or an OMOP CDM.
         at: nothing dated later is used, except treatment that is planned.
         knowledge: the knowledge base, with the site's policy.
         workers: processes; by default one for each core.
         rejected: where rejected input is kept, one JSON object a line.
         calibration: the site's noise and priors.
         seed: of the order in which people's courses are joined.
+        form: what the source is.
         progress: what is told how far the run is.
 
     Raises:
@@ -87,8 +90,8 @@ def look(
     """
     plan = Plan(at, knowledge, calibration, seed)
     with ledger(rejected) as book:
-        answers = Each(source, plan, workers, "Forecasts").run(book, progress)
-        outlook = gathered(at, answers, book)
+        each = Each(source, plan, knowledge, title="Forecasts", workers=workers, form=form)
+        outlook = gathered(at, each.run(book, progress), book)
         return outlook, book.tally
 
 

@@ -19,6 +19,7 @@ from redcell.population.progress import Progress, silent
 from redcell.population.quality.event import Event
 from redcell.population.quality.measures import MEASURES
 from redcell.population.quality.past import Past
+from redcell.population.source import Form
 from redcell.record.moment import Moment
 from redcell.record.record import Record, SetAside
 
@@ -90,6 +91,7 @@ def look(
     days: float | None = None,
     workers: int | None = None,
     rejected: Path | None = None,
+    form: Form = "fhir",
     progress: Progress = silent,
 ) -> tuple[Practice, Tally]:
     """Every event of a source in the period up to a moment, and the counts of the run.
@@ -97,12 +99,13 @@ def look(
     People who have died are looked at too: a measure without them would flatter.
 
     Args:
-        source: a folder of FHIR NDJSON.
+        source: a folder of FHIR NDJSON, or an OMOP CDM.
         at: the end of the period; nothing dated later is used.
         knowledge: the knowledge base, with the site's policy.
         days: the length of the period; by default the number `quality.period`.
         workers: processes; by default one for each core.
         rejected: where rejected input is kept, one JSON object a line.
+        form: what the source is.
         progress: what is told how far the run is.
 
     Raises:
@@ -110,8 +113,9 @@ def look(
     """
     length = knowledge.value("quality.period") if days is None else days
     with ledger(rejected) as book:
-        answers = Each(source, Plan(at, knowledge, length), workers, "Measures").run(book, progress)
-        events = list(_settled(answers, book.refuse, book.tally))
+        plan = Plan(at, knowledge, length)
+        each = Each(source, plan, knowledge, title="Measures", workers=workers, form=form)
+        events = list(_settled(each.run(book, progress), book.refuse, book.tally))
         order = {measure.name: i for i, measure in enumerate(MEASURES)}
         events.sort(key=lambda e: (order[e.measure], e.patient, e.time, e.evidence))
         return Practice(at, length, book.tally.rows, events), book.tally
