@@ -55,3 +55,12 @@ def test_a_valid_count_is_taken(world):
     sent = json.dumps(hemoglobin(None, people.OWN))
     kind = {"content-type": "application/fhir+json"}
     assert api(world).post("/fhir/Observation", content=sent, headers=kind).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/admin/feeds/", "/admin/rules/", "/messages/"])
+def test_a_number_that_no_store_holds_is_nothing(world, path):
+    for role in ("admin", "nurse"):
+        browser = Browser(world.app)
+        browser.headers.update(world.signed_in(role))
+        for number in ("9" * 30, "-" + "9" * 30, str(1 << 63)):
+            assert browser.get(f"{path}{number}").status_code in (403, 404)

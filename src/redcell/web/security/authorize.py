@@ -6,6 +6,9 @@ state changes that do not come from our own pages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, get_args
+
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +23,7 @@ from redcell.web.security import csrf
 
 VERDICT = "verdict"
 """Where a request's state keeps the answer; the tests of the table read it."""
+LONGEST_NUMBER = 18
 
 
 def unknown() -> HTTPException:
@@ -43,8 +47,26 @@ async def authorize(request: Request) -> None:
     setattr(request.state, VERDICT, verdict)
     if verdict is not Verdict.ALLOWED:
         raise _refusal(verdict, request)
+    if _beyond(request):
+        raise unknown()
     await csrf.check(request, row)
     request.state.caller = widened(row, caller)
+
+
+def _beyond(request: Request) -> bool:
+    """Does the address hold a number that no store can hold? Nothing has it."""
+    declared = getattr(request.scope["route"], "dependant", None)
+    if declared is None:
+        return False
+    given: list[tuple[Any, Mapping[str, Any]]] = [
+        (one, request.path_params) for one in declared.path_params
+    ]
+    given += [(one, request.query_params) for one in declared.query_params]
+    return any(
+        int in (one.field_info.annotation, *get_args(one.field_info.annotation))
+        and len(str(values.get(one.alias, ""))) > LONGEST_NUMBER
+        for one, values in given
+    )
 
 
 def _refusal(verdict: Verdict, request: Request) -> HTTPException:
