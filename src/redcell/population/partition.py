@@ -60,14 +60,14 @@ class Partition(Struct):
 
 
 def partition(
-    folder: Path, number: int, numbers: Numbers, *, keeps: bool, only: str | None = None
+    folder: Path, number: int, numbers: Numbers | None, *, keeps: bool, only: str | None = None
 ) -> Partition:
     """The patients of a partition, in the order of their ids.
 
     Args:
         folder: of the spilled lines, with the index of the shared ones.
         number: of the partition.
-        numbers: tells where lines stand.
+        numbers: tells where lines stand; without it that is not told.
         keeps: is the text of refused lines wanted?
         only: the one patient that is wanted, as a reference.
     """
@@ -86,12 +86,14 @@ def partition(
                 found.patients.append(_lines(name, own[name], numbers, base))
             else:
                 for line in own[name]:
-                    place = numbers.place(*line.place)
+                    place = _place(numbers, *line.place)
                     found.strangers.append(stranger(name, place, line.line if keeps else b""))
     return found
 
 
-def _lines(name: str, own: list[Spilled], numbers: Numbers, base: sqlite3.Connection) -> Lines:
+def _lines(
+    name: str, own: list[Spilled], numbers: Numbers | None, base: sqlite3.Connection
+) -> Lines:
     """A patient's lines with the shared ones that they refer to, in the order of the source."""
     texts = {line.place: line.line for line in own}
     for line in own:
@@ -102,7 +104,11 @@ def _lines(name: str, own: list[Spilled], numbers: Numbers, base: sqlite3.Connec
             for piece, number, text in rows:
                 texts.setdefault((piece, number), text)
     places = sorted(texts)
-    return Lines(name.partition("/")[2], [(numbers.place(*p), texts[p]) for p in places])
+    return Lines(name.partition("/")[2], [(_place(numbers, *p), texts[p]) for p in places])
+
+
+def _place(numbers: Numbers | None, piece: int, number: int) -> str:
+    return numbers.place(piece, number) if numbers is not None else f"{piece}:{number}"
 
 
 def batched(patients: Iterable[Lines], size: int) -> Iterator[list[Lines]]:
