@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 from redcell.version import __version__
 
 if TYPE_CHECKING:
-    from redcell.api import Forecast, Review, assess, cohort, demand, forecast, quality, read
+    from redcell.api import (
+        Forecast,
+        Review,
+        assess,
+        cohort,
+        demand,
+        forecast,
+        hemoglobin,
+        quality,
+        read,
+    )
 
 __all__ = [
     "Forecast",
@@ -17,6 +27,7 @@ __all__ = [
     "cohort",
     "demand",
     "forecast",
+    "hemoglobin",
     "quality",
     "read",
 ]

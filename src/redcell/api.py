@@ -315,6 +315,19 @@ def cohort(
     )[0]
 
 
+def hemoglobin(
+    source: str | Path,
+    *,
+    at: str | date | datetime,
+    policy: str | Path | None = None,
+    workers: int = 1,
+) -> pl.DataFrame:
+    """Newest hemoglobin, grade and slope of every patient of a folder of FHIR NDJSON, by a scan."""
+    from redcell.population.hemoglobin import hemoglobin as scan
+
+    return scan(Path(source), moment_of(at), _knowledge(policy), workers=workers)
+
+
 def demand(
     source: str | Path,
     *,
