@@ -11,7 +11,7 @@ from redcell.web.cds.turns import FIRST_GUESS, Turns
 
 
 async def one(turns: Turns, name: int, done: list[int], work: float = 0.0) -> None:
-    async with turns.place(), turns.turn():
+    async with turns.place() as since, turns.turn(since):
         done.append(name)
         await asyncio.sleep(work)
 
@@ -50,9 +50,24 @@ def test_slow_turns_shorten_the_line():
     assert asyncio.run(main()).turned_away
 
 
+def test_after_a_slow_moment_the_line_is_long_again():
+    async def main() -> tuple[list[int], list[int]]:
+        turns, slow, done = Turns(longest=0.1), [], []
+        await one(turns, 0, slow, 0.6)
+        await asyncio.gather(*(one(turns, n, slow) for n in range(4)), return_exceptions=True)
+        for n in range(20):
+            await one(turns, n, [])
+        await asyncio.gather(*(one(turns, n, done) for n in range(4)))
+        return slow, done
+
+    slow, done = asyncio.run(main())
+    assert slow == [0, 0]
+    assert done == [0, 1, 2, 3]
+
+
 def test_a_failure_gives_the_turn_to_the_next():
     async def fails(turns: Turns) -> None:
-        async with turns.place(), turns.turn():
+        async with turns.place() as since, turns.turn(since):
             raise ValueError
 
     async def main() -> list[int]:

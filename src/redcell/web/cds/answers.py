@@ -167,13 +167,13 @@ class Answerer:
     ) -> Assessed:
         """The assessment of what this call brings, in its turn."""
         patient = call.context.patientId
-        async with self._turns.place():
+        async with self._turns.place() as since:
             held = await self.needed.stored.load(person, now) if person else Holdings()
             declined = consents(await self.needed.feedback.declines(client.name, patient), patient)
             received = None
             if call.fhirServer:  # servers are waited for outside of the turn
                 received = await self._received(call, client, prefetch, known)
-            async with self._turns.turn():
+            async with self._turns.turn(since):
                 kept = self._current(name, now)
                 if kept is not None:  # the same came a moment ago
                     return kept

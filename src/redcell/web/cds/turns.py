@@ -37,8 +37,8 @@ class Turns:
         self._began = 0.0
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """A place in the line, kept until the call is done.
+    async def place(self) -> AsyncIterator[float]:
+        """A place in the line, kept until the call is done; since when.
 
         Raises:
             RefusedCallError: with status 503; too many wait already.
@@ -49,19 +49,24 @@ class Turns:
             raise refused(BUSY, text, code="throttled")
         self._ahead += 1
         try:
-            await asyncio.sleep(0)  # who came at the same time is counted before the first begins
-            yield
+            yield asyncio.get_running_loop().time()
         finally:
             self._ahead -= 1
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """A turn, once those that asked before have had theirs."""
+    async def turn(self, since: float) -> AsyncIterator[None]:
+        """A turn, once those that asked before have had theirs.
+
+        Args:
+            since: from when on the call has had its place.
+        """
         now = asyncio.get_running_loop().time
-        asked = now()
         async with self._lock:
-            began = now()
-            if asked <= self._began:  # a whole turn passed: so long does one take
-                self._usual += WEIGHT * (began - self._began - self._usual)
-            self._began = began
-            yield
+            await asyncio.sleep(0)  # the loop takes in what came meanwhile, and counts it
+            before, self._began = self._began, now()
+            try:
+                yield
+            finally:
+                waited = since <= before  # a whole turn passed, with all that came between
+                spent = self._began - before if waited else now() - self._began
+                self._usual += WEIGHT * (spent - self._usual)
