@@ -9,15 +9,14 @@ import msgspec
 from msgspec import Struct
 
 from redcell.errors import SeveralPatientsError, UnreadableSourceError
-from redcell.record.moment import Moment
-from redcell.record.patient import Patient, Sex
+from redcell.record.patient import Patient
 from redcell.record.record import Record, SetAside, assemble
 from redcell.sources.as_fhir import TRANSLATED
 from redcell.sources.fhir import conditions, medications, observations, procedures
-from redcell.sources.fhir.reading import Located, Reading, extension, name_of, tail
+from redcell.sources.fhir.person import joined, patient_of
+from redcell.sources.fhir.reading import Located, Reading, name_of, tail
 from redcell.sources.fhir.resources import DECODERS, Resource
 from redcell.sources.fhir.resources import Patient as FhirPatient
-from redcell.sources.fhir.times import BadTimeError, latest_day
 from redcell.sources.results import cross_check
 from redcell.sources.strict_json import RefusedJsonError, check
 from redcell.sources.terms import Terms
@@ -238,7 +237,8 @@ def read_patient_record(
         reading.index[where.reference] = where
         if where.full_url:
             reading.index[where.full_url] = where
-    home, names = _choose(located, reading, wanted, [f"Patient/{name}" for name in aliases])
+    known = [f"Patient/{name}" for name in aliases]
+    home, names = _choose(located, reading, wanted, known)
     for where in located:
         reader = READERS.get(where.resource.resourceType)
         if reader is None or where.resource.meta.source == OWN:
@@ -248,7 +248,10 @@ def read_patient_record(
         _read_checked(reader, reading, where)
     cross_check(reading, {w.reference for w in located if _translated(w)})
     unknown = Patient(names.reference.rpartition("/")[2])
-    patient = _patient(reading, home) if home is not None else unknown
+    patient = patient_of(reading, home) if home is not None else unknown
+    own = set(known) - {patient.reference}
+    others = [where for name, where in sorted(patients_in(located).items()) if name in own]
+    patient = joined(reading, patient, [patient_of(reading, where) for where in others])
     reading.counts = counts
     return assemble(patient, reading.facts, reading.aside, sources)
 
@@ -353,24 +356,3 @@ def _belongs(where: Located, names: Names, reading: Reading) -> bool:
         text = f"it belongs to another patient than {names.reference}; it was left out."
         reading.set_aside("foreign-patient-ignored", where, text)
     return False
-
-
-def _patient(reading: Reading, home: Located) -> Patient:
-    resource = home.resource
-    assert isinstance(resource, FhirPatient)  # noqa: S101  (narrowing)
-    sex: Sex = "unknown"
-    if resource.gender in ("female", "male", "other"):
-        sex = resource.gender  # type: ignore[assignment]
-    birth = None
-    if resource.birthDate:
-        try:
-            birth = latest_day(resource.birthDate)
-        except BadTimeError as error:
-            reading.set_aside("time-not-understood", home, f"birth date: {error}; age is unknown.")
-    deceased: Moment | bool = bool(resource.deceasedBoolean)
-    if resource.deceasedDateTime:
-        deceased = reading.when(home, resource.deceasedDateTime) or True
-    altitude = extension(resource, "residence-altitude")
-    quantity = altitude.valueQuantity if altitude else None
-    meters = quantity.value if quantity and quantity.sent_unit in ("m", "") else None
-    return Patient(home.reference.partition("/")[2], sex, birth, deceased, meters)
