@@ -222,6 +222,9 @@ def test_a_folder_of_something_else_is_left_alone(plain, tmp_path):
     (tmp_path / "letter.txt").write_text("x")
     with pytest.raises(RedcellError, match="something else"):
         run(plain[0], resume=tmp_path)
+    (tmp_path / "run").write_text("a file of somebody's own")
+    with pytest.raises(RedcellError, match="something else"):
+        run(plain[0], resume=tmp_path)
     assert (tmp_path / "letter.txt").exists()
 
 

@@ -17,7 +17,8 @@ from redcell.errors import RedcellError
 from redcell.population.ndjson import files_of
 
 T = TypeVar("T")
-MARK = "run"
+MARK, SIGN = "run", b"redcell run "
+"""The file that says what the run is, and how it begins: no other folder is ever thrown away."""
 
 
 class Checkpoint:
@@ -70,12 +71,13 @@ def checkpoint(folder: Path | None, mark: str) -> Iterator[Checkpoint]:
 
 def _prepare(folder: Path, mark: str) -> None:
     said = folder / MARK
-    if folder.exists() and not (said.is_file() and said.read_text() == mark):
-        if any(folder.iterdir()) and not said.is_file():
+    before = said.read_bytes() if said.is_file() else b""
+    if folder.exists() and before != SIGN + mark.encode():
+        if any(folder.iterdir()) and not before.startswith(SIGN):
             raise RedcellError(f"{folder}: something else is in it. Expected a folder of a run.")
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    said.write_text(mark)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds patients' data
+    said.write_bytes(SIGN + mark.encode())
 
 
 def mark_of(source: Path, *said: object) -> str:
