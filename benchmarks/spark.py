@@ -44,6 +44,7 @@ from redcell.population.spark.session import session
 from redcell.population.synthesize.folder import write_folder
 
 AT = moment_of("2026-11-20T09:00:00Z")
+LOCAL = "local, one process"
 NUMBERS = pa.schema([("owner", pa.string()), ("lines", pa.int64())])
 
 
@@ -53,6 +54,7 @@ def main() -> None:
     asked.add_argument("--months", type=int, default=12)
     asked.add_argument("--runs", type=int, default=5)
     asked.add_argument("--master", default="local[1]")
+    asked.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
     options = asked.parse_args()
     warnings.simplefilter("ignore", FutureWarning)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,32 +66,41 @@ def main() -> None:
             f"Python {sys.version.split()[0]}, {options.patients:,} patients, {size / 1e6:,.0f} MB"
         )
         with session(options.master) as spark:
-            compare(spark, source, options.patients, options.runs)
+            for name in options.tables:
+                TABLES[name](spark, source, options.patients, options.runs)
 
 
-def compare(spark: Any, source: Path, patients: int, runs: int) -> None:
-    """Both tables: whole assessments, and what surrounds them."""
-    whole = {
-        "local, one process": lambda: local(source, AT, knowledge(), workers=1, forecasts=False),
+def whole(spark: Any, source: Path, patients: int, runs: int) -> None:
+    print("\nAll rules, no forecasts:\n")
+    ways = {
+        LOCAL: lambda: local(source, AT, knowledge(), workers=1, forecasts=False),
         "Spark, mapInArrow": lambda: on_spark(source, AT, knowledge(), forecasts=False),
         "Spark, applyInPandas": lambda: plain(spark, source, assessed()),
     }
-    print("\nAll rules, no forecasts:\n")
-    report(whole, patients, runs, against="local, one process")
-    around = {
-        "local, one process": lambda: gathered(source),
-        "Spark, mapInArrow": lambda: arrow(spark, source),
+    report(ways, patients, runs)
+
+
+def around(spark: Any, source: Path, patients: int, runs: int) -> None:
+    print("\nThe same around an assessment that does nothing:\n")
+    ways = {
+        LOCAL: lambda: gathered(source),
+        "Spark, mapInArrow": lambda: arrow(together(spark, source)),
         "Spark, applyInPandas": lambda: plain(spark, source, counted),
     }
-    print("\nThe same around an assessment that does nothing:\n")
-    found = report(around, patients, runs, against="local, one process")
-    print("\nFrom sorted lines to a row, the reading and the shuffle taken away:\n")
-    handing = {
-        "lines brought together and sorted": lambda: sink(together(spark, source)),
-        "mapInArrow on it": lambda: arrow(spark, source),
-        "applyInPandas on the same": lambda: pandas(spark, source),
+    report(ways, patients, runs)
+
+
+def handing(spark: Any, source: Path, patients: int, runs: int) -> None:
+    """Lines are brought together once and kept; what comes after is what a patient costs."""
+    print("\nFrom sorted lines to a row, reading and shuffle taken away:\n")
+    kept = together(spark, source).persist()
+    ways = {
+        "the sorted lines, no Python": lambda: sink(kept),
+        "mapInArrow on them": lambda: arrow(kept),
+        "applyInPandas on them": lambda: pandas(kept),
     }
-    found = report(handing, patients, runs, against="lines brought together and sorted")
+    found = report(ways, patients, runs)
+    kept.unpersist()
     base, ours, plainly = (statistics.median(times) for times in found.values())
     us, them = ((x - base) / patients * 1e6 for x in (ours, plainly))
     print(
@@ -99,9 +110,9 @@ def compare(spark: Any, source: Path, patients: int, runs: int) -> None:
 
 
 def report(
-    calls: dict[str, Callable[[], object]], patients: int, runs: int, *, against: str
+    calls: dict[str, Callable[[], object]], patients: int, runs: int
 ) -> dict[str, list[float]]:
-    """Each call once to warm up, then in turn; wall seconds."""
+    """Each call once to warm up, then in turn; wall seconds, and ratios to the first of them."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(runs + 1):
         for name, call in calls.items():
@@ -110,7 +121,7 @@ def report(
             if number:
                 times[name].append(time.perf_counter() - start)
     header("way", "median s", "ms a patient", "ratio")
-    base = statistics.median(times[against])
+    base = statistics.median(next(iter(times.values())))
     for name, taken in times.items():
         middle = statistics.median(taken)
         row(name, f"{middle:.2f}", f"{middle / patients * 1e3:.2f}", f"{middle / base:.2f}")
@@ -130,9 +141,8 @@ def sink(frame: Any) -> None:
     frame.write.format("noop").mode("overwrite").save()
 
 
-def arrow(spark: Any, source: Path) -> int:
-    frame = together(spark, source).mapInArrow(numbers, spark_schema(NUMBERS))
-    return int(frame.toArrow().num_rows)
+def arrow(lines: Any) -> int:
+    return int(lines.mapInArrow(numbers, spark_schema(NUMBERS)).toArrow().num_rows)
 
 
 def numbers(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -192,9 +202,9 @@ def plain(spark: Any, source: Path, each: Callable[[pd.DataFrame], pd.DataFrame]
     return int(grouped.toArrow().num_rows)
 
 
-def pandas(spark: Any, source: Path) -> int:
+def pandas(kept: Any) -> int:
     """The plain grouping on lines that redcell brought together: no second shuffle is needed."""
-    lines = together(spark, source).select("owner", "line")
+    lines = kept.select("owner", "line")
     return int(
         lines.groupBy("owner").applyInPandas(counted, spark_schema(NUMBERS)).toArrow().num_rows
     )
@@ -204,6 +214,8 @@ def gathered(source: Path) -> int:
     with Folder(source, Ledger(Tally())) as folder:
         return sum(len(one.lines) for one in folder.patients())
 
+
+TABLES = {"whole": whole, "around": around, "handing": handing}
 
 if __name__ == "__main__":
     main()
