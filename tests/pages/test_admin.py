@@ -232,7 +232,7 @@ def test_models_are_judged_by_the_counts_that_followed(work):
     page.get_by_role("button", name="Work it out now").click()
     said = page.locator("main").inner_text()
     assert "Inside the 90 % range" in said
-    assert "CRPS of the last value" in said
+    assert "Miss of the last count (CRPS)" in said
 
 
 @pytest.mark.trust("A5")

@@ -96,7 +96,6 @@ def test_full_days_name_people_to_the_team_alone(work):
 
 def test_stock_is_entered_by_the_blood_bank(work):
     page = work("/capacity", "bank", js=False)
-    page.get_by_text("Stock", exact=True).click()
     page.get_by_label("Group O, units").fill("22")
     page.get_by_role("button", name="Keep the stock").click()
     assert "Stock entered by B. Bank" in page.locator("main").inner_text()
