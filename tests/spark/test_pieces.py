@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import contextmanager
+from threading import Event, Timer
+from types import SimpleNamespace
 
 import polars as pl
 import pyarrow as pa
@@ -17,7 +20,8 @@ from redcell.population.ledger import ledger
 from redcell.population.parts import Ready
 from redcell.population.patient import Task
 from redcell.population.pieces import Piece
-from redcell.population.spark import pieces
+from redcell.population.progress import silent
+from redcell.population.spark import pieces, watch
 from redcell.population.spark.assessing import Assess
 from redcell.population.spark.cohort import settle, table_of
 from redcell.population.spark.lines import ORDER, Said, decoded, encoded
@@ -163,3 +167,59 @@ def test_what_is_said_travels_whole():
     again.add(said)
     assert again.noted == {"unmapped-code": 6}
     assert (again.patients, again.lines) == (4, {"1": 7})
+
+
+# -- how far it is -------------------------------------------------------------------------------
+
+
+class Cluster:
+    """A context whose one job has a stage, and at first no machine."""
+
+    stageIds = (1,)  # noqa: N815  (the name in Spark)
+
+    def __init__(self, *looks):
+        self.looks, self.canceled = list(looks), []
+
+    def statusTracker(self):
+        return self
+
+    def setJobGroup(self, *_, **__):
+        pass
+
+    def cancelJobGroup(self, group):
+        self.canceled.append(group)
+
+    def getJobIdsForGroup(self, _):
+        return [1]
+
+    def getJobInfo(self, _):
+        return self
+
+    def getStageInfo(self, _):
+        active, done = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return SimpleNamespace(numActiveTasks=active, numCompletedTasks=done)
+
+
+def test_that_no_machine_takes_the_work_is_said_once(monkeypatch, capsys):
+    monkeypatch.setattr(watch, "EVERY", 0.001)
+    monkeypatch.setattr(watch, "IDLE", 3)
+    over = Event()
+    context = Cluster(*[(0, 0)] * 9, (1, 0))
+    Timer(0.3, over.set).start()
+    assert watch.watched(context, over.wait, silent, 4, 2) is True
+    assert capsys.readouterr().err.count("No machine of the cluster") == 1
+
+
+def test_what_interrupts_the_run_cancels_the_job():
+    over = Event()
+
+    @contextmanager
+    def broken(*_):
+        over.set()
+        raise KeyboardInterrupt
+        yield
+
+    context = Cluster((1, 0))
+    with pytest.raises(KeyboardInterrupt):
+        watch.watched(context, over.wait, broken, 4, 2)
+    assert len(context.canceled) == 1

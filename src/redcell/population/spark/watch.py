@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
+
+import click
 
 from redcell.population.progress import Progress, Tell
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EVERY = 0.5
 """Seconds between two looks."""
+IDLE = 60
+"""Looks without any task begun after which that is said."""
+WAITING = (
+    "No machine of the cluster has taken the work yet. Is a worker running, and has it the memory "
+    "and cores that spark-defaults.conf asks for? Waiting; Ctrl-C ends it."
+)
 
 
 def watched(
@@ -41,6 +49,7 @@ def watched(
         job = pool.submit(act)
         try:
             with progress("Reading", reading, "tasks") as tell:
+                _begun(job, context, group)
                 _follow(job, lambda: _done(context, group)[0], reading, tell)
             with progress("Assessing", assessing, "tasks") as tell:
                 _follow(job, lambda: _done(context, group)[1], assessing, tell)
@@ -48,6 +57,25 @@ def watched(
             context.cancelJobGroup(group)
             raise
         return job.result()
+
+
+def _begun(job: Future[T], context: SparkContext, group: str) -> None:
+    """Wait for the first task, and say so when none begins."""
+    looks = 0
+    while not job.done() and not any(_active(context, group)):
+        wait([job], EVERY)
+        looks += 1
+        if looks == IDLE:
+            click.echo(WAITING, err=True)
+
+
+def _active(context: SparkContext, group: str) -> Iterator[bool]:
+    tracker = context.statusTracker()
+    for job in tracker.getJobIdsForGroup(group):
+        found = tracker.getJobInfo(job)
+        for stage in found.stageIds if found else ():
+            info = tracker.getStageInfo(stage)
+            yield bool(info and (info.numActiveTasks or info.numCompletedTasks))
 
 
 def _follow(job: Future[T], done: Callable[[], int], whole: int, tell: Tell) -> None:
