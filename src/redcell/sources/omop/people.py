@@ -42,7 +42,7 @@ def _sex(row: Row, concepts: Concepts) -> str:
     id_, table = row.get("gender_concept_id", ""), concepts.table["sex"]
     if id_ not in UNKNOWN:
         return str(table.get(id_, "unknown"))
-    return str(table["source"].get(row.get("gender_source_value", "").upper(), "unknown"))
+    return str(table["sent"].get(row.get("gender_source_value", "").upper(), "unknown"))
 
 
 def _born(row: Row) -> str:
