@@ -202,7 +202,9 @@ def read_risk(reading: Reading, where: Located, r: RiskAssessment) -> None:
             reading.add(Prognosis(where.reference, recorded, until))
 
 
-WEEKS = re.compile(r"(?:(\d+)\s*(?:-|–|to)\s*)?(\d+)?\s*(day|week|month)s?", re.I)
+WEEKS = re.compile(
+    r"(?<!\d)(?:(\d{1,6})\s{0,9}(?:-|–|to)\s{0,9})?(\d{1,6})?\s{0,9}(day|week|month)s?", re.I
+)
 PER_WEEK = {"day": 1 / 7, "week": 1.0, "month": 52 / 12}
 UNNUMBERED = {"day": 1.0, "week": 3.0, "month": 8.0}
 

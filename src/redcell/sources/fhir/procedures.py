@@ -16,7 +16,9 @@ from redcell.sources.fhir.resources import BodyStructure, Procedure
 from redcell.sources.terms import Concept
 
 TRANSFUSION_CODES = ("71493000", "116863004", "425513008", "180207008", "36430")
-DOSE_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*(cGy|Gy)\b(?:\s*[x×*]\s*(\d{1,2})\b)?", re.I)
+DOSE_TEXT = re.compile(
+    r"(?<!\d)(\d{1,6}(?:\.\d{1,6})?)\s{0,9}(cGy|Gy)\b(?:\s{0,9}[x×*]\s{0,9}(\d{1,2})\b)?", re.I
+)
 FRACTIONS_TEXT = re.compile(r"(\d{1,3})\s*(?:fractions|fx|#)", re.I)
 RADIATION_WORDS = (
     "radiotherapy",

@@ -198,7 +198,7 @@ def _answer(reading: Reading, slug: str, kind: str, value: Value) -> str:
 
 SHOWN = ("abo-rh", "crossmatch")
 """Results that are shown in their own words; no rule reads them."""
-QUALIFIER = re.compile(r"\s*\((qualifier value|finding)\)$")
+QUALIFIER = re.compile(r"(?<!\s)\s*\((qualifier value|finding)\)$")
 
 
 def _says(table: dict[str, Any], concept: Concept) -> bool:
