@@ -89,8 +89,10 @@ def cohort(
         raise click.UsageError("--engine spark reads FHIR alone; an OMOP CDM is read here.")
     if spark_master and engine != "spark":
         raise click.UsageError("--spark-master is of use with --engine spark alone.")
-    if workers and engine == "spark":
-        raise click.UsageError("--workers is of use on this machine alone; a cluster has its own.")
+    if (workers or memory) and engine == "spark":
+        raise click.UsageError(
+            "--workers and --memory are of use on this machine alone; a cluster has its own."
+        )
     if explained is not None:
         _explain(source, explained, at, policy, form)
         return
