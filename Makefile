@@ -57,6 +57,7 @@ torture: $(VENV)/.dev  ## long runs, hours: kills, power loss, damage, orders, m
 	$(BIN)/python tests/operation/malformed.py --number 10000
 	$(BIN)/python tests/operation/overload.py --seconds 60
 	$(BIN)/python tests/operation/soak.py --minutes 60
+	REDCELL_EVERY_LOOK=1 $(BIN)/python -m pytest tests/pages/test_today_access.py tests/pages/test_states.py
 	$(MAKE) fuzz mutation trust-report
 
 fuzz: $(VENV)/.dev  ## coverage-guided fuzzing of every reader: make fuzz SECONDS=1800
