@@ -82,7 +82,7 @@ VALUES: tuple[dict[str, tuple[str, ...]], ...] = (
 )
 """A value and its unit and limits belong together: columns of two families are never mixed."""
 
-BRACKETS = re.compile(r"(.*?\S)\s*[(\[](.+)[)\]]\s*")
+BRACKETS = re.compile(r"(.{0,200}?\S)\s*[(\[](.{1,100})[)\]]\s{0,9}")
 SPLIT = re.compile(r"[\s_,;:/-]+")
 POWER = re.compile(r"10_([0-9]{1,2})_")
 UNIT_ROW = frozenset({"", "unit", "units", "einheit", "uom"})

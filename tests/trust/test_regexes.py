@@ -1,0 +1,98 @@
+"""F7: no regular expression of the product can be made slow by what somebody sends."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import redcell
+
+PACKAGE = Path(redcell.__file__).parent
+LONG = 50_000
+MOST = 0.030
+"""Seconds of processor time for one string."""
+PIECES = ("a", "0", " ", "|", ".", "-", "/", "a ", "0.")
+
+
+def patterns() -> dict[str, re.Pattern]:
+    """Every pattern that is written out in the code, by module and name, without importing it."""
+    found: dict[str, re.Pattern] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "re.compile(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("re.compile("):
+                try:
+                    pattern = ast.literal_eval(node.value.args[0])
+                except ValueError:
+                    continue  # put together from a table of the code
+                names = ast.unparse(node.value.args[1]) if node.value.args[1:] else ""
+                flags = sum(getattr(re, one) for one in re.findall(r"re\.(\w+)", names))
+                name = ast.unparse(node.targets[0])
+                found[f"{path.relative_to(PACKAGE)}:{name}"] = re.compile(pattern, flags)
+    return found
+
+
+def is_bytes(pattern: re.Pattern) -> bool:
+    """Is it for bytes?"""
+    return isinstance(pattern.pattern, bytes)
+
+
+def attacks(pattern: re.Pattern) -> list[str]:
+    """Long strings of one repeated piece, with the pattern's own letters among the pieces."""
+    text = (
+        pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    )
+    own = {c for c in re.sub(r"\\.", "", text) if c.isprintable()}
+    return [
+        (piece * (LONG // len(piece) + 1))[:LONG] + "!" for piece in [*PIECES, *sorted(own)[:6]]
+    ]
+
+
+def uses(name: str, source: str) -> list[str]:
+    """How the code asks a pattern: `match`, `search`, `sub`."""
+    found = set(re.findall(rf"\b{re.escape(name)}\s*\.\s*(\w+)\(", source))
+    return sorted(found & {"match", "fullmatch", "search", "finditer", "findall", "sub", "split"})
+
+
+def took(pattern: re.Pattern, how: str, text: str | bytes) -> float:
+    """Seconds of processor time of one call."""
+    began = time.thread_time()
+    if how == "sub":
+        pattern.sub(text[:0], text)
+    elif how == "finditer":
+        began += 1e-6 * sum(1 for _ in pattern.finditer(text))  # the matches cost what they cost
+    else:
+        getattr(pattern, how)(text)
+    return time.thread_time() - began
+
+
+@pytest.mark.trust("F7")
+def test_no_pattern_is_slow_on_a_long_string(record_figure):
+    source = "\n".join(p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py"))
+    slow, strings, seen = [], 0, set()
+    for name, pattern in patterns().items():
+        if pattern.pattern in seen:
+            continue
+        seen.add(pattern.pattern)
+        asked = uses(name.rpartition(":")[2], source)
+        for attack in attacks(pattern):
+            whole = attack.encode("utf-8", "replace") if is_bytes(pattern) else attack
+            for how in asked:
+                strings += 1
+                for length in (LONG // 25, LONG // 5, LONG):  # what is slow shows before it hangs
+                    text = whole[:length] + whole[-1:]
+                    share = MOST * (length / LONG)
+                    if took(pattern, how, text) > share and took(pattern, how, text) > share:
+                        slow.append(f"{name} {how} on {length} of {attack[:6]!r}")
+                        break
+            if slow and slow[-1].startswith(f"{name} "):
+                break
+    assert len(seen) > 40
+    assert not slow, slow
+    record_figure("F7", f"{len(seen)} patterns, {strings} strings of 50 kB: none over 30 ms")
