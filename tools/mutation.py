@@ -55,7 +55,7 @@ def _spec(*names: str) -> tuple[str, ...]:
 
 
 PARTS = (
-    Part("units", ("quantity.py", "sources/terms"),
+    Part("units", ("quantity.py", "record/measured.py"),
          ("tests/unit/test_quantity.py", "tests/unit/test_units.py")),
     Part("record", ("record",),
          (*(f"tests/unit/test_{n}.py" for n in ("moment", "therapies", "transfusions", "symptoms",
