@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from operation.process import Service
 from redcell import clock
 from redcell.cli.demo import PARTS, demo
+from redcell.clinic import chairs, freshness, messages, releases, safety
 from redcell.clinic import demo as play
-from redcell.clinic import freshness
 from redcell.clinic.background import assessor
 from redcell.clinic.service import Clinic
 from redcell.errors import SettingsError
@@ -72,6 +72,26 @@ def test_a_second_start_makes_nothing_twice(folder):
         assert state() == before
         assert before[:2] == (len(PARTS), int(COUNT))
         assert not freshness.look(clinic, at=clock.now()).silent
+    finally:
+        clinic.close()
+
+
+def test_no_page_of_it_is_empty(folder):
+    clinic = Clinic(folder)
+    try:
+        with clinic.database.read() as connection:
+            found = messages.items(connection)
+            plan = chairs.read(connection)
+            shown = accounts.by_login(connection, "patient")
+            assert shown is not None
+            assert releases.current(connection, [shown.person]) is not None
+            assert len(safety.entries(connection)) == 1
+        assert {item.pressure for item in found} == {"emergency", "now", "ordinary"}
+        assert found[-1].person == shown.person
+        assert len(found[-1].answers) == 1
+        assert plan.week.chairs
+        assert plan.stock is not None
+        assert sum(day.closed for day in plan.single.values()) == 1
     finally:
         clinic.close()
 
