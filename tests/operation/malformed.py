@@ -72,6 +72,14 @@ def token_of(address: str) -> str:
     with database.write() as connection:
         details = clients.Details(keys=(key,), scopes=("system/*.cruds",))
         clients.add(connection, "sender", "backend", details, at=1, roles=("feed",), client=CLIENT)
+    database.close()
+    return renewed(address)
+
+
+def renewed(address: str) -> str:
+    """Another token of the same program: one lives a quarter of an hour."""
+    database = open_database(address)
+    with database.write() as connection:
         granted = tokens.Granted(CLIENT, ("system/*.cruds",))
         token, _ = tokens.issue(connection, granted, at=clock.now())
     database.close()
@@ -94,8 +102,9 @@ def bodies(number: int, dice: random.Random) -> Iterator[tuple[str, str, bytes]]
                 yield method, path, mutated(dice, body)
 
 
-def fhir(service: Service, token: str, number: int, seed: int) -> Report:
+def fhir(service: Service, address: str, number: int, seed: int) -> Report:
     """Send bodies, and look at each answer."""
+    token = token_of(address)
     report, times = Report(), []
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"}
     before = 0.0
@@ -108,6 +117,8 @@ def fhir(service: Service, token: str, number: int, seed: int) -> Report:
             if said := _bad(answer):
                 report.wrong.append(f"input {report.sent} of seed {seed}: {said}")
             report.sent += 1
+            if report.sent % 1000 == 0:
+                client.headers["Authorization"] = f"Bearer {renewed(address)}"
             if report.sent == number // 4:
                 before = memory(service)
         good = client.put("/fhir/Patient/good", json=patient("good", "77"))
@@ -197,10 +208,10 @@ def memory(service: Service) -> float:
 def run(folder: Path, address: str, number: int, seed: int) -> dict[str, Report]:
     """Send both kinds to a service of its own."""
     prepare(folder, address)
-    token = token_of(address or str(folder))
+    where = address or str(folder)
     service = Service(folder, "--port", "0", "--mllp-port", "0").wait_until_ready()
     try:
-        found = {"F1": fhir(service, token, number, seed), "F2": mllp(service, number, seed)}
+        found = {"F1": fhir(service, where, number, seed), "F2": mllp(service, number, seed)}
     finally:
         code = service.stop()
     for line in service.lines:

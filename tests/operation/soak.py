@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fhir_api.resources import hemoglobin, patient
 from operation.kill import prepare
-from operation.malformed import memory, token_of
+from operation.malformed import memory, renewed, token_of
 from operation.process import Service
 from operation.senders import Mllp, messages
 from redcell.store.database import FILE
@@ -97,6 +97,8 @@ def soak(folder: Path, minutes: float) -> Report:
                 if now >= following:
                     report.notes.append(note(service, folder, began))
                     following = now + 30
+                    if len(report.notes) % 10 == 0:
+                        client.headers["Authorization"] = f"Bearer {renewed(str(folder))}"
                 time.sleep(EACH)
         line.close()
     finally:
