@@ -11,7 +11,7 @@ AT := 2026-11-22T09:00:00Z
 SECONDS ?= 1800
 MUTANTS ?= 400
 
-.PHONY: help demo setup test check format bench bench-model bench-service bench-spark torture fuzz mutation trust-report sbom validation lock clean
+.PHONY: help demo setup test check format bench bench-model bench-service bench-population bench-spark torture fuzz mutation trust-report sbom validation lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -79,6 +79,9 @@ bench-service: $(VENV)/.dev  ## the service: start, latency, feeds, pages, CDS c
 	$(BIN)/python benchmarks/mllp.py
 	$(BIN)/python benchmarks/pages.py
 	$(BIN)/python benchmarks/cds.py
+
+bench-population: $(VENV)/.dev  ## many patients beside orjson, DuckDB and FHIR libraries: FOLDER=a folder of NDJSON
+	$(BIN)/python benchmarks/population.py $(FOLDER)
 
 bench-spark: $(VENV)/.dev  ## a cohort on Spark, beside one process and the plain way
 	$(BIN)/python benchmarks/spark.py

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter
@@ -72,7 +73,22 @@ def assembled(
     )
     fetcher = Fetcher(out, seconds=settings.all_seconds, pages=settings.pages)
     needed = Dependencies(settings, known, seen, feedback, stored, fetcher)
-    return router(needed, Verifier(settings, Keys(out), seen), now)
+    made = router(needed, Verifier(settings, Keys(out), seen), now)
+    made.lifespan_context = _closing(out)
+    return made
+
+
+def _closing(out: Outbound) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """Connections to other servers end with the application."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await out.close()
+
+    return lifespan
 
 
 def settings_of(clinic: Clinic, *, open_here: bool, address: str = "") -> CdsSettings:

@@ -1,31 +1,23 @@
-"""The Python interface: read a record, assess it, look at the answer.
-
->>> import redcell
->>> record = redcell.read("demo::okafor")
->>> review = redcell.assess(record, at="2026-11-22T09:00:00Z")
->>> review.urgency
-'same-day'
-"""
+"""One patient: read a record, assess it, look at the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from redcell.api.given import calibration_of, knowledge_of, moment_of
 from redcell.errors import RedcellError, UnknownRuleError
-from redcell.knowledge.load import Knowledge, knowledge
 from redcell.loop import Situation, Steps, run
 from redcell.prediction import Prediction, WhatIf
-from redcell.record.moment import Moment, on_day, utc
 from redcell.record.record import Record
 from redcell.sources.read import read as _read
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from redcell.forecasting import Calibration, Forecaster
+    from redcell.forecasting import Forecaster
 
 
 class Review:
@@ -196,7 +188,7 @@ def read(
         UnreadableSourceError: nothing in the source could be read.
         SeveralPatientsError: the source holds several patients and none was chosen.
     """
-    return _read(source, patient=patient, base=_knowledge(policy))
+    return _read(source, patient=patient, base=knowledge_of(policy))
 
 
 def assess(
@@ -225,7 +217,7 @@ def assess(
         CalibrationError: the calibration file is not valid.
     """
     forecaster = _forecaster(calibration, seed=seed) if forecast else None
-    return Review(run(record, moment_of(at), _knowledge(policy), forecaster))
+    return Review(run(record, moment_of(at), knowledge_of(policy), forecaster))
 
 
 def forecast(
@@ -257,7 +249,7 @@ def forecast(
         asked.append(situation)
         return forecaster(situation)
 
-    steps = run(record, moment_of(at), _knowledge(policy), listening)
+    steps = run(record, moment_of(at), knowledge_of(policy), listening)
     return Forecast(steps, asked[0], forecaster)
 
 
@@ -266,132 +258,7 @@ def _forecaster(
 ) -> Forecaster:
     from redcell.forecasting import Forecaster
 
-    return Forecaster(days=days, seed=seed, calibration=_calibration(calibration))
-
-
-def cohort(
-    source: str | Path,
-    *,
-    at: str | date | datetime,
-    policy: str | Path | None = None,
-    calibration: str | Path | None = None,
-    forecasts: bool = True,
-    workers: int = 1,
-    form: Literal["fhir", "omop"] = "fhir",
-    memory: int | None = None,
-    resume: str | Path | None = None,
-) -> pl.DataFrame:
-    """One row for every patient of a source, ordered by patient; needs the extra `frames`.
-
-    With several workers a script guards its entry (`if __name__ == "__main__":`).
-
-    Args:
-        source: a folder of FHIR Bulk Data NDJSON, or an OMOP CDM.
-        at: the moment of the assessments.
-        policy: a site's policy file.
-        calibration: a site's calibration file of the model.
-        forecasts: fill the forecast columns.
-        workers: processes.
-        form: what the source is.
-        memory: bytes that grouping by patient may use; 1 GiB when not given.
-        resume: a folder for what is done so far; the same run goes on with it after it was killed.
-
-    Raises:
-        RedcellError: no patient was found, or an extra is missing.
-    """
-    from redcell.population.cohort import MEMORY
-    from redcell.population.cohort import cohort as run_cohort
-
-    return run_cohort(
-        Path(source),
-        moment_of(at),
-        _knowledge(policy),
-        workers=workers,
-        calibration=_calibration(calibration),
-        forecasts=forecasts,
-        form=form,
-        memory=memory or MEMORY,
-        resume=Path(resume) if resume is not None else None,
-    )[0]
-
-
-def hemoglobin(
-    source: str | Path,
-    *,
-    at: str | date | datetime,
-    policy: str | Path | None = None,
-    workers: int = 1,
-) -> pl.DataFrame:
-    """Newest hemoglobin, grade and slope of every patient of a folder of FHIR NDJSON, by a scan."""
-    from redcell.population.hemoglobin import hemoglobin as scan
-
-    return scan(Path(source), moment_of(at), _knowledge(policy), workers=workers)
-
-
-def demand(
-    source: str | Path,
-    *,
-    at: str | date | datetime,
-    policy: str | Path | None = None,
-    calibration: str | Path | None = None,
-    closed: Iterable[date] = (),
-    seed: int = 1,
-    workers: int = 1,
-) -> pl.DataFrame:
-    """Red-cell units and chair hours that a folder's people will need, moved to open days."""
-    from redcell.population.demand.outlook import look
-    from redcell.population.demand.table import table
-
-    given = Path(source), moment_of(at), _knowledge(policy)
-    found, _ = look(*given, workers=workers, calibration=_calibration(calibration), seed=seed)
-    return table(found, frozenset(closed))
-
-
-def quality(
-    source: str | Path,
-    *,
-    at: str | date | datetime,
-    policy: str | Path | None = None,
-    days: float | None = None,
-    events: bool = False,
-    workers: int = 1,
-) -> pl.DataFrame:
-    """How the practice of a folder compares with its rules, one row for each measure; see `cohort`.
-
-    With `events` one row for each event of a person instead, with its evidence: patients' data.
-    """
-    from redcell.population.quality import table
-    from redcell.population.quality.look import look
-
-    known = _knowledge(policy)
-    practice, _ = look(Path(source), moment_of(at), known, days=days, workers=workers)
-    return table.events(practice) if events else table.measures(practice, known)
-
-
-def _calibration(path: str | Path | None) -> Calibration | None:
-    from redcell.forecasting import read_calibration
-
-    return read_calibration(Path(path)) if path is not None else None
-
-
-def moment_of(at: str | date | datetime) -> Moment:
-    """The moment that a user's `at` means.
-
-    Raises:
-        RedcellError: when the text is not a date or time.
-    """
-    if isinstance(at, datetime):
-        return utc(at)
-    if isinstance(at, date):
-        return utc(on_day(at).time)
-    from redcell.sources.fhir.times import BadTimeError, moment
-
-    try:
-        return utc(moment(at)[0].time)
-    except BadTimeError as error:
-        raise RedcellError(
-            f"--at {at}: {error}. Expected for example 2026-11-20T09:00:00Z or 2026-11-20."
-        ) from error
+    return Forecaster(days=days, seed=seed, calibration=calibration_of(calibration))
 
 
 def measurements(record: Record) -> pl.DataFrame:
@@ -421,10 +288,6 @@ def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
             "Tables need the extra `frames`: pip install 'redcell[frames]'."
         ) from error
     return polars.DataFrame(rows)
-
-
-def _knowledge(policy: str | Path | None) -> Knowledge:
-    return knowledge(Path(policy)) if policy is not None else knowledge()
 
 
 def _unknown(steps: Steps, name: str) -> str:
