@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^    (?:\$ )?\.venv/bin/redcell (.+?)(?:\s{2,}#.*)?$", re.MULTILINE)
+MAKE = re.compile(r"(?:`|^ {4}(?:\$ )?)make ([a-z]+(?:-[a-z]+)*)", re.MULTILINE)
+"""A target, in code."""
 PLACEHOLDERS = ("bundle.json", "export/", "labs.csv", "results.hl7")
 OF_THE_CLINIC = ("clinic/", "demo", "serve")
 """Commands that need a folder of their own, and some that do not end: run in order, below."""
@@ -105,9 +107,8 @@ def test_links_lead_somewhere(page):
 def test_every_make_target_of_the_docs_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in PAGES:
-        for target in re.findall(
-            r"\bmake ([a-z]+(?:-[a-z]+)*)\b", page.read_text(encoding="utf-8")
-        ):
+        text = page.read_text(encoding="utf-8")
+        for target in MAKE.findall(text):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
 
 
