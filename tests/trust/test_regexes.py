@@ -13,8 +13,10 @@ import redcell
 
 PACKAGE = Path(redcell.__file__).parent
 LONG = 50_000
-MOST = 0.030
+MOST = 0.010
 """Seconds of processor time for one string."""
+TRIES = 4
+"""One that is fast enough shows it: what else the machine does may slow the others."""
 PIECES = ("a", "0", " ", "|", ".", "-", "/", "a ", "0.")
 
 
@@ -87,12 +89,11 @@ def test_no_pattern_is_slow_on_a_long_string(record_figure):
                 strings += 1
                 for length in (LONG // 25, LONG // 5, LONG):  # what is slow shows before it hangs
                     text = whole[:length] + whole[-1:]
-                    share = MOST * (length / LONG)
-                    if took(pattern, how, text) > share and took(pattern, how, text) > share:
+                    if all(took(pattern, how, text) > MOST for _ in range(TRIES)):
                         slow.append(f"{name} {how} on {length} of {attack[:6]!r}")
                         break
             if slow and slow[-1].startswith(f"{name} "):
                 break
     assert len(seen) > 40
     assert not slow, slow
-    record_figure("F7", f"{len(seen)} patterns, {strings} strings of 50 kB: none over 30 ms")
+    record_figure("F7", f"{len(seen)} patterns, {strings} strings of 50 kB: none over 10 ms")

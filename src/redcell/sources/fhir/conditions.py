@@ -203,7 +203,7 @@ def read_risk(reading: Reading, where: Located, r: RiskAssessment) -> None:
 
 
 WEEKS = re.compile(
-    r"(?<!\d)(?:(\d{1,6})\s{0,3}(?:-|–|to)\s{0,3})?(\d{1,6})?\s{0,3}(day|week|month)s?", re.I
+    r"(?<!\d)(?:(?:(\d{1,6})\s{0,3}(?:-|–|to)\s{0,3})?(\d{1,6})\s{0,3})?(day|week|month)s?", re.I
 )
 PER_WEEK = {"day": 1 / 7, "week": 1.0, "month": 52 / 12}
 UNNUMBERED = {"day": 1.0, "week": 3.0, "month": 8.0}
