@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet
 OWN := $(UV) --no-deps --no-build-isolation --editable . && $(BIN)/python -m compileall -q src
 CODE := src tests benchmarks tools
-TESTS := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+TESTS := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 AT := 2026-11-22T09:00:00Z
 SECONDS ?= 1800
 MUTANTS ?= 400

@@ -202,8 +202,9 @@ def read_risk(reading: Reading, where: Located, r: RiskAssessment) -> None:
             reading.add(Prognosis(where.reference, recorded, until))
 
 
+NUMBER = r"([0-9]{1,6})\s{0,3}"
 WEEKS = re.compile(
-    r"(?<!\d)(?:(?:(\d{1,6})\s{0,3}(?:-|–|to)\s{0,3})?(\d{1,6})\s{0,3})?(day|week|month)s?", re.I
+    rf"(?<![0-9])(?=[0-9dwm])(?:(?:{NUMBER}(?:-|–|to)\s{{0,3}})?{NUMBER})?(day|week|month)s?", re.I
 )
 PER_WEEK = {"day": 1 / 7, "week": 1.0, "month": 52 / 12}
 UNNUMBERED = {"day": 1.0, "week": 3.0, "month": 8.0}

@@ -19,7 +19,7 @@ TRANSFUSION_CODES = ("71493000", "116863004", "425513008", "180207008", "36430")
 DOSE_TEXT = re.compile(
     r"(?<!\d)(\d{1,6}(?:\.\d{1,6})?)\s{0,9}(cGy|Gy)\b(?:\s{0,9}[x×*]\s{0,9}(\d{1,2})\b)?", re.I
 )
-FRACTIONS_TEXT = re.compile(r"(\d{1,3})\s*(?:fractions|fx|#)", re.I)
+FRACTIONS_TEXT = re.compile(r"(?<!\d)(\d{1,3})\s{0,9}(?:fractions|fx|#)", re.I)
 RADIATION_WORDS = (
     "radiotherapy",
     "radiation therapy",
