@@ -28,6 +28,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-golden", action="store_true", default=False)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The pages come last: their browser keeps an event loop, and their clinic's clock stands, in
+    this process until its end.
+    """
+    pages = Path(__file__).parent / "pages"
+    items.sort(key=lambda item: pages in item.path.parents)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which seed the property tests ran with."""
     return "hypothesis: profile redcell, derandomized (seed = hash of each test), 30 examples"
