@@ -65,18 +65,7 @@ class Days(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--seed", default=1, show_default=True, type=click.IntRange(0), help="Of the joint draws."
 )
-@click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
-)
-@click.option(
-    "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
-)
-@click.option(
-    "--rejected",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Keep rejected input here, one JSON object on each line.",
-)
+@options("workers", "from", "rejected")
 @click.option(
     "--as-practiced",
     "practiced",

@@ -56,6 +56,21 @@ def options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         "seed": click.option(
             "--seed", type=int, metavar="N", help="Seed of the forecast (default: from the data)."
         ),
+        "workers": click.option(
+            "--workers",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Processes (default: one for each core).",
+        ),
+        "from": click.option(
+            "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
+        ),
+        "rejected": click.option(
+            "--rejected",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Keep rejected input here, one JSON object on each line.",
+        ),
         "strict": click.option("--strict", is_flag=True, help="Fail when anything was set aside."),
     }
 

@@ -27,12 +27,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The Parquet file to write.",
 )
-@click.option(
-    "--rejected",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Keep rejected input here, one JSON object on each line.",
-)
+@options("rejected")
 @click.option(
     "--explain",
     "explained",
@@ -45,12 +40,7 @@ if TYPE_CHECKING:
     metavar="MB",
     help="What grouping by patient may use (default: 1024); the rest goes to temporary files.",
 )
-@click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
-)
-@click.option(
-    "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
-)
+@options("workers", "from")
 @click.option("--engine", type=click.Choice(("local", "spark")), default="local", show_default=True)
 @click.option(
     "--spark-master",
@@ -67,7 +57,7 @@ def cohort(
     explained: str | None,
     memory: int | None,
     workers: int | None,
-    form: str,
+    form: Form,
     engine: str,
     spark_master: str | None,
 ) -> None:
@@ -122,7 +112,7 @@ def cohort(
 
 
 def _here(
-    out: Path, workers: int | None, memory: int | None, form: str
+    out: Path, workers: int | None, memory: int | None, form: Form
 ) -> Callable[..., tuple[DataFrame, Tally]]:
     from redcell.population.cohort import MEMORY
     from redcell.population.cohort import cohort as run
@@ -131,18 +121,17 @@ def _here(
     if resume.is_dir():
         click.echo(f"{resume} is of a run that was ended; the same run goes on with it.", err=True)
     size = memory << 20 if memory else MEMORY
-    named: Form = "omop" if form == "omop" else "fhir"
-    return partial(run, workers=workers, form=named, memory=size, resume=resume)
+    return partial(run, workers=workers, form=form, memory=size, resume=resume)
 
 
-def _explain(source: Path, patient: str, at: str | None, policy: Path | None, form: str) -> None:
+def _explain(source: Path, patient: str, at: str | None, policy: Path | None, form: Form) -> None:
     from redcell.api import moment_of
     from redcell.knowledge.load import knowledge
     from redcell.population.explain import explain
     from redcell.population.progress import shown
 
     given = source, patient, moment_of(at or now()), knowledge(policy)
-    for line in explain(*given, form="omop" if form == "omop" else "fhir", progress=shown):
+    for line in explain(*given, form=form, progress=shown):
         click.echo(line)
 
 

@@ -34,18 +34,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --out: also every person's events with their evidence. Patients' data.",
 )
-@click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Processes (default: one for each core)."
-)
-@click.option(
-    "--from", "form", type=click.Choice(("fhir", "omop")), default="fhir", show_default=True
-)
-@click.option(
-    "--rejected",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Keep rejected input here, one JSON object on each line.",
-)
+@options("workers", "from", "rejected")
 def quality(
     source: Path,
     at: str | None,
