@@ -15,18 +15,28 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+def polars_for(what: str) -> Any:
+    """Polars, for a table of this name.
+
+    Raises:
+        RedcellError: the extra `frames` is not installed.
+    """
+    try:
+        import polars
+    except ImportError as error:
+        raise RedcellError(
+            f"{what} needs the extra `frames`: pip install 'redcell[frames]'."
+        ) from error
+    return polars
+
+
 def schema() -> dict[str, Any]:
     """Column names with their Polars types, in the contract's order.
 
     Raises:
         RedcellError: the extra `frames` is not installed.
     """
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise RedcellError(
-            "A cohort table needs the extra `frames`: pip install 'redcell[frames]'."
-        ) from error
+    pl = polars_for("A cohort table")
     types: dict[Kind, Any] = {
         "string": pl.String(),
         "timestamp": pl.Datetime("us", "UTC"),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from redcell.errors import RedcellError
 from redcell.population.demand.outlook import Outlook
 from redcell.population.demand.totals import HORIZON, Demand, Need, Spread, demand
+from redcell.population.parquet import polars_for
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,12 +76,7 @@ def schema() -> dict[str, Any]:
     Raises:
         RedcellError: the extra `frames` is not installed.
     """
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise RedcellError(
-            "A demand table needs the extra `frames`: pip install 'redcell[frames]'."
-        ) from error
+    pl = polars_for("A demand table")
     types: dict[str, Any] = {
         "at": pl.Datetime("us", "UTC"),
         "day": pl.Date(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from redcell.errors import RedcellError
 from redcell.knowledge.load import Knowledge
+from redcell.population.parquet import polars_for
 from redcell.population.quality.look import Practice
 from redcell.population.quality.totals import Shown, shown, totals
 
@@ -43,23 +43,13 @@ def lines(practice: Practice, knowledge: Knowledge) -> list[Shown]:
     return [shown(total, smallest) for total in totals(practice.events)]
 
 
-def _polars() -> Any:
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise RedcellError(
-            "A table of measures needs the extra `frames`: pip install 'redcell[frames]'."
-        ) from error
-    return pl
-
-
 def schema() -> dict[str, Any]:
     """Columns of the table of measures with their Polars types.
 
     Raises:
         RedcellError: the extra `frames` is not installed.
     """
-    pl = _polars()
+    pl = polars_for("A table of measures")
     reasons = pl.List(pl.Struct({"reason": pl.String(), "events": pl.Int64()}))
     whole = ("numerator", "denominator", "people_in_numerator", "people_in_denominator")
     types: dict[str, Any] = {
@@ -105,13 +95,15 @@ def measures(practice: Practice, knowledge: Knowledge) -> pl.DataFrame:
         )
         for one in lines(practice, knowledge)
     ]
-    found: pl.DataFrame = _polars().DataFrame(rows, schema=schema(), orient="row")
+    found: pl.DataFrame = polars_for("A table of measures").DataFrame(
+        rows, schema=schema(), orient="row"
+    )
     return found
 
 
 def events(practice: Practice) -> pl.DataFrame:
     """One row for each event, with its evidence: patients' data."""
-    frames = _polars()
+    frames = polars_for("A table of measures")
     rows = [
         (e.measure, e.patient, e.time.time, e.finding, e.reason, e.values, list(e.evidence))
         for e in practice.events
