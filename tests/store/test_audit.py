@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from redcell.errors import AuditError
-from redcell.store.audit import Entry, append, head, verify
+from redcell.store import audit as chain
+from redcell.store.audit import Entry, append, head, of_persons, verify
 from redcell.store.schema import audit
 
 
@@ -112,3 +113,48 @@ def test_a_rewritten_end_shows_against_an_anchor(database):
         append(connection, [Entry(n, "x", "nurse", "R", "chart") for n in range(5)])
     with pytest.raises(AuditError, match="not the one that was anchored"):
         check(database, [anchor])
+
+
+@pytest.mark.trust("S12", "H9.1")
+@pytest.mark.parametrize("batch", [1, 7, 8, 39, 40, 41])
+def test_a_chain_longer_than_a_batch_is_walked_to_its_end(database, monkeypatch, batch):
+    monkeypatch.setattr(chain, "BATCH", batch)
+    fill(database)
+    assert check(database).seq == 40
+    with database.write() as connection:
+        connection.execute(sa.update(audit).where(audit.c.seq == 40).values(outcome="other"))
+    with pytest.raises(AuditError, match="entry 40"):
+        check(database)
+
+
+def test_the_seals_of_kept_chains_stay_as_they_are(database):
+    first = Entry(1, "u1", "nurse", "R", "chart", "p1", detail="row 1")
+    second = Entry(2, "u2", "admin", "D", "store", purpose="HOPERAT", outcome="refused")
+    with database.write() as connection:
+        append(connection, [first])
+        append(connection, [second])
+    with database.read() as connection:
+        rows = connection.execute(sa.select(audit).order_by(audit.c.seq)).all()
+    assert [row.prev for row in rows] == ["0" * 64, rows[0].hash]
+    assert [row.hash for row in rows] == [
+        "059fde5562485fe79c5ce434e33910549337c0687304acf7ae7fcb9dc1c31be1",
+        "c1004595b4e3e563f0398b8cd12aa9dc63f3bafcb9d4d9cec62bc8b2de6dcb06",
+    ]
+
+
+def test_entries_of_persons_are_those_alone_in_their_order(database):
+    entries = [
+        Entry(0, "u1", "nurse", "R", "chart/a", "p1"),
+        Entry(5, "u2", "nurse", "U", "worklist", "p2"),
+        Entry(3, "u3", "nurse", "R", "chart_b", "p1"),
+        Entry(4, "u4", "nurse", "R", "chart/c", "p3"),
+        Entry(9, "u5", "nurse", "R", "worklist"),
+    ]
+    with database.write() as connection:
+        append(connection, entries)
+    with database.read() as connection:
+        assert of_persons(connection, ["p1", "p2"]) == entries[:3]
+        assert of_persons(connection, ["p1"], after=3) == [entries[2]]
+        assert of_persons(connection, ["p1"], what="chart_") == [entries[2]]
+        assert of_persons(connection, ["p1"], what="chart") == [entries[0], entries[2]]
+        assert of_persons(connection, []) == []
