@@ -2,10 +2,11 @@
 
     python tests/operation/damage.py --flips 1000
 
-Each time one byte, or one whole page, of a copy of the file is changed. Then a person is assessed
-from it, as the service does. What comes out must be the answer of the whole file or a refusal by
-the product's own error. Pages of the file in another page's place can hide facts from an index:
-then the structure check, which the service makes when it starts and each day, must name it.
+Each time one byte, or one whole page, of a copy of the file is changed. Then the file is checked,
+as the service does when it starts and each day, and a person is assessed from it. What comes out
+must be the answer of the whole file or a refusal by the product's own error. Pages of the file in
+another page's place can hide facts from an index: what would be answered without the check is
+looked at too, and counted apart.
 """
 
 from __future__ import annotations
@@ -119,22 +120,32 @@ def flip(folder: Path, flips: int, seed: int) -> Report:
 def _ask(folder: Path, basis: Basis, expected: bytes, report: Report, place: int) -> None:
     report.flips += 1
     database = open_database(folder)
-    checked = _named(database.check, f"byte {place}, check", report)
-    report.found_by["check"] += checked
     report.found_by["audit"] += _named(lambda: _verify(database), f"byte {place}, audit", report)
-    try:
-        said = answer(database, basis)
-        if said == expected:
-            report.ways["with the same answer"] += 1
-        elif checked:
-            report.ways["with another answer, found by the structure check"] += 1
-        else:
-            report.wrong.append(f"byte {place}: another answer that nothing finds")
-    except RedcellError:
-        report.ways["refused"] += 1
-    except Exception as error:
-        report.wrong.append(f"byte {place}: {type(error).__name__}: {str(error)[:200]}")
+    unchecked = _said(database, basis, f"byte {place}, unchecked", report)
+    report.found_by["check"] += _named(database.check, f"byte {place}, check", report)
+    said = _said(database, basis, f"byte {place}", report)
+    if said is not None and said != expected:
+        report.wrong.append(f"byte {place}: another answer that nothing finds")
+    elif said is not None:
+        report.ways["with the same answer"] += 1
+    elif unchecked is None:
+        report.ways["refused by whoever reads"] += 1
+    elif unchecked == expected:
+        report.ways["refused after the check, though the answer would be the same"] += 1
+    else:
+        report.ways["refused after the check, where the answer would be another"] += 1
     database.close()
+
+
+def _said(database: Database, basis: Basis, what: str, report: Report) -> bytes | None:
+    """What is answered; nothing where it is refused."""
+    try:
+        return answer(database, basis)
+    except RedcellError:
+        return None
+    except Exception as error:
+        report.wrong.append(f"{what}: {type(error).__name__}: {str(error)[:200]}")
+        return None
 
 
 def _named(check: Callable[[], object], what: str, report: Report) -> bool:

@@ -23,15 +23,21 @@ from redcell.errors import StoreError
 BUSY_SECONDS = 5
 WRITERS = 0x72636C  # the advisory lock of PostgreSQL that writers take
 FILE = "redcell.db"
+MARK = "redcell.db-damaged"
+"""Lies beside the file of a store that was found damaged: no process reads or writes it then."""
+AT_START = 256 << 20
+"""Bytes of a file up to which it is checked before the service starts; a larger one soon after."""
 CACHE_KIB = 65536
+DAMAGED = "the store's file is damaged: {}. Restore a backup: redcell restore"
 
 
 class Database:
     """The store's connections. Make one per process with `open_database`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, mark: Path | None = None) -> None:
         self.engine = engine
         self._writes = engine.execution_options(redcell_write=True)
+        self._mark = mark
 
     @property
     def dialect(self) -> str:
@@ -40,7 +46,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection whose statements see one state of the store."""
+        """A connection whose statements see one state of the store.
+
+        Raises:
+            StoreError: the store was found damaged, or cannot be read.
+        """
+        self._require_whole()
         with _plain_errors(), self.engine.connect() as connection:
             yield connection
 
@@ -52,23 +63,38 @@ class Database:
             StoreBusyError: another writer held the store for longer than five seconds.
             StoreError: the disk is full, or the store cannot be written.
         """
+        self._require_whole()
         with _plain_errors(), self._writes.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS)))
             yield connection
 
+    def _require_whole(self) -> None:
+        if self._mark is not None and self._mark.exists():
+            raise StoreError(DAMAGED.format("a check has found it, nothing is read from it"))
+
     def check(self) -> None:
         """Is the store's file whole? PostgreSQL looks after its own.
+
+        What a damaged file answers may lack facts: from then on nothing is read from it or written
+        to it, by any process, until a check finds it whole.
 
         Raises:
             StoreError: it is damaged.
         """
-        if self.dialect != "sqlite":
+        if self._mark is None:
             return
-        with self.read() as connection:
-            said = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+        with _plain_errors(), self.engine.connect() as connection:
+            try:
+                said = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+            except (sa.exc.DatabaseError, UnicodeDecodeError) as error:
+                if "locked" not in str(error):
+                    self._mark.touch()
+                raise
         if said != "ok":
-            raise StoreError(f"the store's file is damaged: {said}. Restore a backup.")
+            self._mark.touch()
+            raise StoreError(DAMAGED.format(said))
+        self._mark.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close every connection."""
@@ -89,14 +115,10 @@ def _plain_errors() -> Iterator[None]:
             raise StoreBusyError("the store is busy: another writer holds it; try again.") from None
         raise StoreError(f"the store cannot be used now: {error.orig}") from error
     except UnicodeDecodeError as error:  # text that nobody wrote, or a message that quotes it
-        raise StoreError(
-            "the store's file is damaged: text in it is no text. Restore a backup: redcell restore"
-        ) from error
+        raise StoreError(DAMAGED.format("text in it is no text")) from error
     except sa.exc.DatabaseError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):
-            raise StoreError(
-                f"the store's file is damaged: {error.orig}. Restore a backup: redcell restore"
-            ) from error
+            raise StoreError(DAMAGED.format(error.orig)) from error
         raise
 
 
@@ -110,10 +132,25 @@ def open_database(where: str | Path) -> Database:
     if "://" not in text:
         folder = Path(text)
         folder.mkdir(parents=True, exist_ok=True)
-        return Database(_sqlite(folder / FILE))
+        return Database(_sqlite(folder / FILE), folder / MARK)
     if not text.startswith(("postgresql://", "postgresql+psycopg://")):
         raise StoreError("the store is a folder (SQLite) or a postgresql:// address.")
     return Database(_postgresql(text))
+
+
+def check_at_start(folder: Path) -> None:
+    """Check the file of a folder before it is served; a large one only if it was damaged before.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    file = folder / FILE
+    if file.exists() and (file.stat().st_size <= AT_START or (folder / MARK).exists()):
+        database = open_database(folder)
+        try:
+            database.check()
+        finally:
+            database.close()
 
 
 def _sqlite(path: Path) -> Engine:
@@ -122,6 +159,7 @@ def _sqlite(path: Path) -> Engine:
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         pool_size=8,
         max_overflow=24,
+        pool_use_lifo=True,  # few connections are used when few are needed: each has its own cache
     )
 
     @sa.event.listens_for(engine, "connect")

@@ -29,6 +29,7 @@ from msgspec import Struct
 from redcell.clinic.service import Clinic
 from redcell.clinic.settings import Settings
 from redcell.errors import SettingsError
+from redcell.store.database import check_at_start
 from redcell.web import logs
 from redcell.web.exposure import check, is_loopback
 from redcell.web.settled import settle
@@ -194,6 +195,7 @@ def serve(serving: Serving, said: Say, ready: Callable[[Clinic, str], None]) -> 
     from redcell.clinic import setup
 
     logs.configure(serving.log_level)
+    check_at_start(serving.folder)
     for line in setup.init_if_new(serving.folder):
         said(line)
     clinic = Clinic(serving.folder)

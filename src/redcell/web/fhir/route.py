@@ -29,9 +29,22 @@ class FhirRoute(APIRoute):
                 require_json(request)
                 return await handle(request)
             except Exception as error:
-                return failed(request, error)
+                answered = failed(request, error)
+                forget(error)
+                return answered
 
         return handler
+
+
+def forget(error: BaseException | None) -> None:
+    """Let go of the frames that an answered error still names: they hold the whole request.
+
+    A future and its callbacks hold each other and the error until the collector comes, which is
+    rarely: without this the bodies of many refused requests stay in memory together.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def failed(request: Request, error: Exception) -> Response:
