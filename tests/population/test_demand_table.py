@@ -23,8 +23,9 @@ from redcell.population.demand.practice import sessions
 from redcell.population.demand.table import COLUMNS, table
 from redcell.population.demand.text import text
 from redcell.population.demand.totals import Need
-from redcell.population.folder import Folder, Lines
+from redcell.population.folder import Folder
 from redcell.population.ledger import Ledger, Tally
+from redcell.population.lines import Lines
 from redcell.population.patient import Task, outcomes
 from redcell.population.rows import COLUMNS as ROW
 from redcell.population.synthesize import people

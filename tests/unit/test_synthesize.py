@@ -17,8 +17,9 @@ from redcell.cli.synthesize import synthesize
 from redcell.errors import DeceasedPatientError, RedcellError
 from redcell.knowledge.load import knowledge
 from redcell.loop import run
-from redcell.population.folder import Folder, Lines
+from redcell.population.folder import Folder
 from redcell.population.ledger import Ledger, Tally
+from redcell.population.lines import Lines
 from redcell.population.patient import record_of
 from redcell.population.synthesize import Person, people
 from redcell.population.synthesize.body import LANES

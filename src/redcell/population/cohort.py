@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.checkpoint import Checkpoint, checkpoint, mark_of
-from redcell.population.folder import no_patient
 from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.parquet import frame, schema
 from redcell.population.partition import batched, index_shared, numbers_of
@@ -35,7 +34,7 @@ from redcell.population.patient import Task
 from redcell.population.pieces import Piece, Read, pieces_of
 from redcell.population.pool import ONE_THREAD, Pool, cores, pool
 from redcell.population.progress import Progress, silent
-from redcell.population.source import Form, refuse_tables, size_of
+from redcell.population.source import Form, no_patient, refuse_tables, size_of
 from redcell.record.moment import Moment
 from redcell.version import __version__
 

@@ -9,8 +9,9 @@ from typing import Generic, Protocol, TypeVar
 
 from redcell.errors import RedcellError
 from redcell.knowledge.load import Knowledge
-from redcell.population.folder import Folder, Lines
+from redcell.population.folder import Folder
 from redcell.population.ledger import Ledger
+from redcell.population.lines import Lines
 from redcell.population.omop import OmopFolder
 from redcell.population.partition import batched
 from redcell.population.parts import BATCH

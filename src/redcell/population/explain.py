@@ -12,8 +12,8 @@ from msgspec import Struct
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps, run
-from redcell.population.folder import Lines
 from redcell.population.ledger import Ledger, Tally
+from redcell.population.lines import Lines
 from redcell.population.partition import index_shared, numbers_of, partition
 from redcell.population.patient import record_of
 from redcell.population.pieces import pieces_of, read_piece

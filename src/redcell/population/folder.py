@@ -16,11 +16,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-from msgspec import Struct
-
 from redcell.errors import UnreadableSourceError
 from redcell.population.belonging import NotRead, Owned, Shared, belonging, stranger, wanted
 from redcell.population.ledger import Ledger, Refused
+from redcell.population.lines import Lines
 from redcell.population.ndjson import (
     MAX_LINE,
     Bounded,
@@ -29,6 +28,7 @@ from redcell.population.ndjson import (
     glance,
     numbered,
 )
+from redcell.population.source import no_patient
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
 
 OPEN_FILES = 64
@@ -48,13 +48,6 @@ class Meter:
         here = self._raw.tell()
         self._progress(here - self._told)
         self._told = here
-
-
-class Lines(Struct):
-    """The lines that can concern one patient, each with its file and number."""
-
-    patient: str
-    lines: list[tuple[str, bytes]]
 
 
 class Folder:
@@ -224,11 +217,3 @@ class Folder:
 
 
 NOBODY = (1 << 64) - 1
-
-
-def no_patient(source: Path) -> str:
-    """The message for a source without patients."""
-    return (
-        f"{source}: no Patient resource was found. Expected a folder of FHIR Bulk Data NDJSON: "
-        "one resource on each line, gzipped or not."
-    )

@@ -24,14 +24,14 @@ from redcell.findings.surveillance import survey
 from redcell.knowledge.load import Knowledge
 from redcell.loop import refuse
 from redcell.population.belonging import Owned, belonging
-from redcell.population.folder import Lines, no_patient
+from redcell.population.lines import Lines
 from redcell.population.ndjson import RefusedFileError
 from redcell.population.partition import index_shared, partition
 from redcell.population.patient import record_of
 from redcell.population.pieces import Piece, owner_at_a_glance, pieces_of
 from redcell.population.pool import Pool, cores, pool
 from redcell.population.progress import Progress, silent
-from redcell.population.source import refuse_tables, size_of
+from redcell.population.source import no_patient, refuse_tables, size_of
 from redcell.population.spill import Spill
 from redcell.quantity import half_up
 from redcell.record.moment import Moment

@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from redcell.population.belonging import stranger, wanted
-from redcell.population.folder import Lines
 from redcell.population.ledger import Refused
+from redcell.population.lines import Lines
 from redcell.population.pieces import Piece
 from redcell.population.spill import SHARED, Spilled, spilled
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from redcell.population.folder import Lines
 from redcell.population.ledger import Refused
+from redcell.population.lines import Lines
 from redcell.population.parquet import frame
 from redcell.population.partition import Numbers, batched, partition
 from redcell.population.patient import Outcome, Task, outcomes

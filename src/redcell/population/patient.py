@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps, run, situation_of
-from redcell.population.folder import Lines
 from redcell.population.ledger import Refused, rejects
+from redcell.population.lines import Lines
 from redcell.population.rows import Row, row
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside
@@ -65,7 +65,7 @@ def outcomes(patients: Iterable[Lines], task: Task) -> list[Outcome]:
         one.steps = None
         if isinstance(forecast, Exception):
             one.left_out = FAILED
-            one.refused.append(_failed(steps.case.record.patient.id, forecast))
+            one.refused.append(failed(steps.case.record.patient.id, forecast))
         else:
             told = replace(steps, forecast=forecast)
             one.row = row(told)
@@ -76,7 +76,8 @@ def outcomes(patients: Iterable[Lines], task: Task) -> list[Outcome]:
 FAILED = "assessment-failed"
 
 
-def _failed(patient: str, error: Exception) -> Refused:
+def failed(patient: str, error: Exception) -> Refused:
+    """What a patient is counted as whose assessment ended in an error."""
     text = f"the assessment failed with {type(error).__name__}; please report it."
     return Refused(FAILED, "", f"Patient/{patient}: {text}", b"")
 
@@ -120,9 +121,9 @@ def _outcome(patient: Lines, task: Task) -> Outcome:
         found.left_out = "patient-not-readable"
     except Exception as error:  # one patient's failure must not end a run over thousands
         found.left_out = FAILED
-        failed = _failed(patient.patient, error)
-        aside.append(SetAside(failed.reason, failed.place, failed.text))
-    _sort(found, aside, patient, keeps=task.keeps)
+        said = failed(patient.patient, error)
+        aside.append(SetAside(said.reason, said.place, said.text))
+    found.refused, found.noted = parted(aside, patient, keeps=task.keeps)
     return found
 
 
@@ -138,17 +139,28 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
     return read_patient_record(located, terms(knowledge), aside, counts, patient.patient, ())
 
 
-def _sort(found: Outcome, aside: Iterable[SetAside], patient: Lines, *, keeps: bool) -> None:
-    """Part bad input from what is merely noted; a line is refused once for each reason."""
+def parted(
+    aside: Iterable[SetAside], patient: Lines, *, keeps: bool
+) -> tuple[list[Refused], Counter[str]]:
+    """What is bad input, and the counts of what is merely noted.
+
+    A line is refused once for each reason.
+
+    Args:
+        aside: what was set aside while the patient was read.
+        patient: the lines of the patient.
+        keeps: are the refused lines wanted?
+    """
     texts = dict(patient.lines) if keeps else {}
     refused: dict[tuple[str, str], Refused] = {}
+    noted: Counter[str] = Counter()
     for one in aside:
         if rejects(one):
             line = texts.get(one.place, b"")
             refused.setdefault((one.place, one.code), Refused(one.code, one.place, one.text, line))
         else:
-            found.noted[one.code] += 1
+            noted[one.code] += 1
     for place, code in list(refused):
         if code == "time-not-understood":
             refused.pop((place, "time-missing"), None)
-    found.refused = list(refused.values())
+    return list(refused.values()), noted

@@ -28,3 +28,11 @@ def size_of(source: Path) -> int:
     """Bytes of all files of a source."""
     files = source.rglob("*") if source.is_dir() else [source]
     return sum(p.stat().st_size for p in files if p.is_file())
+
+
+def no_patient(source: Path) -> str:
+    """The message for a source without patients."""
+    return (
+        f"{source}: no Patient resource was found. Expected a folder of FHIR Bulk Data NDJSON: "
+        "one resource on each line, gzipped or not."
+    )

@@ -17,8 +17,9 @@ from redcell.forecasting.withhold import reason
 from redcell.knowledge.load import Knowledge
 from redcell.loop import run, situation_of
 from redcell.population.cohort import refuse_tables, size_of
-from redcell.population.folder import Folder, Lines
+from redcell.population.folder import Folder
 from redcell.population.ledger import Ledger, Tally, rejects
+from redcell.population.lines import Lines
 from redcell.population.progress import Progress
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment

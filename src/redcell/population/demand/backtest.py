@@ -22,8 +22,8 @@ from redcell.population.demand.outlook import SEED, Outlook
 from redcell.population.demand.score import Judged
 from redcell.population.demand.totals import HORIZON, Demand, demand
 from redcell.population.each import FEW, Each
-from redcell.population.folder import Lines
 from redcell.population.ledger import Ledger, Tally, rejects
+from redcell.population.lines import Lines
 from redcell.population.patient import record_of
 from redcell.population.progress import Progress, silent
 from redcell.population.source import Form

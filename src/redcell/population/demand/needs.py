@@ -18,8 +18,8 @@ from redcell.loop import Steps
 from redcell.population.demand.practice import sessions
 from redcell.population.demand.totals import UNKNOWN, Need
 from redcell.population.each import FEW
-from redcell.population.folder import Lines
 from redcell.population.ledger import Refused
+from redcell.population.lines import Lines
 from redcell.population.patient import Outcome, Task, outcomes
 from redcell.prediction import Given, Transfusions
 from redcell.record.measured import Coded

@@ -12,8 +12,8 @@ from msgspec import Struct
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.each import Each
-from redcell.population.folder import Lines
 from redcell.population.ledger import Refused, Tally, ledger, rejects
+from redcell.population.lines import Lines
 from redcell.population.patient import record_of
 from redcell.population.progress import Progress, silent
 from redcell.population.quality.event import Event

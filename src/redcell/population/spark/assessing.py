@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from redcell.population.belonging import stranger
-from redcell.population.folder import Lines
+from redcell.population.lines import Lines
 from redcell.population.patient import Outcome, outcomes
 from redcell.population.rows import COLUMNS, Kind
 from redcell.population.spark.lines import Line, Said, What, decoded, encoded, rows
