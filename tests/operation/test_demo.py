@@ -6,19 +6,28 @@ import json
 import time
 
 import httpx
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from operation.process import Service
 from redcell import clock
 from redcell.cli.demo import PARTS, demo
-from redcell.clinic import chairs, freshness, messages, releases, safety
+from redcell.clinic import (
+    capacity_past,
+    chairs,
+    demo_past,
+    freshness,
+    messages,
+    releases,
+    safety,
+)
 from redcell.clinic import demo as play
 from redcell.clinic.background import assessor
 from redcell.clinic.service import Clinic
 from redcell.errors import SettingsError
 from redcell.identity import accounts, links
-from redcell.store import facts, jobs
+from redcell.store import assessments, facts, jobs
 
 COUNT = "6"
 
@@ -118,8 +127,25 @@ def test_others_come_in_the_background_and_the_laboratory_goes_on_sending(tmp_pa
             left = jobs.claim(connection, "test", at=later, kinds=kinds, most=9)
             assert [job.kind for job in left] == [play.PULSE], "the next message"
         assert freshness.look(clinic, at=clock.now()).as_of == now + clock.HOUR
+        _they_have_a_past(clinic, now)
     finally:
         clinic.close()
+
+
+def _they_have_a_past(clinic: Clinic, now: int) -> None:
+    """Who came in the background was forecast on the Mondays before; the newest is today's."""
+    today = clock.when(now).astimezone(clinic.settings.zone).date()
+    at = demo_past.moments(today)
+    assert capacity_past.check(clinic, today=today, at=clock.now(), most=len(at)) == len(at)
+    with clinic.database.read() as connection:
+        found = [assessments.earlier(connection, str(p)) for p in play.interesting(connection)]
+        days = capacity_past.read(clinic, connection, today).days
+    assert all(kept[0].at >= now for kept in found)
+    assert any([one.at for one in reversed(kept)][: len(at)] == at for kept in found)
+    assert len(days) == len(at) * capacity_past.WEEK
+    for one in (one for kept in found for one in kept[1:]):
+        count = msgspec.json.decode(one.body)["anemia"]["hemoglobin"]
+        assert count is None or count["time"] < clock.iso(one.at), "nothing from after its moment"
 
 
 def test_a_folder_for_real_use_is_refused(tmp_path):

@@ -115,7 +115,7 @@ def check(clinic: Clinic, *, today: date, at: int, most: int = WEEKS) -> int:
         if oldest is None:
             return 0
         open_weeks = [w for w in reversed(weeks(today)) if w.isoformat() not in kept]
-        open_weeks = [w for w in open_weeks if _morning(w) > oldest][:most]
+        open_weeks = [w for w in open_weeks if morning(w) > oldest][:most]
         known = clinic.basis().knowledge
         done = [(week, judge(connection, known, week)) for week in open_weeks]
     made = [
@@ -149,7 +149,7 @@ def judge(connection: Connection, known: Knowledge, first: date) -> list[Judged]
 
 def standing(connection: Connection, first: date) -> list[Held]:
     """Everybody's newest forecast before a morning."""
-    start = _morning(first)
+    start = morning(first)
     a = assessments.c
     newest = (
         sa.select(sa.func.max(a.id).label("id"))
@@ -185,5 +185,6 @@ def _given(
     return units
 
 
-def _morning(day: date) -> int:
+def morning(day: date) -> int:
+    """The first moment of a day, UTC."""
     return micros(datetime(day.year, day.month, day.day, tzinfo=UTC))

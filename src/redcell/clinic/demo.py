@@ -16,7 +16,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.clinic import demo_days, intake
+from redcell.clinic import demo_days, demo_past, intake
 from redcell.clinic.intake import Sender, Taken, arrived
 from redcell.clock import MINUTE, SECOND, when
 from redcell.store import events, facts, jobs
@@ -27,6 +27,7 @@ from redcell.store.schema import current, worklist
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
     from redcell.clinic.worker import Effect, Handler
+    from redcell.population.synthesize.generate import Person
 
 MADE = "demo-made"
 """The kind of event that says that a folder holds a demonstration."""
@@ -82,10 +83,14 @@ def _people(clinic: Clinic, job: Job) -> Effect | None:
         return None
     start = int(job.key)
     groups = list(_invented(cast, start, min(BATCH, cast.people - start)))
+    basis = clinic.basis()
+    at = demo_past.moments(when(cast.at).astimezone(clinic.settings.zone).date())
+    past = demo_past.forecasts([one for group in groups for one in group.people], basis, at)
 
     def effect(connection: Connection) -> None:
-        for group in groups:
-            group.take(connection)
+        taken = [group.take(connection) for group in groups]
+        if any(one.outcome == "accepted" for one in taken):
+            demo_past.keep(connection, past, basis)
 
     return effect
 
@@ -94,13 +99,19 @@ class Group(Struct, frozen=True):
     """A few invented people, ready to be taken in."""
 
     key: str
-    resources: list[dict[str, Any]]
+    people: tuple[Person, ...]
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """Everything of all of them."""
+        return [r for one in self.people for r in one.resources]
 
     def take(self, connection: Connection) -> Taken:
         """Take them in; once, however often it is asked."""
-        body = msgspec.json.encode(self.resources)
+        resources = self.resources
+        body = msgspec.json.encode(resources)
         arrival = arrived(FEED, "bulk", self.key, body, clock.now())
-        return intake.take_once(connection, arrival, self.resources, SENDER)
+        return intake.take_once(connection, arrival, resources, SENDER)
 
 
 def _invented(cast: Cast, start: int, count: int) -> Iterator[Group]:
@@ -111,7 +122,7 @@ def _invented(cast: Cast, start: int, count: int) -> Iterator[Group]:
     found = people(count, seed=cast.seed, at=at, months=cast.months, start=start)
     number = start
     while group := list(islice(found, GROUP)):
-        yield Group(f"demo-{number}", [r for one in group for r in one.resources])
+        yield Group(f"demo-{number}", tuple(group))
         number += len(group)
 
 

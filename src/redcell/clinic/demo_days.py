@@ -164,6 +164,8 @@ def _chairs(connection: Connection, accounts: Mapping[str, str], today: date, at
     days = {d: Single(booked=BOOKED[d.weekday()]) for d in ahead}
     closed = next(d for d in ahead if d >= today + timedelta(days=HOLIDAY) and d.weekday() < 5)  # noqa: PLR2004
     days[closed] = Single(closed=True)
+    after = next(d for d in ahead if d > closed)
+    days[after] = Single(booked=WEEK.open_hours(after))
     chairs.set_days(connection, days, actor=by, at=at - 3 * HOUR)
     stock = accounts.get("blood-bank", by)
     chairs.set_stock(connection, STOCK, actor=stock, at=at - 2 * HOUR)

@@ -121,7 +121,7 @@ def is_fresh(found: Assessment | None, folded: Folded, basis: Basis, *, at: int)
 def keep(connection: Connection, found: Assessed, basis: Basis) -> Line:
     """Keep an assessment, show it on the worklist, and tell of a change of state."""
     before = assessments.line_of(connection, found.person.id)
-    number = assessments.add(connection, _row(found, basis))
+    number = remember(connection, found, basis)
     if found.steps is None:
         line = lines.left_out(found.person, found.status, assessment=number, made=found.at)
     else:
@@ -132,6 +132,11 @@ def keep(connection: Connection, found: Assessed, basis: Basis) -> Line:
     if before is None or before.state != line.state:
         _tell(connection, found, before, line)
     return line
+
+
+def remember(connection: Connection, found: Assessed, basis: Basis) -> int:
+    """Keep an assessment, and show it nowhere; its number."""
+    return assessments.add(connection, _row(found, basis))
 
 
 def _row(found: Assessed, basis: Basis) -> Assessment:

@@ -1,30 +1,38 @@
-"""Every patient of a source handed to one function, by several processes, in their order."""
+"""Every patient of a source handed to one function, by several processes, in bounded memory.
+
+FHIR lines are read in pieces and spilled by patient into partitions, as for a cohort; partitions
+are then worked through one by one. One patient's error does not end a run: it is counted and kept.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from redcell.errors import RedcellError
+from msgspec import Struct
+from msgspec.structs import replace
+
+from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.population.folder import Folder
-from redcell.population.ledger import Ledger
+from redcell.population.cohort import MEMORY, partitions_of
+from redcell.population.ledger import Ledger, Refused
 from redcell.population.lines import Lines
-from redcell.population.omop import OmopFolder
-from redcell.population.partition import batched
-from redcell.population.parts import BATCH
-from redcell.population.pool import cores, pool
+from redcell.population.partition import batched, index_shared, numbers_of, partition
+from redcell.population.parts import BATCH, Part
+from redcell.population.patient import FAILED, failed
+from redcell.population.pieces import Piece, Read, pieces_of, read_piece
+from redcell.population.pool import Pool, cores, pool
 from redcell.population.progress import Progress
-from redcell.population.source import Form, refuse_tables, size_of
+from redcell.population.source import Form, no_patient, refuse_tables, size_of
 
 T = TypeVar("T")
 
 FEW = 300
 """Forecasts up to which one at a time costs less than making ready to make many together."""
-MEMORY = 1 << 30
-"""Bytes that sorting the tables of an OMOP CDM may use."""
+SMALL = 1 << 22
+"""Bytes of a source for each process that is worth its start."""
 
 Work = Callable[[list[Lines]], list[T]]
 """What is done with a batch of patients: one answer for each, in their order."""
@@ -38,19 +46,76 @@ class Plan(Protocol[T]):
         ...
 
 
-class _Ready(Generic[T]):
-    """A plan with the number of people that it is for."""
+class _Reading(Struct, frozen=True):
+    """One piece to be read."""
 
-    def __init__(self, plan: Plan[T], people: int) -> None:
-        self._plan, self._people = plan, people
-
-    def make(self) -> Work[T]:
-        """The work, made in the process that does it."""
-        return self._plan.work(self._people)
+    piece: Piece
+    folder: str
+    partitions: int
 
 
-def _do(work: Work[T], batch: list[Lines]) -> list[T]:
-    return work(batch)
+class _Group(Struct, frozen=True):
+    """Patients to be worked on: those of a partition, or some that stand together already."""
+
+    people: int
+    """patients in the whole source"""
+    keeps: bool
+    part: Part | None = None
+    lines: list[Lines] = []
+
+
+class _Answers(Struct):
+    """What came of a group."""
+
+    patients: int = 0
+    answers: list[Any] = []
+    refused: list[Refused] = []
+    """lines of strangers"""
+    failed: list[Refused] = []
+    """patients whose work ended in an error"""
+
+
+class _Hand(Generic[T]):
+    """A process with its plan; the work is made when the first patients come."""
+
+    def __init__(self, plan: Plan[T]) -> None:
+        self._plan = plan
+        self._work: Work[T] | None = None
+
+    def make(self) -> _Hand[T]:
+        """Itself, in the process that does the work."""
+        return self
+
+    def do(self, batch: list[Lines], people: int, found: _Answers) -> None:
+        """The answers of a batch; where it fails as a whole, those of each patient alone."""
+        if self._work is None:
+            self._work = self._plan.work(people)
+        found.patients += len(batch)
+        try:
+            found.answers += self._work(batch)
+        except Exception as error:  # one patient's failure must not end a run over thousands
+            if len(batch) == 1:
+                found.failed.append(failed(batch[0].patient, error))
+                return
+            found.patients -= len(batch)
+            for lines in batch:
+                self.do([lines], people, found)
+
+
+def _read(hand: object, part: _Reading) -> Read:
+    del hand
+    return read_piece(part.piece, Path(part.folder), part.partitions)
+
+
+def _answer(hand: _Hand[Any], group: _Group) -> _Answers:
+    found, patients = _Answers(), group.lines
+    if group.part is not None:
+        part = group.part
+        whole = partition(Path(part.folder), part.number, part.numbers, keeps=group.keeps)
+        patients, found.refused = whole.patients, list(whole.strangers)
+    for batch in batched(patients, BATCH):
+        hand.do(batch, group.people, found)
+    return found
 
 
 class Each(Generic[T]):
@@ -65,12 +130,16 @@ class Each(Generic[T]):
         title: str,
         workers: int | None = None,
         form: Form = "fhir",
+        memory: int = MEMORY,
     ) -> None:
         self._source, self._plan, self._knowledge = source, plan, knowledge
-        self._title, self._workers, self._form = title, workers, form
+        self._title, self._workers, self._form, self._memory = title, workers, form, memory
 
     def run(self, book: Ledger, progress: Progress) -> Iterator[T]:
-        """One answer for each patient; the number of processes changes none of them.
+        """The answer of each patient, in no order that means anything.
+
+        The number of processes changes none of them. A patient whose work ends in an error is
+        left out, counted, and named in the ledger.
 
         Args:
             book: where lines that cannot be used are counted.
@@ -82,26 +151,67 @@ class Each(Generic[T]):
         """
         if self._workers is not None and self._workers < 1:
             raise RedcellError(f"{self._workers} workers: expected 1 or more.")
-        with (
-            self._opened(book, progress) as people,
-            progress(self._title, len(people), "patients") as tell,
-        ):
-            book.tally.patients = len(people)
-            processes = min(self._workers or cores(), -(-len(people) // BATCH))
-            with pool(_Ready(self._plan, len(people)), processes) as hands:
-                for answers in hands.answers(_do, batched(people.patients(), BATCH)):
-                    for answer in answers:
-                        tell(1)
-                        yield answer
+        processes = self._workers or max(1, min(cores(), size_of(self._source) // SMALL))
+        with pool(_Hand(self._plan), processes) as hands:
+            found = self._omop if self._form == "omop" else self._fhir
+            for group in found(hands, book, progress):
+                self._settle(group, book)
+                yield from group.answers
 
-    @contextmanager
-    def _opened(self, book: Ledger, progress: Progress) -> Iterator[Folder | OmopFolder]:
-        if self._form == "omop":
-            with OmopFolder(self._source, book, self._knowledge, memory=MEMORY) as tables:
-                yield tables
-            return
+    @staticmethod
+    def _settle(group: _Answers, book: Ledger) -> None:
+        book.tally.patients += group.patients
+        for refused in (*group.refused, *group.failed):
+            book.refuse(refused)
+        if group.failed:
+            book.tally.left_out[FAILED] += len(group.failed)
+
+    def _omop(self, hands: Pool, book: Ledger, progress: Progress) -> Iterator[_Answers]:
+        from redcell.population.omop import OmopFolder
+
+        with (
+            OmopFolder(self._source, book, self._knowledge, memory=self._memory) as tables,
+            progress(self._title, len(tables), "patients") as tell,
+        ):
+            people = len(tables)
+            groups = (
+                _Group(people, book.keeps, lines=batch)
+                for batch in batched(tables.patients(), BATCH)
+            )
+            for found in hands.answers(_answer, groups):
+                tell(found.patients)
+                yield found
+
+    def _fhir(self, hands: Pool, book: Ledger, progress: Progress) -> Iterator[_Answers]:
         refuse_tables(self._source)
-        with progress("Reading", size_of(self._source), "B") as tell:
-            folder = Folder(self._source, book, tell)
-        with folder:
-            yield folder
+        with tempfile.TemporaryDirectory(prefix="redcell-") as folder:
+            parts, people = self._spilled(folder, hands, book, progress)
+            groups = (_Group(people, book.keeps, part) for part in parts)
+            with progress(self._title, people, "patients") as tell:
+                for found in hands.answers(_answer, groups):
+                    tell(found.patients)
+                    yield found
+
+    def _spilled(
+        self, folder: str, hands: Pool, book: Ledger, progress: Progress
+    ) -> tuple[list[Part], int]:
+        """Read the source into partitions; how many patients there are."""
+        pieces = pieces_of(self._source)
+        partitions = partitions_of(pieces, self._memory)
+        readings = [_Reading(piece, folder, partitions) for piece in pieces]
+        found: list[Read] = []
+        with progress("Reading", sum(p.end - p.begin for p in pieces), "B") as tell:
+            for read in hands.answers(_read, readings):
+                tell(read.size)
+                found.append(read)
+        numbers = numbers_of(pieces, [read.lines for read in found])
+        for piece, read in zip(pieces, found, strict=True):
+            for number, refused in read.refused:
+                place = numbers.place(piece.number, number) if number else refused.place
+                book.refuse(replace(refused, place=place))
+            book.tally.not_read.update(read.not_read)
+        people = sum(read.patients for read in found)
+        if not people:
+            raise UnreadableSourceError(no_patient(self._source))
+        index_shared(Path(folder))
+        return [Part(folder, number, numbers) for number in range(partitions)], people

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -13,7 +14,10 @@ DIGITS = bytes.maketrans(b"123456789.+-eE", b"00000000000000")
 LONG_NUMBER = b"0" * (MAX_DIGITS + 1)
 OPENERS = bytes(b for b in range(256) if b not in b"[]{}")
 BOM = b"\xef\xbb\xbf"
-BACKSLASH, QUOTE = b'\\"'
+STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+"""An opening bracket is one step deeper, a closing one a step back: 1 and -1 as signed bytes."""
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+"""A string, or what begins like one and never ends."""
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -66,53 +70,29 @@ def check_depth(data: bytes) -> None:
     """
     if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
         return
-    skeleton = data.translate(None, OPENERS)
-    for _ in range(MAX_DEPTH):
-        if not skeleton:
-            return
-        shorter = skeleton.replace(b"{}", b"").replace(b"[]", b"")
-        if len(shorter) == len(skeleton):
-            break
-        skeleton = shorter
-    if skeleton and _depth(data) > MAX_DEPTH:
+    if _without_pairs(data.translate(None, OPENERS)) and _depth(data) > MAX_DEPTH:
         raise RefusedJsonError(f"it is nested more than {MAX_DEPTH} levels deep")
 
 
-def _outside_strings(data: bytes) -> Iterator[int]:
-    inside = escaped = False
-    for byte in data:
-        if inside:
-            if escaped:
-                escaped = False
-            elif byte == BACKSLASH:
-                escaped = True
-            elif byte == QUOTE:
-                inside = False
-            continue
-        if byte == QUOTE:
-            inside = True
-        yield byte
+def _without_pairs(skeleton: bytes) -> bytes:
+    """Brackets without those that close at once, as long as that takes most of them away."""
+    for _ in range(MAX_DEPTH):
+        shorter = skeleton.replace(b"{}", b"").replace(b"[]", b"")
+        if len(shorter) * 8 > len(skeleton) * 7:
+            return shorter
+        skeleton = shorter
+    return skeleton
 
 
 def _depth(data: bytes) -> int:
-    deepest = depth = 0
-    for byte in _outside_strings(data):
-        if byte in b"{[":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
-                return deepest
-        elif byte in b"}]":
-            depth -= 1
-    return deepest
+    """How many brackets are open at once, outside of strings."""
+    steps = STRING.sub(b"", data).translate(STEPS, OPENERS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _check_numbers(data: bytes) -> None:
-    run = 0
-    for byte in _outside_strings(data):
-        run = run + 1 if chr(byte) in "0123456789.+-eE" else 0
-        if run > MAX_DIGITS:
-            raise RefusedJsonError(f"a number has more than {MAX_DIGITS} characters")
+    if LONG_NUMBER in STRING.sub(b'"', data).translate(DIGITS):
+        raise RefusedJsonError(f"a number has more than {MAX_DIGITS} characters")
 
 
 def duplicate_key(data: bytes) -> str | None:
