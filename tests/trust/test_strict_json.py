@@ -84,7 +84,7 @@ def test_the_quick_scan_and_a_plain_one_agree(record_figure):
         b'"\\' * (LARGE // 2),
         b'"' * LARGE,
         b"1" * LARGE,
-        b"[" + b"[]," * (LARGE // 3) + b"1]",
+        b"[" + b"[]," * (LARGE // 30) + b"1]",
         b"[" + (b"[" * 20 + b"]" * 20 + b",") * (LARGE // 41) + b"1]",
         b'{"\\u0061":1,' * (LARGE // 12),
     ],
