@@ -14,7 +14,7 @@ PIECES = (
     '"', "\\", "{", "}", "[", "]", "[[", '{"a":', '{"a":1,"a":', "1" * 20, "9" * 33, "-1.5", ",",
     ":", " ", '"a"', '\\"', "true", "[" * 16, "]" * 16, "\n", "\\u0061",
 )  # fmt: skip
-TEXTS = 20_000
+TEXTS = 10_000
 LARGE = 2_000_000
 
 
@@ -88,7 +88,7 @@ def test_the_quick_scan_and_a_plain_one_agree(record_figure):
     ],
     ids=lambda text: text[:8].decode(),
 )
-def test_no_text_takes_as_long_as_a_walk_over_its_bytes(text):
+def test_no_text_takes_longer_than_two_walks_over_its_bytes(text):
     took = []
     for _ in range(4):  # one that is quick enough shows it: the machine may be busy
         began = time.thread_time()
@@ -96,6 +96,6 @@ def test_no_text_takes_as_long_as_a_walk_over_its_bytes(text):
         walked = time.thread_time()
         is_good(text)
         took.append((walked - began, time.thread_time() - walked))
-        if took[-1][1] < took[-1][0]:
+        if took[-1][1] < 2 * took[-1][0]:
             return
     raise AssertionError(took)
