@@ -75,3 +75,19 @@ def test_a_reference_spelled_with_an_escape_is_found(folder):
 def test_a_patient_that_is_not_there_is_told_who_is(folder):
     with pytest.raises(UnreadableSourceError, match="ann, bea"):
         read(folder, patient="cyd")
+
+
+@pytest.mark.parametrize("broken", ['{"resourceType":"Obs', "x", '{"a":"\\u00zz"}'])
+@pytest.mark.parametrize("where", [0, 1])
+def test_a_broken_line_at_the_top_costs_only_itself(tmp_path, broken, where):
+    rows = [json.dumps(person("ann")), json.dumps(hemoglobin(1, "ann", 9.1))]
+    rows.insert(where, broken)
+    (tmp_path / "all.ndjson").write_text("\n".join(rows) + "\n")
+    assert [m.value for m in read(tmp_path).results["hemoglobin"]] == [9.1]
+    assert [m.value for m in read(tmp_path, patient="ann").results["hemoglobin"]] == [9.1]
+
+
+def test_a_document_that_is_broken_is_no_list_of_lines(tmp_path):
+    (tmp_path / "one.ndjson").write_text('{\n "resourceType": "Patient",\n')
+    with pytest.raises(UnreadableSourceError, match="Expected a FHIR R4 Bundle"):
+        read(tmp_path / "one.ndjson")

@@ -115,6 +115,10 @@ def _raw_resources(
     try:
         yield from split(name, text)
     except RefusedJsonError as error:
+        if _has_lines(name, text):  # one broken line does not take the others with it
+            for number, line in _lines(text, needle):
+                yield RawResource(f"{name}:{number}", line)
+            return
         if alone:
             raise UnreadableSourceError(
                 f"{name}: {error}. Expected a FHIR R4 Bundle, a resource, or NDJSON (one resource "
@@ -164,6 +168,13 @@ def _is_ndjson(text: bytes) -> bool:
         return False
     following = text[end : end + GLANCE].lstrip()[:1]
     return text[max(start, end - GLANCE) : end].rstrip().endswith(b"}") and following == b"{"
+
+
+def _has_lines(name: str, text: bytes) -> bool:
+    """Is a file that is no JSON document NDJSON by its name, with a whole object on some line?"""
+    named = Path(name.removesuffix(".gz")).suffix.lower() in (".ndjson", ".jsonl")
+    lines = map(bytes.strip, text.split(b"\n")) if named else ()
+    return any(x.startswith(b"{") and x.endswith(b"}") and x != b"{}" for x in lines)
 
 
 def _is_hl7(name: str, data: bytes) -> bool:

@@ -17,6 +17,7 @@ from redcell.sources.fhir.person import joined, patient_of
 from redcell.sources.fhir.reading import Located, Reading, name_of, tail
 from redcell.sources.fhir.resources import DECODERS, Resource
 from redcell.sources.fhir.resources import Patient as FhirPatient
+from redcell.sources.fhir.times import BadTimeError, moment
 from redcell.sources.results import cross_check
 from redcell.sources.strict_json import RefusedJsonError, check
 from redcell.sources.terms import Terms
@@ -277,27 +278,52 @@ def _read_checked(
 
 
 def _deduplicate(located: list[Located], reading: Reading) -> list[Located]:
-    kept: dict[str, Located] = {}
-    extra: list[Located] = []
+    """Each resource once, whatever the order: of several versions the newest.
+
+    Of rivals with one version the first by content is used, and all of them where they are
+    Observations.
+    """
+    versions: dict[str, list[Located]] = {}
     for where in located:
-        earlier = kept.get(where.reference)
-        if earlier is None:
-            kept[where.reference] = where
-        elif earlier.raw == where.raw:
-            continue
-        elif _version(earlier) != _version(where):
-            kept[where.reference] = max(earlier, where, key=_version)
-        else:
+        versions.setdefault(where.reference, []).append(where)
+    kept: list[Located] = []
+    extra: list[Located] = []
+    for given in versions.values():
+        first, *others = given if len(given) == 1 else _newest(given)
+        kept.append(first)
+        for where in others:
             text = f"{where.reference} is given twice with different content; ask the sender."
             reading.set_aside("conflicting-records", where, text)
             if where.resource.resourceType == "Observation":
                 extra.append(where)
-    return [*kept.values(), *extra]
+    return [*kept, *extra]
+
+
+def _newest(given: list[Located]) -> list[Located]:
+    """Of one resource given several times the newest version; more than one where they differ."""
+    if all(where.raw == given[0].raw for where in given):
+        return given[:1]
+    latest = max(map(_version, given))
+    newest = sorted((w for w in given if _version(w) == latest), key=lambda where: where.raw)
+    contents: dict[bytes, Located] = {}
+    for where in newest:
+        contents.setdefault(msgspec.json.encode(where.resource), where)
+    return [contents[content] for content in sorted(contents)]
 
 
 def _version(where: Located) -> tuple[str, str]:
     meta = where.resource.meta
-    return (meta.versionId.zfill(12) if meta.versionId else "", meta.lastUpdated)
+    return (meta.versionId.zfill(12) if meta.versionId else "", _instant(meta.lastUpdated))
+
+
+def _instant(text: str) -> str:
+    """A time in UTC, so that two with different offsets compare; a bad one as it stands."""
+    if not text:
+        return ""
+    try:
+        return moment(text)[0].time.isoformat(timespec="microseconds")
+    except BadTimeError:
+        return text
 
 
 def _choose(
