@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from redcell.clinic import fold
+from redcell.clinic import fold, moved
 from redcell.clinic.versions import version_of
 from redcell.errors import RedcellError
 from redcell.knowledge.load import knowledge
@@ -110,27 +110,43 @@ def translated(case: Case) -> list[TranslatedMessage]:
     return found
 
 
-def current_of(found: Sequence[Translated]) -> dict[tuple[str, str], Version]:
+class Current(dict[tuple[str, str], Version]):
+    """The current version of each resource, and every one in `versions`."""
+
+    versions: dict[tuple[str, str], list[Version]]
+
+
+def current_of(found: Sequence[Translated]) -> Current:
     """The current version of each resource."""
-    current: dict[tuple[str, str], Version] = {}
+    current = Current()
+    current.versions = {}
     for number, one in enumerate(found):
         for resource in one.resources:
             version = version_of(resource, RECEIVED + number)
+            current.versions.setdefault(version.name, []).append(version)
             before = current.get(version.name)
             if before is None or version.key > before.key:
                 current[version.name] = version
     return current
 
 
-def record_of(current: dict[tuple[str, str], Version], person: str) -> Record:
+def record_of(current: Current, person: str) -> Record:
     """One patient's record, as the clinic makes it of the facts that are current in its store."""
     names = {person, *(v.rid for v in current.values() if leads_to(v, person))}
     facts = [
-        Fact(number, v.kind, v.rid, 1, v.patient, v.received, v.body)
-        for number, (_, v) in enumerate(sorted(current.items()))
+        fact(number, v) for number, (_, v) in enumerate(sorted(current.items()))
         if v.patient in names
-    ]
-    return fold.record_of(person, tuple(facts), knowledge())
+    ]  # fmt: skip
+
+    def history(kind: str, rid: str) -> list[Fact]:
+        return [fact(0, version) for version in current.versions[kind, rid]]
+
+    return fold.record_of(person, moved.standing(facts, history), knowledge())
+
+
+def fact(number: int, v: Version) -> Fact:
+    """A version as the store gives it."""
+    return Fact(number, v.kind, v.rid, 1, v.patient, v.received, v.body, v.hash, v.asserted)
 
 
 def leads_to(version: Version, person: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feeds.both_ways import current_of, record_of
+from feeds.both_ways import TERMS, current_of, record_of
 from feeds.messages import adt, cbc, obr, obx, oru, pid
 from redcell.codes import LOINC, UCUM
-from redcell.sources.as_fhir import AUTHORITY, CODE_SYSTEM, Authorities, patient_id
+from redcell.sources.as_fhir import AUTHORITY, CODE_SYSTEM, SERIES, Authorities, patient_id
+from redcell.sources.hl7v2 import read_messages
 from redcell.sources.hl7v2.header import Wants, header_of
 from redcell.sources.hl7v2.to_fhir import TranslatedMessage, translate
 from redcell.sources.translated import FAULT
@@ -181,7 +183,9 @@ def test_every_status_of_one_result_has_one_id(letter):
 
 
 SAME = [
-    ("time corrected", {}, {"time": "20261120063000+0000"}, True),
+    ("another time", {}, {"time": "20261120063000+0000"}, False),
+    ("the same time in another zone", {}, {"time": "20261120020000-0500"}, True),
+    ("the same time to the minute", {}, {"time": "202611200700+0000"}, True),
     ("another spelling of the name", {"code": "718-7^Hb^LN"}, {}, True),
     ("another sub-id", {"sub": "2"}, {}, False),
     ("another test", {"code": "4544-3^Hct^LN"}, {}, False),
@@ -194,14 +198,14 @@ def test_what_makes_the_id_of_a_result_with_an_order_number(name, one, other, sa
     assert (observation(obx(**one))["id"] == observation(obx(**other))["id"]) is same
 
 
-def test_without_an_order_number_the_time_belongs_to_the_id():
-    def found(time, order=""):
-        return of(
-            "Observation", translate(oru(pid(), obr(filler="", placer=order), obx(time=time)))
-        )[0]["id"]
+def test_results_of_one_order_and_sub_id_share_an_identifier_and_without_an_order_none():
+    def series(time, order=""):
+        data = oru(pid(), obr(filler="", placer=order), obx(time=time))
+        (found,) = of("Observation", translate(data))
+        return [i["value"] for i in found.get("identifier", []) if i.get("system") == SERIES]
 
-    assert found("20261120063000+0000") != found("20261120073000+0000")
-    assert found("20261120063000+0000", "P1") == found("20261120073000+0000", "P1")
+    assert series("20261120063000+0000") == []
+    assert series("20261120063000+0000", "P1") == series("20261120073000+0000", "P1") != []
 
 
 def test_the_order_number_may_stand_in_orc():
@@ -216,6 +220,52 @@ def test_another_patient_or_order_is_another_result():
         for order in ("F1", "F2")
     }
     assert len(ids) == 6
+
+
+EARLY, NOON = "20261120060000+0000", "20261120120000+0000"
+SIX, TWELVE = "2026-11-20T06:00:00Z", "2026-11-20T12:00:00Z"
+DRAWN = [
+    cbc(obx("9.1", time=EARLY)),
+    cbc(obx("8.8", time=NOON), control="M2", sent="20261120130000+0000"),
+]
+LATER = {"control": "M3", "sent": "20261120140000+0000"}
+SERIES_ROWS = [
+    ("another time is a further result", [], [(9.1, SIX, "final"), (8.8, TWELVE, "final")]),
+    (
+        "a correction at one of the times",
+        [cbc(obx("7.8", time=NOON, status="C"), **LATER)],
+        [(9.1, SIX, "final"), (7.8, TWELVE, "corrected")],
+    ),
+    (
+        "the same time again, though final",
+        [cbc(obx("7.8", time=EARLY), **LATER)],
+        [(7.8, SIX, "final"), (8.8, TWELVE, "final")],
+    ),
+    (
+        "a correction that moves the time of the nearest",
+        [cbc(obx("8.8", time="20261120113000+0000", status="C"), **LATER)],
+        [(9.1, SIX, "final"), (8.8, "2026-11-20T11:30:00Z", "corrected")],
+    ),
+    (
+        "an order corrected as a whole",
+        [oru(pid(), obr() + "|" * 18 + "C", obx("8.8", time="20261120113000+0000"), **LATER)],
+        [(9.1, SIX, "final"), (8.8, "2026-11-20T11:30:00Z", "corrected")],
+    ),
+    (
+        "a withdrawal with another time",
+        [cbc(obx("", time="20261120070000+0000", status="W"), **LATER)],
+        [(8.8, TWELVE, "final")],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.trust("D4", "D8")
+@pytest.mark.parametrize(("name", "later", "wanted"), SERIES_ROWS, ids=[r[0] for r in SERIES_ROWS])
+def test_results_of_one_order_and_sub_id_in_several_messages(name, later, wanted):
+    for messages in itertools.permutations([*DRAWN, *later]):
+        assert hemoglobin(record(*messages)) == wanted
+    files = [(f"{n}.hl7", data) for n, data in enumerate([*DRAWN, *later])]
+    assert hemoglobin(read_messages(files, TERMS, None)) == wanted
 
 
 def test_two_times_under_one_order_in_one_message_are_two_results():

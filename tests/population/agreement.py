@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ import polars as pl
 import redcell
 from redcell.api import moment_of
 from redcell.knowledge.load import knowledge
-from redcell.population.folder import Folder
+from redcell.population.each import Each
 from redcell.population.ledger import Ledger, Tally
+from redcell.population.lines import Lines
 from redcell.population.patient import record_of
+from redcell.population.progress import silent
+from redcell.record.moment import Moment
 from redcell.record.transfusions import units_given
 
 CLEAR = 0.6
@@ -90,15 +93,25 @@ def told(f: Mapping[str, float]) -> str:
     return "".join(f"| {name} | {value.replace('%', ' %')} |\n" for name, value in rows)
 
 
+class Units:
+    """The red-cell units of each record of a batch."""
+
+    def __init__(self, at: Moment) -> None:
+        self._at = at
+
+    def work(self, people: int) -> Callable[[list[Lines]], list[tuple[str, float]]]:
+        """What is done with a batch; the number of people changes nothing."""
+        return lambda batch: [self._units(lines) for lines in batch]
+
+    def _units(self, lines: Lines) -> tuple[str, float]:
+        r = record_of(lines, knowledge(), []).known_at(self._at)
+        return r.patient.id, units_given(r.transfusions, r.transfusion_totals, None, self._at)
+
+
 def units_read(folder: Path, at: str) -> dict[str, float]:
     """Red-cell units that the reader finds in each record."""
-    base, moment = knowledge(), moment_of(at)
-    with Folder(folder, Ledger(Tally())) as people:
-        records = [record_of(lines, base, []).known_at(moment) for lines in people.patients()]
-    return {
-        r.patient.id: units_given(r.transfusions, r.transfusion_totals, None, moment)
-        for r in records
-    }
+    each = Each(folder, Units(moment_of(at)), knowledge(), title="Units", workers=1)
+    return dict(each.run(Ledger(Tally()), silent))
 
 
 def main() -> None:

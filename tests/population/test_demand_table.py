@@ -23,10 +23,11 @@ from redcell.population.demand.practice import sessions
 from redcell.population.demand.table import COLUMNS, table
 from redcell.population.demand.text import text
 from redcell.population.demand.totals import Need
-from redcell.population.folder import Folder
+from redcell.population.each import Each
 from redcell.population.ledger import Ledger, Tally
 from redcell.population.lines import Lines
 from redcell.population.patient import Task, outcomes
+from redcell.population.progress import silent
 from redcell.population.rows import COLUMNS as ROW
 from redcell.population.synthesize import people
 from redcell.prediction import Given, Transfusions
@@ -198,6 +199,13 @@ def source(tmp_path_factory):
     return folder
 
 
+class Whole:
+    """The lines of each patient as they are."""
+
+    def work(self, people):
+        return list
+
+
 def _last(person) -> float:
     return person.truth["hemoglobin_g_dl"]
 
@@ -211,8 +219,8 @@ def test_the_total_is_that_of_the_rows(source, site, outlook):
     """The mean of the whole is the sum of `units_28d_mean` of the cohort's rows."""
     known = knowledge(site)
     task = Task(moment_of(TIME), known, Forecaster(attributed=False), together=False)
-    with Folder(source, Ledger(Tally())) as folder:
-        found = [dict(zip(ROW, o.row, strict=True)) for o in outcomes(folder.patients(), task)]
+    people = Each(source, Whole(), known, title="", workers=1).run(Ledger(Tally()), silent)
+    found = [dict(zip(ROW, o.row, strict=True)) for o in outcomes(people, task)]
     units, hours = (sum(r[f"{n}_28d_mean"] or 0.0 for r in found) for n in ("units", "chair_hours"))
     whole = rows(table(outlook), period="28-days").row(0, named=True)
     assert units > 0.5

@@ -14,8 +14,7 @@ from redcell.knowledge.load import knowledge
 from redcell.population import ndjson, patient, progress
 from redcell.population.cohort import cohort
 from redcell.population.files import check_place
-from redcell.population.folder import Folder
-from redcell.population.ledger import Ledger, Tally
+from redcell.population.ledger import Tally
 from redcell.population.parquet import write
 from redcell.population.rows import COLUMNS, row
 from redcell.prediction import Day, Prediction, Transfusions
@@ -329,17 +328,6 @@ def test_the_order_of_files_and_lines_changes_no_row(many, tmp_path):
     texts = [*(many / "b.ndjson").read_bytes().splitlines(), *packed.splitlines()]
     (other / "all").write_bytes(b"\n".join(reversed(texts)))
     assert run(other)[0] == run(many)[0]
-
-
-def test_few_files_are_open_at_once(folder, monkeypatch):
-    monkeypatch.setattr("redcell.population.folder.OPEN_FILES", 2)
-    for i in range(8):
-        later = count(f"x{i}", "ann", 8.0 + i / 10, f"2026-11-1{i}T08:00:00Z")
-        (folder / f"more{i}").write_bytes(lines(later))
-    with Folder(folder, Ledger(Tally())) as source:
-        found = {p.patient: p.lines for p in source.patients()}
-        assert len(source._open) <= 2
-    assert len(found["ann"]) == 10
 
 
 def test_nothing_is_written_when_it_cannot_be_whole(folder, tmp_path, monkeypatch):

@@ -17,8 +17,7 @@ from redcell.cli.synthesize import synthesize
 from redcell.errors import DeceasedPatientError, RedcellError
 from redcell.knowledge.load import knowledge
 from redcell.loop import run
-from redcell.population.folder import Folder
-from redcell.population.ledger import Ledger, Tally
+from redcell.population.cohort import cohort
 from redcell.population.lines import Lines
 from redcell.population.patient import record_of
 from redcell.population.synthesize import Person, people
@@ -285,11 +284,10 @@ def test_a_folder_holds_the_same_people(tmp_path):
 
 def test_the_cohort_reads_the_folder_whole(tmp_path):
     write_folder(tmp_path / "people", 6, seed=3, at=AT, months=2)
-    ledger = Ledger(Tally())
-    with Folder(tmp_path / "people", ledger) as folder:
-        assert len(list(folder.patients())) == 6
-    assert not ledger.tally.rejected
-    assert set(ledger.tally.not_read) <= {"Appointment", "DiagnosticReport"}
+    _, tally = cohort(tmp_path / "people", AT, knowledge(), workers=1, forecasts=False)
+    assert tally.patients == 6
+    assert not tally.rejected
+    assert set(tally.not_read) <= {"Appointment", "DiagnosticReport"}
 
 
 def test_a_full_folder_is_refused(tmp_path):

@@ -101,7 +101,8 @@ def _one(
     act = _act(connection, int(event.body.get("event", 0)))
     kind, _, rid = str(event.body.get("resource", "")).partition("/")
     versions = facts.history(connection, kind, rid)
-    now = facts.read_one(connection, kind, rid)
+    by, _, by_rid = str(event.body.get("by", "")).partition("/")
+    now = facts.read_one(connection, by or kind, by_rid or rid)
     used = [v for v in versions if act is None or v.received <= act.at]
     before = next((v for v in used if now is None or v.id != now.id), None)
     to, person = str(event.body.get("to", "")), event.person or ""

@@ -8,7 +8,7 @@ Pages show it to that account (`corrected`), and the destinations of notices are
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,11 +17,12 @@ from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from redcell import clock
-from redcell.clinic import worker
+from redcell.clinic import moved, worker
 from redcell.clinic.news import CORRECTION, News
 from redcell.clinic.refresh import NOTIFY
 from redcell.clock import DAY
 from redcell.store import events, jobs, persons
+from redcell.store import facts as facts_of
 from redcell.store.events import Event
 from redcell.store.jobs import Job
 from redcell.store.schema import assessments, current, facts
@@ -46,6 +47,8 @@ class Corrected(Struct, frozen=True):
     kind: str
     rid: str
     fact: int
+    by: str = ""
+    """The resource that replaces it, where that is another one."""
 
 
 def assess(clinic: Clinic, job: Job) -> Effect:
@@ -64,16 +67,30 @@ def tell(connection: Connection, person: str, *, at: int) -> int:
     """Tell everybody who acted on a value of this person that has been corrected; how many."""
     people = persons.patients_of(connection, person)
     found: list[Event] = []
-    for act in events.select(connection, *ACTED, person=people):
-        if act.at < at - LONGEST:
-            continue
-        for one in corrected_since(connection, _used(connection, act, people)):
+    acts = events.select(connection, *ACTED, person=people)
+    acts = [act for act in acts if act.at >= at - LONGEST]
+    gone = _moved(connection, people) if acts else {}
+    for act in acts:
+        used = _used(connection, act, people)
+        for one in corrected_since(connection, used):
             found.append(_event(act, one, person, at))
+        found += [_event(act, gone[fact], person, at) for fact in used if fact in gone]
     new = [event for event in found if not _known(connection, event)]
     events.add(connection, new)
     for event in new:
         _request(connection, event)
     return len(new)
+
+
+def _moved(connection: Connection, people: Sequence[str]) -> dict[int, Corrected]:
+    """By fact: the results that a correction with another time replaced."""
+    own = facts_of.of_patients(connection, people, kinds=("Observation",))
+    gone = moved.replaced(own, lambda kind, rid: facts_of.history(connection, kind, rid))
+    current_of = {(f.kind, f.rid): f.id for f in own}
+    return {
+        current_of[name]: Corrected(*name, by.id, f"{by.kind}/{by.rid}")
+        for name, by in gone.items()
+    }
 
 
 def _request(connection: Connection, event: Event) -> None:
@@ -85,6 +102,7 @@ def _request(connection: Connection, event: Event) -> None:
 
 def _event(act: Event, one: Corrected, person: str, at: int) -> Event:
     body = {"to": act.actor, "event": act.id, "resource": f"{one.kind}/{one.rid}"}
+    body |= {"by": one.by} if one.by else {}
     key = f"{act.id}:{one.fact}"
     return Event(CORRECTION, at, "redcell", person, f"{one.kind}/{one.rid}", key, body)
 

@@ -8,6 +8,7 @@ import re
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
+from redcell.clinic import moved
 from redcell.clinic.versions import is_sealed
 from redcell.errors import StoreError
 from redcell.knowledge.load import Knowledge
@@ -40,7 +41,7 @@ class Folded(Struct, frozen=True):
 
 
 def facts_of(connection: Connection, person: str) -> tuple[Fact, ...]:
-    """Every current fact of a person, with those that it refers to and that name nobody.
+    """Every fact of a person that stands, with those that it refers to and that name nobody.
 
     Raises:
         StoreError: one of them is damaged.
@@ -53,7 +54,7 @@ def facts_of(connection: Connection, person: str) -> tuple[Fact, ...]:
     found = (*own, *facts.by_names(connection, wanted)) if wanted else tuple(own)
     for fact in found:
         _require_whole(fact)
-    return found
+    return moved.standing(found, lambda kind, rid: facts.history(connection, kind, rid))
 
 
 def _require_whole(fact: Fact) -> None:

@@ -27,6 +27,8 @@ TRANSLATED = "urn:redcell:translated:"
 """`meta.source` of what was made here begins with it; the format's name follows."""
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+SERIES = "urn:redcell:hl7v2:series"
+"""System of the identifier that results of one order, test and sub-id share at all times."""
 LABORATORY = {"coding": [{"system": CATEGORY, "code": "laboratory"}]}
 
 

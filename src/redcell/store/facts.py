@@ -87,6 +87,8 @@ class Fact(Struct, frozen=True):
     received: int
     body: bytes
     hash: str = ""
+    asserted: int = 0
+    """When its sender said so, else when it was received."""
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -100,6 +102,7 @@ _FACT = (
     facts.c.received,
     facts.c.body,
     facts.c.hash,
+    facts.c.asserted,
 )
 
 

@@ -145,7 +145,7 @@ class Page:
         notes = self.notes(survey.status, survey.lower_limit)
         if count is None:
             return Fact("Hemoglobin", "not known", detail, notes)
-        detail = f"{day_text(count.time.time)}; {detail}"
+        detail = f"{day_text(count.time.time)}{self._doubt()}; {detail}"
         return Fact("Hemoglobin", f"{plain(count.value)} g/dL", detail, notes)
 
     def _trend(self) -> Fact:
@@ -154,8 +154,12 @@ class Page:
         if trend is None or trend.g_dl_per_week is None:
             return Fact("Trend", "not known", "fewer than two counts in 28 days", notes)
         slope = f"{trend.g_dl_per_week:+.2f}".replace("-", "−")
-        detail = f"{trend.points} counts in {plain(trend.days, 0)} days"
+        detail = f"{trend.points} counts in {plain(trend.days, 0)} days{self._doubt()}"
         return Fact("Trend, g/dL a week", slope, detail, notes)
+
+    def _doubt(self) -> str:
+        """What has to stand beside a figure that rests on a count which is not confirmed."""
+        return ", not confirmed" if self.steps.survey.status.value == "provisional" else ""
 
     # -- causes ----------------------------------------------------------------------------------
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import nsmallest
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
 from redcell.erythropoiesis.history import History
@@ -16,16 +16,14 @@ from redcell.forecasting.history import see, usable_counts
 from redcell.forecasting.withhold import reason
 from redcell.knowledge.load import Knowledge
 from redcell.loop import run, situation_of
-from redcell.population.cohort import refuse_tables, size_of
-from redcell.population.folder import Folder
-from redcell.population.ledger import Ledger, Tally, rejects
+from redcell.population.each import Each
+from redcell.population.ledger import Ledger, Refused, Tally
 from redcell.population.lines import Lines
+from redcell.population.patient import parted, record_of
 from redcell.population.progress import Progress
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment
 from redcell.record.record import Record, SetAside
-from redcell.sources.fhir.read import RawResource, decode, read_patient_record
-from redcell.sources.terms import terms
 
 MOST_PEOPLE = 1000
 """People that numbers are learned from; of more, a sample by the hash of the patient's id."""
@@ -109,6 +107,42 @@ def _key(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
+class Found(Struct):
+    """What came of one patient: a record with its last moment, or why there is none."""
+
+    record: Record | None = None
+    at: Moment | None = None
+    left_out: str = ""
+    refused: list[Refused] = []
+    noted: Counter[str] = field(default_factory=Counter)
+
+
+class Plan:
+    """What a process needs to read the records of batches of patients."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    def work(self, people: int) -> Callable[[list[Lines]], list[Found]]:
+        """What is done with a batch; the number of people changes nothing."""
+        return lambda batch: [self._read(lines) for lines in batch]
+
+    def _read(self, lines: Lines) -> Found:
+        aside: list[SetAside] = []
+        found = Found()
+        try:
+            record = record_of(lines, self._knowledge, aside)
+        except UnreadableSourceError:
+            found.left_out = "patient-not-readable"
+        else:
+            aside = list(record.set_aside)
+            found.at = newest(record)
+            found.record = record if found.at is not None else None
+            found.left_out = "" if found.at is not None else "no-counts"
+        found.refused, found.noted = parted(aside, lines, keeps=False)
+        return found
+
+
 def records(
     source: Path, knowledge: Knowledge, tally: Tally, progress: Progress
 ) -> Iterator[tuple[Record, Moment]]:
@@ -123,34 +157,13 @@ def records(
     Raises:
         UnreadableSourceError: no patient was found in the source.
     """
-    refuse_tables(source)
     book = Ledger(tally)
-    with progress("Reading", size_of(source), "B") as tell:
-        folder = Folder(source, book, tell)
-    with folder, progress("Choosing", len(folder), "patients") as tell:
-        tally.patients = len(folder)
-        for lines in folder.patients():
-            found = _record(lines, knowledge, tally)
-            if found is not None:
-                yield found
-            tell(1)
-
-
-def _record(lines: Lines, knowledge: Knowledge, tally: Tally) -> tuple[Record, Moment] | None:
-    aside: list[SetAside] = []
-    counts: dict[str, int] = {}
-    raws = (RawResource(place, line) for place, line in lines.lines)
-    try:
-        located = decode(raws, aside, counts)
-        known = terms(knowledge)
-        record = read_patient_record(located, known, aside, counts, lines.patient, ())
-    except UnreadableSourceError:
-        tally.left_out["patient-not-readable"] += 1
-        return None
-    for one in record.set_aside:
-        (tally.rejected if rejects(one) else tally.noted)[one.code] += 1
-    at = newest(record)
-    if at is None:
-        tally.left_out["no-counts"] += 1
-        return None
-    return record, at
+    each = Each(source, Plan(knowledge), knowledge, title="Choosing", workers=1)
+    for found in each.run(book, progress):
+        for refused in found.refused:
+            book.refuse(refused)
+        tally.noted.update(found.noted)
+        if found.left_out:
+            tally.left_out[found.left_out] += 1
+        elif found.record is not None and found.at is not None:
+            yield found.record, found.at

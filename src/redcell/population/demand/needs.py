@@ -61,10 +61,16 @@ class Plan:
     """What a process needs to forecast batches of patients."""
 
     def __init__(
-        self, at: Moment, knowledge: Knowledge, calibration: Calibration | None, seed: int
+        self,
+        at: Moment,
+        knowledge: Knowledge,
+        calibration: Calibration | None,
+        seed: int,
+        *,
+        keeps: bool = False,
     ) -> None:
         self._at, self._knowledge, self._calibration = at, knowledge, calibration
-        self._seed = seed
+        self._seed, self._keeps = seed, keeps
 
     def work(self, people: int) -> Callable[[list[Lines]], list[Answer]]:
         """Make the forecaster, which may not travel, and say what is done with a batch."""
@@ -72,7 +78,14 @@ class Plan:
 
         made = Forecaster(calibration=self._calibration, attributed=False)
         together = people > FEW
-        task = Task(self._at, self._knowledge, made, together=together, also=forecast_of)
+        task = Task(
+            self._at,
+            self._knowledge,
+            made,
+            keeps=self._keeps,
+            together=together,
+            also=forecast_of,
+        )
         return lambda batch: [
             answer_of(one, lines, self._seed)
             for one, lines in zip(outcomes(batch, task), batch, strict=True)

@@ -88,8 +88,8 @@ def look(
     Raises:
         UnreadableSourceError: no patient was found in the source.
     """
-    plan = Plan(at, knowledge, calibration, seed)
     with ledger(rejected) as book:
+        plan = Plan(at, knowledge, calibration, seed, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Forecasts", workers=workers, form=form)
         outlook = gathered(at, each.run(book, progress), book)
         return outlook, book.tally

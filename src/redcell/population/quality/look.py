@@ -12,9 +12,9 @@ from msgspec import Struct
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.each import Each
-from redcell.population.ledger import Refused, Tally, ledger, rejects
+from redcell.population.ledger import Refused, Tally, ledger
 from redcell.population.lines import Lines
-from redcell.population.patient import record_of
+from redcell.population.patient import parted, record_of
 from redcell.population.progress import Progress, silent
 from redcell.population.quality.event import Event
 from redcell.population.quality.measures import MEASURES
@@ -55,8 +55,8 @@ def events_of(record: Record, at: Moment, knowledge: Knowledge, days: float) -> 
 class Plan:
     """What a process needs to look at batches of patients."""
 
-    def __init__(self, at: Moment, knowledge: Knowledge, days: float) -> None:
-        self._at, self._knowledge, self._days = at, knowledge, days
+    def __init__(self, at: Moment, knowledge: Knowledge, days: float, *, keeps: bool) -> None:
+        self._at, self._knowledge, self._days, self._keeps = at, knowledge, days, keeps
 
     def work(self, people: int) -> Callable[[list[Lines]], list[Answer]]:
         """What is done with a batch; the number of people changes nothing."""
@@ -75,11 +75,7 @@ class Plan:
                 answer.events = events_of(record, self._at, self._knowledge, self._days)
         except UnreadableSourceError:
             answer.left_out = "patient-not-readable"
-        for one in aside:
-            if rejects(one):
-                answer.refused.append(Refused(one.code, one.place, one.text))
-            else:
-                answer.noted[one.code] += 1
+        answer.refused, answer.noted = parted(aside, lines, keeps=self._keeps)
         return answer
 
 
@@ -113,7 +109,7 @@ def look(
     """
     length = knowledge.value("quality.period") if days is None else days
     with ledger(rejected) as book:
-        plan = Plan(at, knowledge, length)
+        plan = Plan(at, knowledge, length, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Measures", workers=workers, form=form)
         events = list(_settled(each.run(book, progress), book.refuse, book.tally))
         order = {measure.name: i for i, measure in enumerate(MEASURES)}

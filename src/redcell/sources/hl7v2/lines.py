@@ -9,6 +9,9 @@ from msgspec import Struct
 from redcell.sources.hl7v2.observed import Order, open_order
 from redcell.sources.hl7v2.segments import Field, Segment
 
+ORDER_STATUS = 25
+"""Field of OBR: the status of the whole order."""
+FINAL, CORRECTED = "F", "C"
 CONDITION, REJECTED = 24, 21
 """Fields of SPM: the condition of the specimen, and why it was rejected."""
 
@@ -50,6 +53,13 @@ def lines_of(segments: Iterable[Segment]) -> list[Line]:
             order.specimens.append(segment[4])
             order.conditions += _said(segment[CONDITION]) + _said(segment[REJECTED])
     return found
+
+
+def letter_of(line: Line) -> str:
+    """OBX-11. A final result of an order that was corrected as a whole (OBR-25) is corrected."""
+    letter = line.obx[11].part().upper()
+    whole = line.order.request[ORDER_STATUS].part().upper()
+    return CORRECTED if (letter, whole) == (FINAL, CORRECTED) else letter
 
 
 def _said(field: Field) -> list[str]:

@@ -1,7 +1,8 @@
 """OBX as FHIR Observations whose ids name the result, so that a correction is a new version.
 
-The id follows from the patient, the order, the test and its sub-id. It holds the time only when no
-order number tells one result from another, because a correction may correct the time too.
+The id follows from the patient, the order, the test, its sub-id and its time: one order may bring
+several results of one test, each at its own time. A correction may correct the time too; so results
+of one order, test and sub-id share an identifier, by which the fold finds what it replaces.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from redcell.sources.as_fhir import (
     CODE_SYSTEM,
     IDENTIFIER_TYPE,
     LABORATORY,
+    SERIES,
     Json,
     coding,
     concept,
     filled,
     hashed,
+    identifier,
     known_code,
     notes,
     quantity,
     reference_range,
     subject,
 )
-from redcell.sources.fhir.times import BadTimeError
-from redcell.sources.hl7v2.lines import Line
+from redcell.sources.fhir.times import BadTimeError, moment
+from redcell.sources.hl7v2.lines import Line, letter_of
 from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.observed import (
     CODED,
@@ -63,11 +66,7 @@ class Made(Struct):
 
     name: tuple[str, ...]
     time: str
-    timed: bool
-    """Has the result a time of its own (OBX-14), apart from its order's?"""
     letter: str
-    ordered: bool
-    """Is there an order number? If not, the time belongs to the name."""
     resource: Json
 
     @property
@@ -83,14 +82,18 @@ def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
     if obx[2].part().upper() in DOCUMENTS:
         shared.note("not-readable", f"{label} is an embedded document; it was not used.")
         return None
-    letter = obx[11].part().upper()
+    letter = letter_of(line)
     letter = "W" if letter == "D" else letter if letter in STATUS else ""
     under = _under(order, patient, shared)
     name = (*under.name, *_test(obx[3]), obx[4].raw)
     time = _time(line, label, shared)
     slug = analyte_of(obx[3], obx[6], shared.terms, order)
+    identifiers = under.resource.get("identifier", [])
+    if under.ordered:
+        identifiers = [*identifiers, identifier(SERIES, hashed(*name))]
     resource = {
         **under.resource,
+        "identifier": identifiers,
         "status": STATUS.get(letter, PENDING),
         "code": _code(obx[3], slug, shared.terms),
         "effectiveDateTime": time,
@@ -102,7 +105,7 @@ def made_of(line: Line, patient: str, shared: Shared) -> Made | None:
     else:
         said = shown(obx[11].part()) if obx[11].part() else "blank"
         shared.note("result-pending", f"{label} has no result yet (OBX-11 is {said}).")
-    return Made(name, time, bool(obx[14].part()), letter, under.ordered, filled(resource))
+    return Made(name, time, letter, filled(resource))
 
 
 class Under(Struct):
@@ -138,6 +141,11 @@ def _under(order: Order, patient: str, shared: Shared) -> Under:
 # -- names -----------------------------------------------------------------------------------------
 
 UNNUMBERED = "by service and time"
+
+
+def instant_of(time: str) -> str:
+    """A time by which the same moment has one name, however it was written."""
+    return str(moment(time)[0]) if "T" in time else time
 
 
 def _number_of(order: Order) -> tuple[str, str]:
@@ -261,8 +269,7 @@ def settled(made: Iterable[Made]) -> list[Json]:
     """The Observations of one message with their ids; no two results get the same one."""
     groups: dict[tuple[str, ...], list[Made]] = {}
     for one in made:
-        name = one.name if one.ordered else (*one.name, one.time)
-        groups.setdefault(name, []).append(one)
+        groups.setdefault((*one.name, instant_of(one.time)), []).append(one)
     found: list[Json] = []
     for name, same in groups.items():
         found += _named(name, _joined(_renewed(same)))
@@ -296,20 +303,16 @@ def _joined(same: list[Made]) -> list[Made]:
 
 
 def _named(name: tuple[str, ...], same: list[Made]) -> list[Json]:
-    """Ids for results of one name: several times tell them apart, then their order."""
-    serial = len({one.time for one in same if one.letter not in ("", "X")}) > 1
+    """Ids for results of one name and time: their order tells apart what contradicts itself."""
     found: list[Json] = []
-    taken: dict[tuple[object, ...], list[Json]] = {}
+    taken: dict[str, list[Json]] = {}
     for one in same:
-        full = (*name, one.time) if serial else name
-        twins = taken.setdefault((full, one.letter), [])
+        twins = taken.setdefault(one.letter, [])
         if one.resource in twins:
             continue
         twins.append(one.resource)
         ordinal = (str(len(twins)),) if len(twins) > 1 else ()
-        found.append(_identified(one, hashed(*full, *ordinal)))
-        if one.letter == "W" and one.timed and one.ordered and not serial:
-            found.append(_identified(one, hashed(*name, one.time)))
+        found.append(_identified(one, hashed(*name, *ordinal)))
     return found
 
 

@@ -12,7 +12,7 @@ from redcell.record.record import Record, SetAside, assemble
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Observation
 from redcell.sources.fhir.times import BadTimeError, moment
-from redcell.sources.hl7v2.lines import Line, lines_of
+from redcell.sources.hl7v2.lines import Line, letter_of, lines_of
 from redcell.sources.hl7v2.messages import Message, accepted, time_or_blank
 from redcell.sources.hl7v2.observed import (
     Observed,
@@ -112,7 +112,7 @@ def _one(
 ) -> Observed | None:
     """One OBX as a result; `None` when it holds none that counts, which is set aside."""
     obx, terms = line.obx, reading.terms
-    letter = obx[11].part().upper()
+    letter = letter_of(line)
     if letter == CANCELED:
         return None
     where = Located(message.place, reference, "", Observation(), b"")
@@ -201,8 +201,9 @@ def _joined(reading: Reading, observed: Iterable[Observed]) -> list[Sent]:
 def _replaced(one: Observed, earlier: list[Observed]) -> list[Observed]:
     """Earlier results that this one is about.
 
-    Those of its time; of these its own order's, if it has one; without any of its time, those of
-    its order and sub-id, because a correction may correct the time too.
+    Those of its time; of these its own order's, if it has one. Without any of its time: of those of
+    its order and sub-id the one that is nearest in time, because a correction may correct the time
+    too; the others are results of their own.
     """
     at: Moment = moment(one.sent.time)[0]
     same_time = [old for old in earlier if moment(old.sent.time)[0] == at]
@@ -210,7 +211,18 @@ def _replaced(one: Observed, earlier: list[Observed]) -> list[Observed]:
         old for old in earlier if one.filler and (old.filler, old.sub) == (one.filler, one.sub)
     ]
     both = [old for old in same_time if old in same_order]
-    return both or same_time or same_order
+    return both or same_time or _nearest(at, same_order)
+
+
+def _nearest(at: Moment, some: list[Observed]) -> list[Observed]:
+    """Those at the time that is nearest; of two that are as near, the one that was sent later."""
+    if not some:
+        return []
+    found = min(
+        (moment(old.sent.time)[0] for old in reversed(some)),
+        key=lambda time: abs(time.time - at.time),
+    )
+    return [old for old in some if moment(old.sent.time)[0] == found]
 
 
 def _withdrawn(reading: Reading, one: Observed, earlier: list[Observed]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 from msgspec import Struct
@@ -54,8 +53,7 @@ def view_of(row: Row, knowledge: Knowledge, *, at: int, today: date, account: st
     head, detail = row.head, row.detail
     left_out = head.status != ASSESSED
     held = head.held > 0 and head.urgency not in TONES
-    reasons = tuple(_reasons(row))
-    shown = SHOWN_REASONS
+    reasons, more = _reasons(row)
     named = [_symptom(c, knowledge) for c in _worst_first(detail.symptoms)]
     return LineView(
         row=row,
@@ -63,8 +61,8 @@ def view_of(row: Row, knowledge: Knowledge, *, at: int, today: date, account: st
         tone="" if left_out else ("warn" if held else TONES.get(head.urgency, "")),
         who=_who(row, today),
         spark=sparkline(detail.course, at),
-        reasons=reasons[:shown],
-        more=reasons[shown:],
+        reasons=reasons,
+        more=more,
         symptoms=tuple(named[:SHOWN_SYMPTOMS]),
         more_symptoms=max(0, len(named) - SHOWN_SYMPTOMS),
         symptoms_word="none reported" if detail.symptoms_asked else "not asked",
@@ -80,13 +78,19 @@ def _who(row: Row, today: date) -> str:
     return " ".join(part for part in ("" if age is None else str(age), sex) if part)
 
 
-def _reasons(row: Row) -> Iterator[Reason]:
-    """Held results first: nothing else on the line may rest on them."""
+def _reasons(row: Row) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+    """Those that are said in words, and those whose rules are only named.
+
+    What makes somebody urgent is said first. Else held results are: nothing else may rest on them.
+    """
     if row.head.status != ASSESSED:
-        yield Reason("", f"Not assessed: {row.head.status.replace('-', ' ')}.")
-        return
-    yield from (Reason("", f"Held, not used: {held.text}") for held in row.detail.held)
-    yield from row.detail.reasons
+        return (Reason("", f"Not assessed: {row.head.status.replace('-', ' ')}."),), ()
+    said, more = row.detail.reasons[:SHOWN_REASONS], row.detail.reasons[SHOWN_REASONS:]
+    if not row.detail.held:
+        return said, more
+    causes = dict.fromkeys(one.text.partition(". ")[0].rstrip(".") for one in row.detail.held)
+    held = (Reason("", f"Held, not used: {'; '.join(causes)}."),)
+    return ((*said, *held) if row.head.urgency in TONES else (*held, *said)), more
 
 
 def _worst_first(symptoms: tuple[Complaint, ...]) -> list[Complaint]:
