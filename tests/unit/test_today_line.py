@@ -6,9 +6,9 @@ from datetime import date
 
 from redcell.clinic.acts import Standing
 from redcell.clinic.lines import Detail, Reason
-from redcell.clinic.worklist import ASSESSED, Head, Row
+from redcell.clinic.worklist import Head, Row
 from redcell.knowledge.load import knowledge
-from redcell.web.pages.today.view import LineView, view_of
+from redcell.web.pages.today.view import ASSESSED, LineView, view_of
 
 
 def test_what_makes_somebody_urgent_is_said_first_and_held_results_beside_it():

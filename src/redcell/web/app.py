@@ -17,7 +17,7 @@ from redcell.web.fhir import router as fhir
 from redcell.web.pages import routes as pages
 from redcell.web.security.authorize import authorize
 from redcell.web.security.protect import protect
-from redcell.web.shedding import Shedding
+from redcell.web.shedding import Shedding, share_processor
 from redcell.web.sign_in import routes as sign_in
 from redcell.web.smart import routes as smart
 
@@ -43,6 +43,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         from redcell.clinic.background import Background
 
+        share_processor()
         background = Background(clinic)
         if options.works:
             background.start()

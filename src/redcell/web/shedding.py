@@ -1,17 +1,24 @@
 """Refuses at once what would only wait: beyond a number of requests at work, the answer is 503.
 
 A request counts until its answer begins, so that open streams do not. Without this each caller
-beyond what the processor can do would make all of them wait longer.
+beyond what the processor can do would make all of them wait longer. How soon a refusal goes out
+depends on what is at work: on how many requests, and on how many threads want the interpreter.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 
+import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-AT_ONCE = 128
+AT_ONCE = 48
 """Requests at work in one process."""
+THREADS = 8
+"""Threads of one process that read the store or compute: as many as the store keeps connections."""
+TURN = 0.001
+"""Seconds after which a thread that computes lets another one go on; Python's own is five times that."""
 BUSY = "the service is busy: the same request may be tried again."
 _OUTCOME = json.dumps(
     {
@@ -20,6 +27,12 @@ _OUTCOME = json.dumps(
     }
 ).encode()
 _WATCHED = ("/healthz", "/readyz", "/metrics")
+
+
+def share_processor() -> None:
+    """Let whoever answers have their turn soon; inside a running loop, once for each process."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    sys.setswitchinterval(TURN)
 
 
 class Shedding:
