@@ -18,7 +18,7 @@ AT_ONCE = 48
 THREADS = 8
 """Threads of one process that read the store or compute: as many as the store keeps connections."""
 TURN = 0.001
-"""Seconds after which a thread that computes lets another one go on; Python's own is five times that."""
+"""Seconds after which a thread that computes lets another one go on; Python's own are 0.005."""
 BUSY = "the service is busy: the same request may be tried again."
 _OUTCOME = json.dumps(
     {
