@@ -33,9 +33,11 @@ from redcell.api import moment_of
 from redcell.knowledge import knowledge
 from redcell.population.belonging import Owned, belonging
 from redcell.population.cohort import cohort as local
-from redcell.population.folder import Folder, Lines
+from redcell.population.each import Each
 from redcell.population.ledger import Ledger, Tally
+from redcell.population.lines import Lines
 from redcell.population.patient import Task, outcomes
+from redcell.population.progress import silent
 from redcell.population.spark.cohort import brought_together, spark_schema
 from redcell.population.spark.cohort import cohort as on_spark
 from redcell.population.spark.lines import What, rows
@@ -210,9 +212,17 @@ def pandas(kept: Any) -> int:
     )
 
 
+class _Whole:
+    """The lines of each patient as they are."""
+
+    def work(self, people: int) -> Callable[[list[Lines]], list[Lines]]:
+        del people
+        return list
+
+
 def gathered(source: Path) -> int:
-    with Folder(source, Ledger(Tally())) as folder:
-        return sum(len(one.lines) for one in folder.patients())
+    each = Each(source, _Whole(), knowledge(), title="Reading", workers=1)
+    return sum(len(one.lines) for one in each.run(Ledger(Tally()), silent))
 
 
 TABLES = {"whole": whole, "around": around, "handing": handing}

@@ -11,18 +11,21 @@ from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from msgspec.structs import replace
 
+from feeds.messages import obr, obx, oru, pid
 from operation.samples import fill, hemoglobin, settle, take
 from redcell import clock
-from redcell.clinic import accounting, corrections, deliver, notices
+from redcell.clinic import accounting, corrected, corrections, deliver, fold, notices
 from redcell.clinic.background import Background
 from redcell.clinic.news import CORRECTION, Flag, News
 from redcell.clinic.refresh import CHANGED
 from redcell.clinic.settings import Mail, Notice
 from redcell.errors import SettingsError
-from redcell.store import assessments, audit, events, jobs
+from redcell.sources.hl7v2.to_fhir import translate
+from redcell.store import assessments, audit, events, jobs, schema
 from redcell.store.events import Event
 
 SECRET = "open sesame"  # noqa: S105
@@ -226,8 +229,10 @@ def test_where_nothing_is_sent(url):
 # -- corrections -----------------------------------------------------------------------------------
 
 
-def acted(clinic, actor: str, body: dict | None = None, kind: str = "decided") -> None:
-    found = Event(kind, clock.now(), actor, "okafor", "A", body=body or {})
+def acted(
+    clinic, actor: str, body: dict | None = None, kind: str = "decided", person: str = "okafor"
+) -> None:
+    found = Event(kind, clock.now(), actor, person, "A", body=body or {})
     clinic.writer.write(lambda c: events.add(c, [found]))
 
 
@@ -293,3 +298,34 @@ def test_background_work_starts_and_stops(clinic):
     with clinic.database.read() as connection:
         assert audit.head(connection).seq > 0
     assert accounting.anchor_path(clinic).is_file()
+
+
+@pytest.mark.trust("D8", "H7.2")
+def test_a_correction_that_moves_the_time_is_told_too(clinic):
+    def result(value, at, letter, control):
+        line = obx(str(value), time=f"{day}{at}00+0000", status=letter)
+        sent = f"{day}{control}0000+0000"
+        found = translate(oru(pid(), obr(), line, control=control, sent=sent))
+        take(clinic, *found.resources, key=control)
+        settle(clinic)
+
+    day = clock.iso(clock.now() - 2 * clock.DAY)[:10].replace("-", "")
+    result(7.4, "0600", "F", "08")
+    result(9.4, "1200", "F", "13")
+    with clinic.database.read() as connection:
+        (person,) = connection.scalars(sa.select(schema.persons.c.person).distinct())
+        (early, _) = sorted(
+            (f for f in fold.facts_of(connection, person) if f.kind == "Observation"),
+            key=lambda f: b"T06" not in f.body,
+        )
+    acted(clinic, "dr-rao", person=person)
+    result(8.4, "0630", "C", "14")
+    (event,) = told(clinic, CORRECTION)
+    assert event.body["resource"] == f"Observation/{early.rid}"
+    with clinic.database.read() as connection:
+        (shown,) = corrected.waiting_for(connection, "dr-rao")
+        kept = [f.rid for f in fold.facts_of(connection, person) if f.kind == "Observation"]
+    assert shown.before.startswith("7.4 g/dL")
+    assert shown.after.startswith("8.4 g/dL")
+    assert early.rid not in kept
+    assert len(kept) == 2

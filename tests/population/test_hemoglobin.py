@@ -11,6 +11,7 @@ from redcell.api import moment_of
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.population import hemoglobin as module
+from redcell.population import pieces
 from redcell.population.cohort import cohort
 from redcell.population.hemoglobin import hemoglobin
 from redcell.population.synthesize import people
@@ -45,7 +46,7 @@ def save(folder, persons, way):
 @pytest.mark.parametrize("way", ["compact", "spaced", "escaped"])
 def test_its_numbers_are_those_of_the_whole_cohort(persons, tmp_path, monkeypatch, way):
     source = save(tmp_path / "s", persons, way)
-    monkeypatch.setattr(module, "BLOCK", 50_000)
+    monkeypatch.setattr(pieces, "BLOCK", 50_000)
     scan = hemoglobin(source, AT, knowledge(), workers=1)
     full, _ = cohort(source, AT, knowledge(), workers=1, forecasts=False)
     columns = [name for name in module.COLUMNS if name not in module.COLUMNS[3:]]

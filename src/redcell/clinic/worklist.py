@@ -40,25 +40,9 @@ Tab = Literal["action", "week", "overdue", "held", "watching", "all"]
 TABS: tuple[Tab, ...] = ("action", "week", "overdue", "held", "watching", "all")
 
 
-class Head(Struct, frozen=True, gc=False):
-    """What a line is sorted, counted and found by."""
+class Head(assessments.Head, frozen=True, gc=False):
+    """The same, with what its order needs."""
 
-    person: str
-    assessment: int
-    made: int
-    level: int
-    urgency: str
-    status: str
-    name: str
-    mrn: str
-    hemoglobin: float | None
-    hemoglobin_at: int | None
-    grade: int | None
-    decision: str
-    due: str | None
-    probability: float | None
-    held: int
-    state: str
     overdue: bool = False
     """Was a count overdue when the line was made?"""
 

@@ -94,7 +94,7 @@ def _of_lines(source: Path, wanted: str, progress: Progress) -> list[Lines]:
                 counts.append(read_piece(piece, folder, 1, only=wanted).lines)
                 tell(piece.end - piece.begin)
         index_shared(folder)
-        return partition(folder, 0, numbers_of(pieces, counts), keeps=False).patients
+        return list(partition(folder, 0, numbers_of(pieces, counts), keeps=False).patients)
 
 
 def _row(steps: Steps) -> Iterator[str]:

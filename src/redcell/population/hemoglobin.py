@@ -7,14 +7,13 @@ found is read by the FHIR reader and judged by the same rules as everything else
 
 from __future__ import annotations
 
-import gzip
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
-from itertools import accumulate, chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -25,23 +24,22 @@ from redcell.knowledge.load import Knowledge
 from redcell.loop import refuse
 from redcell.population.belonging import Owned, belonging
 from redcell.population.lines import Lines
-from redcell.population.ndjson import RefusedFileError
+from redcell.population.ndjson import MAX_LINE, RefusedFileError
 from redcell.population.partition import index_shared, partition
 from redcell.population.patient import record_of
-from redcell.population.pieces import Piece, owner_at_a_glance, pieces_of
+from redcell.population.pieces import FAULTS, Piece, blocks_of, owner_at_a_glance, pieces_of
 from redcell.population.pool import Pool, cores, pool
 from redcell.population.progress import Progress, silent
+from redcell.population.search import Search
 from redcell.population.source import no_patient, refuse_tables, size_of
 from redcell.population.spill import Spill
 from redcell.quantity import half_up
 from redcell.record.moment import Moment
 from redcell.sources.fhir.read import kind_of
-from redcell.sources.read import CHUNK, MAX_RATIO
 
 if TYPE_CHECKING:
     import polars as pl
 
-BLOCK = 1 << 22
 SHARE = 1 << 29
 """Bytes of the source for each partition: only a small part of them is kept."""
 BEFORE = 3.0
@@ -49,6 +47,7 @@ BEFORE = 3.0
 EFFECTIVE = b'"effectiveDateTime":"'
 PATIENT = b'"Patient"'
 ESCAPE = b"\\"
+CONTAINED = b'"contained"'
 DAY = re.compile(rb"\d{4}-\d{2}-\d{2}")
 DAY_LONG = 10
 SMALL = 1 << 24
@@ -67,8 +66,8 @@ class Scan(Struct, frozen=True):
 
     @property
     def codes(self) -> tuple[bytes, ...]:
-        """The LOINC codes of hemoglobin as JSON writes them."""
-        return tuple(f'"{code}"'.encode() for code in self.knowledge.analytes["hemoglobin"].loinc)
+        """The LOINC codes of hemoglobin."""
+        return tuple(code.encode() for code in self.knowledge.analytes["hemoglobin"].loinc)
 
     @property
     def since(self) -> bytes:
@@ -166,102 +165,29 @@ def look(scan: Scan, part: Part) -> int:
     piece = part.piece
     assert piece is not None  # noqa: S101  (parts of this kind have one)
     spill = Spill(Path(part.folder), piece.number, part.number)
-    codes, since = scan.codes, scan.since
+    codes, signs, since = Search(*scan.codes, together=True), Search(PATIENT, ESCAPE), scan.since
     kept = 0
-    for block in _blocks(piece):
-        for line in _lines_with(block, codes):
-            if _is_old(line, since):
-                continue
-            owner, is_patient = _owner(line)
-            if owner:
+    with suppress(*FAULTS):
+        for block in blocks_of(piece):
+            for line in dict.fromkeys((*codes.lines(block), *signs.lines(block))):
+                if len(line) >= MAX_LINE or _is_old(line, since):
+                    continue
+                owner, is_patient = _owner(line)
+                if not owner:
+                    continue
                 kept += 1
-                spill.own(kept, owner, line.strip(), is_patient=is_patient)
+                if is_patient:
+                    spill.patient(kept, owner, line.strip())
+                else:
+                    spill.own(kept, owner.encode("utf-8", "surrogatepass"), line.strip())
     spill.close()
     return kept
-
-
-def _blocks(piece: Piece) -> Iterator[bytes]:
-    """The bytes of a piece in blocks of whole lines."""
-    if piece.packed:
-        most = max(CHUNK, (piece.end - piece.begin) * MAX_RATIO)
-        with gzip.open(piece.file, "rb") as packed:
-            while most > 0 and (block := packed.read(BLOCK)):
-                most -= len(block)
-                yield block if block.endswith(b"\n") else block + packed.readline()
-        return
-    with Path(piece.file).open("rb", buffering=0) as file:
-        here = piece.begin
-        if here:  # a line that began before belongs to the piece before
-            here = _line_end(file, here - 1)
-        while here < piece.end:
-            file.seek(here)
-            block = file.read(min(BLOCK, piece.end - here)) or b""
-            end = block.rfind(b"\n") + 1
-            if here + len(block) >= piece.end or not end:
-                file.seek(here)
-                end = _line_end(file, here + max(0, len(block) - 1)) - here
-                file.seek(here)
-                block = file.read(end) or b""
-            if not block:
-                return
-            here += end
-            yield block[:end]
-
-
-def _line_end(file: IO[bytes], at: int) -> int:
-    """Where the line ends that this byte is in."""
-    file.seek(at)
-    while chunk := file.read(1 << 16):
-        found = chunk.find(b"\n")
-        if found >= 0:
-            return at + found + 1
-        at += len(chunk)
-    return at
-
-
-def _lines_with(block: bytes, codes: tuple[bytes, ...]) -> Iterator[bytes]:
-    """The lines that hold a code, an escape or the name of the type Patient, each once."""
-    found: dict[int, int] = {}
-    for at in chain(_codes_in(block, codes), _each(block, PATIENT), _each(block, ESCAPE)):
-        begin = block.rfind(b"\n", 0, at) + 1
-        if begin not in found:
-            end = block.find(b"\n", at)
-            found[begin] = len(block) if end < 0 else end
-    for begin in sorted(found):
-        yield block[begin : found[begin]]
-
-
-SYSTEM = b'//loinc.org"'
-COMPACT = b'//loinc.org","code":'
-
-
-def _codes_in(block: bytes, codes: tuple[bytes, ...]) -> Iterator[int]:
-    """Where a code stands. One pass where each code follows its system, as most writers do."""
-    parts = block.split(COMPACT)
-    if len(parts) - 1 != block.count(SYSTEM):
-        for code in codes:
-            yield from _each(block, code)
-        return
-    hits = [i for i, part in enumerate(parts) if part.startswith(codes)]
-    ends = list(accumulate(map(len, parts))) if hits else []
-    for i in hits:
-        if i:
-            yield ends[i - 1] + i * len(COMPACT)
-
-
-def _each(block: bytes, text: bytes) -> Iterator[int]:
-    """Where a text stands, once for each line that holds it."""
-    at = block.find(text)
-    while at >= 0:
-        yield at
-        end = block.find(b"\n", at)
-        at = block.find(text, end) if end >= 0 else -1
 
 
 def _is_old(line: bytes, since: bytes) -> bool:
     """Is it a result of a day that cannot matter? Never of a line that must be decoded."""
     at = line.find(EFFECTIVE)
-    if at < 0 or ESCAPE in line or line.count(EFFECTIVE) != 1:
+    if at < 0 or ESCAPE in line or line.count(EFFECTIVE) != 1 or CONTAINED in line:
         return False
     day = line[at + len(EFFECTIVE) :][:DAY_LONG]
     return DAY.fullmatch(day) is not None and day < since

@@ -73,11 +73,21 @@ class Bounded:
         Raises:
             RefusedFileError: more came than the bound allows.
         """
-        line: bytes = self._stream.readline(size)
-        self._left -= len(line)
+        return self._counted(self._stream.readline(size))
+
+    def read1(self, size: int) -> bytes:
+        """Up to so many bytes, as they come.
+
+        Raises:
+            RefusedFileError: more came than the bound allows.
+        """
+        return self._counted(self._stream.read1(size))
+
+    def _counted(self, found: bytes) -> bytes:
+        self._left -= len(found)
         if self._left < 0:
             raise RefusedFileError("file-not-readable", "it unpacks to too many times its size.")
-        return line
+        return found
 
 
 def numbered(stream: Any, offset: int = 0) -> Iterator[tuple[int, int, bytes | None]]:

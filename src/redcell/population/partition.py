@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import overload
 
 from msgspec import Struct, field
 
-from redcell.population.belonging import stranger, wanted
+from redcell.population.belonging import SIGNS, stranger, wanted
 from redcell.population.ledger import Refused
 from redcell.population.lines import Lines
 from redcell.population.pieces import Piece
-from redcell.population.spill import SHARED, Spilled, spilled
+from redcell.population.search import Search
+from redcell.population.spill import SHARED, Held, spilled
 
 INDEX = "shared.sqlite"
-AT_ONCE = 10_000
 
 
 class Numbers(Struct, frozen=True):
@@ -27,7 +28,12 @@ class Numbers(Struct, frozen=True):
 
     def place(self, piece: int, number: int) -> str:
         """`file:line`."""
-        return f"{self.names[piece]}:{self.before[piece] + number}"
+        name, before = self.of(piece)
+        return f"{name}:{before + number}"
+
+    def of(self, piece: int) -> tuple[str, int]:
+        """The file of a piece, and how many of its lines stand before it."""
+        return self.names[piece], self.before[piece]
 
 
 def numbers_of(pieces: list[Piece], lines: list[int]) -> Numbers:
@@ -39,14 +45,18 @@ def numbers_of(pieces: list[Piece], lines: list[int]) -> Numbers:
 
 
 def index_shared(folder: Path) -> None:
-    """Write the shared resources into a table by name, so that memory does not hold them."""
+    """Make what others refer to findable by name; doing it again gives the same."""
     path = folder / INDEX
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA journal_mode = OFF")
         base.execute("PRAGMA synchronous = OFF")
         base.execute("CREATE TABLE shared (name TEXT, piece INTEGER, number INTEGER, line BLOB)")
-        rows = ((s.name, s.piece, s.number, s.line) for s in spilled(folder, SHARED))
+        rows = (
+            (held.owner, held.piece, number, line)
+            for held in spilled(folder, SHARED)
+            for number, line in zip(held.numbers, held.text.split(b"\n"), strict=True)
+        )
         base.executemany("INSERT INTO shared VALUES (?, ?, ?, ?)", rows)
         base.execute("CREATE INDEX by_name ON shared (name)")
         base.commit()
@@ -55,7 +65,7 @@ def index_shared(folder: Path) -> None:
 class Partition(Struct):
     """One partition: its patients, and the lines of people who are none."""
 
-    patients: list[Lines]
+    patients: Sequence[Lines]
     strangers: list[Refused] = field(default_factory=list)
 
 
@@ -71,40 +81,75 @@ def partition(
         keeps: is the text of refused lines wanted?
         only: the one patient that is wanted, as a reference.
     """
-    own: dict[str, list[Spilled]] = {}
-    patients: set[str] = set()
-    for line in spilled(folder, number):
-        if only is not None and line.name != only:
-            continue
-        own.setdefault(line.name, []).append(line)
-        if line.is_patient:
-            patients.add(line.name)
-    found = Partition([])
-    with closing(sqlite3.connect(f"file:{folder / INDEX}?mode=ro", uri=True)) as base:
-        for name in sorted(own):
-            if name in patients:
-                found.patients.append(_lines(name, own[name], numbers, base))
-            else:
-                for line in own[name]:
-                    place = _place(numbers, *line.place)
-                    found.strangers.append(stranger(name, place, line.line if keeps else b""))
-    return found
+    own: dict[str, list[Held]] = {}
+    for held in spilled(folder, number):
+        if only is None or held.owner == only:
+            own.setdefault(held.owner, []).append(held)
+    patients = {name for name, parts in own.items() if any(held.patients for held in parts)}
+    strangers: list[Refused] = []
+    for name in sorted(own.keys() - patients):
+        for place, line in _placed(own.pop(name), numbers).values():
+            strangers.append(stranger(name, place, line if keeps else b""))
+    return Partition(People(folder, own, numbers), strangers)
 
 
-def _lines(
-    name: str, own: list[Spilled], numbers: Numbers | None, base: sqlite3.Connection
-) -> Lines:
-    """A patient's lines with the shared ones that they refer to, in the order of the source."""
-    texts = {line.place: line.line for line in own}
-    for line in own:
-        for reference in wanted(line.line):
-            rows = base.execute(
-                "SELECT piece, number, line FROM shared WHERE name = ?", (reference,)
-            )
-            for piece, number, text in rows:
-                texts.setdefault((piece, number), text)
-    places = sorted(texts)
-    return Lines(name.partition("/")[2], [(_place(numbers, *p), texts[p]) for p in places])
+class People(Sequence[Lines]):
+    """The patients of a partition; the lines of each are parted when they are wanted."""
+
+    def __init__(self, folder: Path, own: dict[str, list[Held]], numbers: Numbers | None) -> None:
+        self._index = folder / INDEX
+        self._own, self._numbers = own, numbers
+        self._names = sorted(own)
+
+    def __len__(self) -> int:
+        """How many patients there are."""
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Lines: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Lines]: ...
+
+    def __getitem__(self, index: int | slice) -> Lines | list[Lines]:
+        """One patient by the order of their ids, or several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        name = self._names[index]
+        return Lines(name.partition("/")[2], self._lines(self._own[name]))
+
+    def _lines(self, own: list[Held]) -> list[tuple[str, bytes]]:
+        """A patient's lines with the shared ones that they refer to, in the order of the source."""
+        placed = _placed(own, self._numbers)
+        names = {name for held in own for line in SIGNED.lines(held.text) for name in wanted(line)}
+        if not names:
+            return list(placed.values())
+        with closing(sqlite3.connect(f"file:{self._index}?mode=ro", uri=True)) as base:
+            for name in names:
+                rows = base.execute(
+                    "SELECT piece, number, line FROM shared WHERE name = ?", (name,)
+                )
+                for piece, number, text in rows:
+                    place = _place(self._numbers, piece, number)
+                    placed.setdefault((piece, number), (place, text))
+        return [placed[place] for place in sorted(placed)]
+
+
+SIGNED = Search(b"\\", *SIGNS)
+"""Only lines with one of these may refer to a shared resource."""
+
+
+def _placed(
+    own: list[Held], numbers: Numbers | None
+) -> dict[tuple[int, int], tuple[str, bytes]]:
+    """Lines by piece and number, each with the place that it is told by."""
+    placed: dict[tuple[int, int], tuple[str, bytes]] = {}
+    for held in own:
+        name, before = ("", 0) if numbers is None else numbers.of(held.piece)
+        prefix = f"{name}:" if numbers is not None else f"{held.piece}:"
+        for number, line in zip(held.numbers, held.text.split(b"\n"), strict=True):
+            placed[held.piece, number] = (f"{prefix}{before + number}", line)
+    return placed
 
 
 def _place(numbers: Numbers | None, piece: int, number: int) -> str:

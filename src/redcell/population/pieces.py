@@ -18,15 +18,19 @@ from redcell.population.ndjson import (
     RefusedFileError,
     files_of,
     glance,
-    numbered,
 )
-from redcell.population.spill import Spill, clear
+from redcell.population.search import Search
+from redcell.population.spill import Spill
 from redcell.sources.fhir.read import FIRST_KEY
 from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
+from redcell.sources.strict_json import BOM
 
 PIECE = 1 << 25
 """Bytes of a piece; a gzipped file is one piece, since it can only be read from its beginning."""
+
+BLOCK = 1 << 18
+"""Bytes that are read at once: they stay in the processor's cache while they are looked through."""
 
 
 class Piece(Struct, frozen=True):
@@ -87,7 +91,6 @@ def read_piece(piece: Piece, folder: Path, partitions: int, *, only: str | None 
         partitions: how many there are.
         only: spill the lines of this one patient, a reference, and those that are shared.
     """
-    clear(folder, piece.number)
     spill = Spill(folder, piece.number, partitions, only)
     found = Read(size=piece.end - piece.begin)
     try:
@@ -116,24 +119,24 @@ def refused_file(piece: Piece, error: Exception) -> Refused:
             return Refused("file-not-readable", piece.name, text)
 
 
-def lines_of(piece: Piece) -> Iterator[tuple[int, bytes | None]]:
-    """Each line with its number in the piece; `None` for one that is too long to be read.
+def blocks_of(piece: Piece) -> Iterator[bytes]:
+    """The lines that begin in a piece, in blocks of whole ones; one that is too long is cut.
 
     Raises:
         RefusedFileError: the file as a whole cannot be used; there are other faults of reading.
     """
-    with Path(piece.file).open("rb", buffering=CHUNK) as raw:
+    with Path(piece.file).open("rb", buffering=BLOCK) as raw:
         if piece.packed:
             most = max(CHUNK, (piece.end - piece.begin) * MAX_RATIO)
             with gzip.GzipFile(fileobj=raw) as stream:
                 glance(stream)
-                yield from ((n, line) for n, _, line in numbered(Bounded(stream, most)))
+                yield from _blocks(Bounded(stream, most), 0, None)
             return
         glance(raw)
         if piece.begin:  # a file that is refused by its first line is refused as a whole
             belonging(raw.readline(MAX_LINE), "", first=True)
         _skip_to_line(raw, piece.begin)
-        yield from _within(raw, piece)
+        yield from _blocks(raw, raw.tell(), piece.end)
 
 
 def _skip_to_line(raw: Any, begin: int) -> None:
@@ -144,11 +147,46 @@ def _skip_to_line(raw: Any, begin: int) -> None:
             pass
 
 
-def _within(raw: Any, piece: Piece) -> Iterator[tuple[int, bytes | None]]:
-    for number, start, line in numbered(raw, raw.tell()):
-        if start >= piece.end:
+def _blocks(stream: Any, here: int, end: int | None) -> Iterator[bytes]:
+    """Blocks of the lines that begin before `end`; the stream stands at a line's beginning."""
+    first = here == 0
+    while end is None or here < end:
+        block = stream.read1(BLOCK if end is None else min(BLOCK, end - here))
+        if not block:
             return
-        yield number, line
+        here += len(block)
+        if not block.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE)
+            here += len(rest)
+            block += rest
+            if len(rest) == MAX_LINE and not rest.endswith(b"\n"):
+                while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                    here += len(rest)
+                here += len(rest)
+                block += b"\n"
+        yield block[len(BOM) :] if first and block.startswith(BOM) else block
+        first = False
+
+
+def split(block: bytes) -> list[bytes]:
+    """The lines of a block, without their line feeds."""
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def lines_of(piece: Piece) -> Iterator[tuple[int, bytes | None]]:
+    """Each line with its number in the piece; `None` for one that is too long to be read.
+
+    Raises:
+        RefusedFileError: the file as a whole cannot be used; there are other faults of reading.
+    """
+    number = 0
+    for block in blocks_of(piece):
+        for line in split(block):
+            number += 1
+            yield number, None if len(line) >= MAX_LINE else line
 
 
 def whose(
@@ -165,36 +203,54 @@ def whose(
     owner = owner_at_a_glance(line)
     if owner is not None:
         return Owned(owner)
-    if line.isspace():
+    if not line.strip():
         return None
     return belonging(line, "", first=number == 1 and piece.begin == 0)
 
 
 def _read(piece: Piece, spill: Spill, found: Read) -> None:
-    for number, line in lines_of(piece):
+    number, known = 0, dict[bytes, bytes | None]()
+    for block in blocks_of(piece):
+        plain = len(block) < MAX_LINE and not ALSO.finds(block)
+        for line in split(block):
+            number += 1
+            owner = None
+            if plain and line.startswith(PLAIN):
+                owner = _plain_owner(line, known)
+            if owner is not None:
+                spill.own(number, owner, line.strip())
+            else:
+                _sort(piece, number, line, spill, found)
         found.lines = number
-        what = whose(piece, number, line)
-        match what:
-            case Owned():
-                found.patients += what.is_patient
-                assert line is not None  # noqa: S101  (somebody owns it)
-                spill.own(number, what.owner, line.strip(), is_patient=what.is_patient)
-            case Shared():
-                assert line is not None  # noqa: S101  (it has a name)
-                spill.share(number, what.name.rstrip("/"), line.strip())
-            case NotRead():
-                found.not_read[what.kind] = found.not_read.get(what.kind, 0) + 1
-            case Refused():
-                found.refused.append((number, what))
+
+
+def _sort(piece: Piece, number: int, line: bytes, spill: Spill, found: Read) -> None:
+    """Keep a line, or count it, as what it is."""
+    what = whose(piece, number, None if len(line) >= MAX_LINE else line)
+    match what:
+        case Owned(owner, is_patient):
+            found.patients += is_patient
+            if is_patient:
+                spill.patient(number, owner, line.strip())
+            else:
+                spill.own(number, owner.encode("utf-8", "surrogatepass"), line.strip())
+        case Shared(name):
+            spill.share(number, name.rstrip("/"), line.strip())
+        case NotRead(kind):
+            found.not_read[kind] = found.not_read.get(kind, 0) + 1
+        case Refused():
+            found.refused.append((number, what))
 
 
 SUBJECT = b'"subject":{"reference":"Patient/'
+KEY = SUBJECT[: SUBJECT.index(b":")]
 PLAIN = tuple(
     FIRST_KEY + kind.encode() + b'"'
     for kind in ("Observation", "Condition", "Procedure", "QuestionnaireResponse")
     if kind in DECODERS
 )
-ALSO = (b'"patient"', b'"contained"', b"\\")
+ALSO = Search(b'"patient"', b'"contained"', b"\\")
+"""Where one of these stands, only decoding tells whose a line is."""
 LONGEST = 80
 
 
@@ -203,13 +259,25 @@ def owner_at_a_glance(line: bytes) -> str | None:
 
     Exact: the type stands first, nothing is escaped or contained, and `subject` occurs once.
     """
-    if not line.startswith(PLAIN) or any(sign in line for sign in ALSO):
+    if not line.startswith(PLAIN) or ALSO.finds(line):
         return None
-    at = line.find(SUBJECT)
-    if at < 0 or line.count(b'"subject"') != 1:
+    owner = _plain_owner(line, {})
+    return None if owner is None else owner.decode()
+
+
+def _plain_owner(line: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
+    """The owner of a line without signs of `ALSO`; names that were seen before are known."""
+    at = line.find(KEY)
+    if at < 0 or not line.startswith(SUBJECT, at):
         return None
     at += len(SUBJECT)
-    name, closed, _ = line[at : at + LONGEST].partition(b'"')
-    if not closed or not name.isascii() or b"/" in name or not name:
+    end = line.find(b'"', at, at + LONGEST)
+    if end < 0 or line.find(KEY, end) >= 0:
         return None
-    return f"Patient/{name.decode()}"
+    name = line[at:end]
+    try:
+        return known[name]
+    except KeyError:
+        fit = bool(name) and name.isascii() and b"/" not in name
+        owner = known[name] = b"Patient/" + name if fit else None
+        return owner

@@ -1,6 +1,7 @@
 """Lines by partition in temporary files: written once from one side to the other, read once.
 
-A partition holds all lines of its patients, and is small enough to be held in memory.
+A partition holds all lines of its patients, and is small enough to be held in memory. Each piece
+of the source has one file; at its end stands where in it each partition is.
 """
 
 from __future__ import annotations
@@ -8,40 +9,63 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
 from zlib import crc32
 
-HEAD = struct.Struct("<IIIII")
-BUFFER = 1 << 16
-"""Bytes of a partition that one process keeps before it writes them."""
-SHARED = "shared"
+import msgspec
+from msgspec import Struct
+
+WAITING = 1 << 23
+"""Bytes of lines that one process keeps before it writes them."""
+SHARED = -1
+"""The partition of what others refer to."""
+END = struct.Struct("<Q")
+FOLDER = "spilled"
 
 
-class Spilled(NamedTuple):
-    """One line: where it stood, and the name of its owner or, for a shared resource, its own."""
+class Held(Struct, array_like=True):
+    """Lines of one owner from one piece, or shared lines of one name."""
 
+    name: bytes
+    """A reference, of the owner or of the shared resource itself."""
     piece: int
-    number: int
-    is_patient: bool
-    name: str
-    line: bytes
+    numbers: list[int] = []
+    """Of the lines in the piece."""
+    patients: list[int] = []
+    """Which of them are the Patient resource."""
+    text: bytes = b""
+    """The lines, between each two a line feed."""
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Where it stood: the piece of the source, and the line within it."""
-        return self.piece, self.number
+    def owner(self) -> str:
+        """The name as text."""
+        return self.name.decode("utf-8", "surrogatepass")
 
 
-def partition_of(owner: str, partitions: int) -> int:
+_decode = msgspec.msgpack.Decoder(list[Held]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def partition_of(owner: bytes, partitions: int) -> int:
     """The partition of a patient, the same in every run and process."""
-    return crc32(owner.encode("utf-8", "surrogatepass")) % partitions
+    return crc32(owner) % partitions
+
+
+class Owner:
+    """The lines of one owner that wait to be written."""
+
+    __slots__ = ("lines", "numbers", "patients")
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.lines: list[bytes] = []
+        self.patients: list[int] = []
 
 
 class Spill:
-    """What one process writes: a file for each partition that it has lines of."""
+    """What one process writes of a piece: a file with a part for each partition."""
 
     def __init__(self, folder: Path, piece: int, partitions: int, only: str | None = None) -> None:
-        """Begin with nothing.
+        """Begin with nothing; what an earlier try wrote of the piece is thrown away.
 
         Args:
             folder: of all partitions.
@@ -49,58 +73,88 @@ class Spill:
             partitions: how many there are.
             only: of one owner alone, and what is shared.
         """
-        self._folder, self._piece = folder, piece
-        self._partitions, self._only = partitions, only
-        self._waiting: dict[str, bytearray] = {}
+        self._piece, self._partitions = piece, partitions
+        self._only = None if only is None else _bytes(only)
+        self._owners: dict[bytes, Owner] = {}
+        self._shared: dict[bytes, Owner] = {}
+        self._parts: dict[int, list[tuple[int, int]]] = {}
+        self._size = 0
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        self._file = (folder / FOLDER / f"{piece:08d}").open("wb")
 
-    def own(self, number: int, owner: str, line: bytes, *, is_patient: bool) -> None:
+    def own(self, number: int, owner: bytes, line: bytes) -> None:
         """Keep one line of a patient."""
-        if self._only is None or owner == self._only:
-            self._add(str(partition_of(owner, self._partitions)), number, owner, line, is_patient)
+        waiting = self._owners.get(owner)
+        if waiting is None:
+            if self._only is not None and owner != self._only:
+                return
+            waiting = self._owners[owner] = Owner()
+        waiting.numbers.append(number)
+        waiting.lines.append(line)
+        self._size += len(line)
+        if self._size > WAITING:
+            self._write()
+
+    def patient(self, number: int, owner: str, line: bytes) -> None:
+        """Keep the Patient resource of somebody."""
+        name = _bytes(owner)
+        if self._only is None or name == self._only:
+            self._owners.setdefault(name, Owner()).patients.append(number)
+        self.own(number, name, line)
 
     def share(self, number: int, name: str, line: bytes) -> None:
         """Keep one line that others refer to by this name."""
-        self._add(SHARED, number, name, line, False)
+        waiting = self._shared.setdefault(_bytes(name), Owner())
+        waiting.numbers.append(number)
+        waiting.lines.append(line)
+        self._size += len(line)
+        if self._size > WAITING:
+            self._write()
 
-    def _add(self, part: str, number: int, name: str, line: bytes, is_patient: bool) -> None:
-        said = name.encode("utf-8", "surrogatepass")
-        waiting = self._waiting.setdefault(part, bytearray())
-        waiting += HEAD.pack(self._piece, number, is_patient, len(said), len(line))
-        waiting += said
-        waiting += line
-        if len(waiting) > BUFFER:
-            self._write(part, waiting)
+    def _write(self) -> None:
+        groups: dict[int, list[Held]] = {}
+        for name, waiting in self._owners.items():
+            part = partition_of(name, self._partitions)
+            groups.setdefault(part, []).append(self._held(name, waiting))
+        if self._shared:
+            groups[SHARED] = [self._held(name, waiting) for name, waiting in self._shared.items()]
+        for part in sorted(groups):
+            begin = self._file.tell()
+            self._file.write(_encode(groups[part]))
+            self._parts.setdefault(part, []).append((begin, self._file.tell()))
+        self._owners.clear()
+        self._shared.clear()
+        self._size = 0
 
-    def _write(self, partition: str, waiting: bytearray) -> None:
-        place = self._folder / partition
-        place.mkdir(parents=True, exist_ok=True)
-        with (place / f"{self._piece:08d}").open("ab") as file:
-            file.write(waiting)
-        waiting.clear()
+    def _held(self, name: bytes, waiting: Owner) -> Held:
+        text = b"\n".join(waiting.lines)
+        return Held(name, self._piece, waiting.numbers, waiting.patients, text)
 
     def close(self) -> None:
-        """Write what still waits."""
-        for partition, waiting in self._waiting.items():
-            if waiting:
-                self._write(partition, waiting)
+        """Write what still waits, and where everything stands."""
+        self._write()
+        begin = self._file.tell()
+        self._file.write(_encode(self._parts))
+        self._file.write(END.pack(begin))
+        self._file.close()
 
 
-def clear(folder: Path, piece: int) -> None:
-    """Take away what an earlier try wrote of a piece."""
-    for path in folder.glob(f"*/{piece:08d}"):
-        path.unlink()
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
 
 
-def spilled(folder: Path, partition: int | str) -> Iterator[Spilled]:
+def spilled(folder: Path, partition: int) -> Iterator[Held]:
     """All lines of a partition, in the order of the source."""
-    place = folder / str(partition)
+    place = folder / FOLDER
     for path in sorted(place.iterdir()) if place.is_dir() else ():
-        with path.open("rb", buffering=1 << 20) as file:
-            yield from _lines(file)
+        with path.open("rb", buffering=0) as file:
+            end = file.seek(-END.size, 2)
+            begin = END.unpack(file.read(END.size) or b"")[0]
+            file.seek(begin)
+            parts = _parts(file.read(end - begin) or b"")
+            for first, last in parts.get(partition, ()):
+                file.seek(first)
+                yield from _decode(file.read(last - first) or b"")
 
 
-def _lines(file: IO[bytes]) -> Iterator[Spilled]:
-    while head := file.read(HEAD.size):
-        piece, number, is_patient, name, line = HEAD.unpack(head)
-        text = file.read(name).decode("utf-8", "surrogatepass")
-        yield Spilled(piece, number, bool(is_patient), text, file.read(line))
+_parts = msgspec.msgpack.Decoder(dict[int, list[tuple[int, int]]]).decode

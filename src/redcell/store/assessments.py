@@ -34,8 +34,8 @@ class Assessment(Struct, frozen=True):
     id: int = 0
 
 
-class Line(Struct, frozen=True):
-    """A person's line on the worklist."""
+class Head(Struct, frozen=True, gc=False):
+    """What a person's line on the worklist is sorted, counted and found by."""
 
     person: str
     assessment: int
@@ -53,6 +53,11 @@ class Line(Struct, frozen=True):
     probability: float | None
     held: int
     state: str
+
+
+class Line(Head, frozen=True, gc=False):
+    """A person's line on the worklist."""
+
     body: bytes
 
 

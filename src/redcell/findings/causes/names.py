@@ -56,29 +56,6 @@ SPECIMEN = "specimen-error"
 BACKGROUND = "background"
 
 
-ORDER = (
-    RADIOTHERAPY,
-    INFILTRATION,
-    IRON_ABSOLUTE,
-    IRON_FUNCTIONAL,
-    INFLAMMATION,
-    BLEEDING,
-    IMMUNE,
-    FRAGMENTATION,
-    KIDNEY,
-    B12,
-    FOLATE,
-    THYROID,
-    NEOPLASM,
-    APLASIA,
-    INHERITED,
-    DIC,
-    SPECIMEN,
-    BACKGROUND,
-)
-"""The causes that are not drugs, in the order that breaks ties (drugs come first, by name)."""
-
-
 ALWAYS = (
     INFILTRATION,
     IRON_ABSOLUTE,
@@ -94,6 +71,10 @@ ALWAYS = (
     NEOPLASM,
     APLASIA,
 )
+
+
+ORDER = (RADIOTHERAPY, *ALWAYS, INHERITED, DIC, SPECIMEN, BACKGROUND)
+"""The causes that are not drugs, in the order that breaks ties (drugs come first, by name)."""
 
 
 IRON = (IRON_ABSOLUTE, IRON_FUNCTIONAL)
