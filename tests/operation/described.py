@@ -55,6 +55,7 @@ from redcell.clinic.settings import Settings, Site
 from redcell.identity import clients, tokens
 from redcell.identity.tokens import Granted
 from redcell.web.app import Options, create_app
+from trust import book
 
 CHECKS = [
     not_a_server_error,
@@ -347,8 +348,12 @@ def main() -> int:
         counts: Counter[str] = Counter()
         with tempfile.TemporaryDirectory() as folder, opened(Path(folder) / "data") as world:
             way(world, asked.cases // len(WAYS), asked.seed, counts)
-        said = ", ".join(f"{status} {n}" for status, n in sorted(counts.items()))
-        print(f"{name}: {sum(counts.values())} calls, {said}; none failed", flush=True)  # noqa: T201
+        answers = ", ".join(f"{status} {n}" for status, n in sorted(counts.items()))
+        said = (
+            f"{name}: {sum(counts.values())} calls, {answers}; none failed or left the description"
+        )
+        print(said, flush=True)  # noqa: T201
+        book.keep_figure("F9", said, by=f"{book.command()} ({name})")
     return 0
 
 

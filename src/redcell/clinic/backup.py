@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 MANIFEST, DUMP = "manifest.json", "store.dump"
 CHUNK = 1024 * 1024
+LARGEST_MANIFEST = 16 * CHUNK
+KEYS = frozenset({".key", ".pem"})
+"""Endings of files that no backup holds: who brings one would choose the secrets of the service."""
 DIALECTS = {"sqlite": FILE, "postgresql": DUMP}
 
 
@@ -190,11 +193,26 @@ def read_manifest(archive: tarfile.TarFile) -> Manifest:
         StoreError: it is not a backup.
     """
     try:
-        member = archive.extractfile(MANIFEST)
-        assert member is not None  # noqa: S101  (a file of our own)
-        return msgspec.json.decode(member.read(), type=Manifest)
-    except (KeyError, AssertionError, msgspec.MsgspecError, tarfile.TarError) as error:
+        with _plain(archive, MANIFEST) as member:
+            return msgspec.json.decode(member.read(LARGEST_MANIFEST), type=Manifest)
+    except (StoreError, msgspec.MsgspecError, UnicodeDecodeError, tarfile.TarError) as error:
         raise StoreError("this is not a backup of redcell: it has no manifest.") from error
+
+
+def _plain(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """A member as it lies in the archive: neither a link nor a file with holes.
+
+    Raises:
+        StoreError: there is none, or it is of another kind.
+    """
+    try:
+        found = archive.getmember(name)
+    except KeyError:
+        raise StoreError(f"{name}: the manifest names it, the archive lacks it.") from None
+    content = archive.extractfile(found) if found.isreg() and not found.issparse() else None
+    if content is None:
+        raise StoreError(f"{name}: not a plain file.")
+    return content
 
 
 def restore(file: Path, folder: Path, *, dry_run: bool, database: str = "") -> Manifest:
@@ -234,15 +252,15 @@ def _place(folder: Path, dry_run: bool) -> Path | None:
 
 def _unpack(archive: tarfile.TarFile, manifest: Manifest, work: Path) -> None:
     for name, seal in manifest.members.items():
-        target = (work / name).resolve()
-        if not target.is_relative_to(work.resolve()):
-            raise StoreError(f"{name}: a member of a backup must not lie outside of it.")
-        member = archive.extractfile(name)
-        if member is None:
-            raise StoreError(f"{name}: not a plain file.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            shutil.copyfileobj(member, out, CHUNK)
+        if "\0" in name or not (work / name).resolve().is_relative_to(work.resolve()):
+            raise StoreError(f"{name!r}: a member of a backup must not lie outside of it.")
+        if Path(name).suffix in KEYS:
+            raise StoreError(f"{name}: a backup holds no private keys.")
+        target = work / name
+        with _plain(archive, name) as member:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                shutil.copyfileobj(member, out, CHUNK)
         if _hash(target) != seal:
             raise StoreError(f"{name} is not what was backed up: its hash differs.")
 
