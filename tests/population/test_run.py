@@ -120,16 +120,25 @@ def test_the_order_of_lines_files_and_pieces_changes_nothing(plain, tmp_path_fac
 
 
 @settings(max_examples=10)
-@given(st.integers(300, 3000), st.lists(st.integers(1, 50), max_size=3))
-def test_each_line_is_in_one_piece(tmp_path_factory, size, cuts):
-    source = folder(tmp_path_factory.mktemp("pieces") / "s", LINES, cuts)
+@given(
+    st.integers(300, 3000),
+    st.integers(50, 5000),
+    st.lists(st.integers(1, 50), max_size=3),
+    st.booleans(),
+)
+def test_each_line_is_in_one_piece(tmp_path_factory, size, block, cuts, packed):
+    source = folder(tmp_path_factory.mktemp("pieces") / "s", LINES, cuts, packed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "pieces_of", lambda s: pieces_of(s, size))
-        seen = []
-        patch.setattr(pieces, "owner_at_a_glance", seen.append)
+        patch.setattr(pieces, "BLOCK", block)
+        seen, counted = [], 0
         for piece in pieces_of(source, size):
-            pieces.read_piece(piece, tmp_path_factory.mktemp("spill"), 4)
+            found = [line for _, line in pieces.lines_of(piece)]
+            read = pieces.read_piece(piece, tmp_path_factory.mktemp("spill"), 4)
+            assert read.lines == len(found)
+            seen += found
+            counted += read.lines
     assert sorted(line.strip() for line in seen) == sorted(LINES)
+    assert counted == len(LINES)
 
 
 def test_an_owner_read_off_the_bytes_is_the_one_that_decoding_finds():

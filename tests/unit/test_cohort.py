@@ -11,7 +11,7 @@ import pytest
 from redcell.api import moment_of
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
-from redcell.population import ndjson, patient, progress
+from redcell.population import patient, pieces, progress
 from redcell.population.cohort import cohort
 from redcell.population.files import check_place
 from redcell.population.ledger import Tally
@@ -217,7 +217,7 @@ def test_bytes_that_are_no_text_are_kept_as_they_are(folder, tmp_path):
 
 
 def test_a_line_that_is_too_long_is_passed_over(folder, monkeypatch):
-    monkeypatch.setattr(ndjson, "MAX_LINE", 1000)
+    monkeypatch.setattr(pieces, "MAX_LINE", 1000)
     long = json.dumps(count("9", "ann", 5.0, note=[{"text": "x" * 5000}]))
     (folder / "more").write_bytes(lines(person("cyd"), long, count("9", "cyd", 7.7)))
     rows, tally = run(folder)

@@ -7,7 +7,7 @@ are then worked through one by one. One patient's error does not end a run: it i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -108,7 +108,8 @@ def _read(hand: object, part: _Reading) -> Read:
 
 
 def _answer(hand: _Hand[Any], group: _Group) -> _Answers:
-    found, patients = _Answers(), group.lines
+    found = _Answers()
+    patients: Sequence[Lines] = group.lines
     if group.part is not None:
         part = group.part
         whole = partition(Path(part.folder), part.number, part.numbers, keeps=group.keeps)

@@ -139,9 +139,7 @@ SIGNED = Search(b"\\", *SIGNS)
 """Only lines with one of these may refer to a shared resource."""
 
 
-def _placed(
-    own: list[Held], numbers: Numbers | None
-) -> dict[tuple[int, int], tuple[str, bytes]]:
+def _placed(own: list[Held], numbers: Numbers | None) -> dict[tuple[int, int], tuple[str, bytes]]:
     """Lines by piece and number, each with the place that it is told by."""
     placed: dict[tuple[int, int], tuple[str, bytes]] = {}
     for held in own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 from redcell.population.ledger import Refused
 from redcell.population.lines import Lines
 from redcell.population.parquet import frame
-from redcell.population.partition import Numbers, batched, partition
+from redcell.population.partition import Numbers, partition
 from redcell.population.patient import Outcome, Task, outcomes
 from redcell.population.pieces import Piece, Read, read_piece
 from redcell.population.rows import Row
@@ -94,8 +95,9 @@ def assess_batch(task: Task, batch: list[Lines]) -> Done:
 
 def _done(patients: Iterable[Lines], task: Task, refused: list[Refused]) -> Done:
     done, rows = Done(refused=list(refused)), list[Row]()
-    for batch in batched(patients, BATCH):
-        for found in outcomes(batch, task):
+    waiting, size = iter(patients), BATCH if task.forecaster is not None else 1
+    while batch := outcomes(islice(waiting, size), task):
+        for found in batch:
             _count(done, rows, found)
     buffer = io.BytesIO()
     frame(rows).write_ipc(buffer)

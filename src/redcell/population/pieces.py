@@ -154,18 +154,27 @@ def _blocks(stream: Any, here: int, end: int | None) -> Iterator[bytes]:
         block = stream.read1(BLOCK if end is None else min(BLOCK, end - here))
         if not block:
             return
-        here += len(block)
+        if first:
+            block, first = block.removeprefix(BOM), False
         if not block.endswith(b"\n"):
-            rest = stream.readline(MAX_LINE)
-            here += len(rest)
-            block += rest
-            if len(rest) == MAX_LINE and not rest.endswith(b"\n"):
-                while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                    here += len(rest)
-                here += len(rest)
-                block += b"\n"
-        yield block[len(BOM) :] if first and block.startswith(BOM) else block
-        first = False
+            try:
+                block += _rest(stream)
+            except FAULTS:  # the lines before the fault count
+                yield block[: block.rfind(b"\n") + 1]
+                raise
+        yield block
+        if end is not None:
+            here = stream.tell()
+
+
+def _rest(stream: Any) -> bytes:
+    """What is left of a line; of one that is too long a part, and a line feed."""
+    rest: bytes = stream.readline(MAX_LINE)
+    if len(rest) < MAX_LINE or rest.endswith(b"\n"):
+        return rest
+    while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
+        pass
+    return rest + b"\n"
 
 
 def split(block: bytes) -> list[bytes]:
