@@ -22,6 +22,7 @@ from redcell.clinic.versions import (
 )
 from redcell.sources.fhir.read import UNOWNED
 from redcell.sources.fhir.resources import DECODERS
+from redcell.sources.json_place import RESOURCE, place_of
 from redcell.sources.strict_json import RefusedJsonError, check, text_of
 from redcell.store.facts import Version
 
@@ -35,6 +36,7 @@ DERIVED_ID = 40
 """Characters of an id that is derived from the content."""
 ESCAPED_CONTROL = re.compile(rb"\\u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F])")
 CONTROLS = frozenset(chr(n) for n in range(32) if chr(n) not in "\t\n\r")
+LONGEST_NAME = 64
 PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`")
 
 
@@ -49,25 +51,38 @@ def read_json(data: bytes) -> Json:
         check(text)
         found = decode_json(text)
     except RefusedJsonError as error:
-        raise RefusedResourceError(MALFORMED, "", f"not usable JSON: {error}.") from error
+        where = place_of(data)
+        raise RefusedResourceError(MALFORMED, where, f"not usable JSON: {error}.") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         kind = type(error).__name__
-        raise RefusedResourceError(MALFORMED, "", f"not usable JSON ({kind}).") from error
+        where = place_of(data)
+        raise RefusedResourceError(MALFORMED, where, f"not usable JSON ({kind}).") from error
     if not isinstance(found, dict):
-        raise RefusedResourceError(MALFORMED, "", "a JSON object is expected.")
-    if ESCAPED_CONTROL.search(text) and _has_controls(found):
-        raise RefusedResourceError(
-            "value", "", "a text holds control characters, which FHIR does not allow."
-        )
+        raise RefusedResourceError(MALFORMED, RESOURCE, "a JSON object is expected.")
+    if ESCAPED_CONTROL.search(text):
+        root = found.get("resourceType")
+        root = root if isinstance(root, str) and root.isalpha() else RESOURCE
+        where = next(_controls(found, root), "")
+        if where:
+            said = "a text holds control characters, which FHIR does not allow."
+            raise RefusedResourceError("value", where, said)
     return found
 
 
-def _has_controls(value: Any) -> bool:
+def _controls(value: Any, path: str) -> Iterator[str]:
+    """Where control characters stand; a name that holds some is placed at its object."""
     if isinstance(value, str):
-        return not CONTROLS.isdisjoint(value)
-    if isinstance(value, dict):
-        return any(_has_controls(one) for pair in value.items() for one in pair)
-    return isinstance(value, list) and any(_has_controls(one) for one in value)
+        if not CONTROLS.isdisjoint(value):
+            yield path
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if CONTROLS.isdisjoint(name):
+                yield from _controls(one, f"{path}.{name[:LONGEST_NAME]}")
+            else:
+                yield path
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _controls(one, f"{path}[{number}]")
 
 
 def kept(resource: Json, received: int) -> Version:

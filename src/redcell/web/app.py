@@ -15,6 +15,7 @@ from redcell.web import failures, health
 from redcell.web.cds.service import cds_router
 from redcell.web.fhir import router as fhir
 from redcell.web.pages import routes as pages
+from redcell.web.patience import Arriving
 from redcell.web.security.authorize import authorize
 from redcell.web.security.protect import protect
 from redcell.web.shedding import Shedding, share_processor
@@ -71,5 +72,6 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     pages.install(app)
     protect(app, clinic, loopback=options.loopback)
     app.add_middleware(Shedding)
+    app.add_middleware(Arriving)
     app.add_middleware(health.Counted)
     return app

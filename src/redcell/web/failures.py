@@ -1,9 +1,10 @@
-"""What a request gets when the store cannot serve it now: 503 and when to try again, no 500."""
+"""What a request gets when the store cannot serve it now, or its sender left: never a 500."""
 
 from __future__ import annotations
 
 import structlog
 from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from redcell.errors import StoreError
@@ -17,6 +18,12 @@ SOON, LATER = 2, 30
 def install(app: FastAPI) -> None:
     """Answer failures of the store in one way, whichever route met them."""
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(ClientDisconnect, _left)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """The sender left before the whole body was here: nobody hears this answer."""
+    return Response(status_code=400)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -32,6 +32,7 @@ from redcell.errors import SettingsError
 from redcell.store.database import check_at_start
 from redcell.web import logs
 from redcell.web.exposure import check, is_loopback
+from redcell.web.patience import Patience
 from redcell.web.settled import settle
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def server(app: Any, settings: Settings, folder: Path) -> Server:
     proxies = ",".join(settings.proxies)
     config = uvicorn.Config(
         app,
+        http=Patience,
         log_config=None,
         access_log=False,
         server_header=False,

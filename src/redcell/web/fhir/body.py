@@ -6,6 +6,7 @@ import zlib
 
 from fastapi import Request
 
+from redcell.sources.json_place import RESOURCE
 from redcell.web.fhir.outcome import FhirError
 
 MOST = 64 << 20
@@ -33,11 +34,16 @@ async def json_body(request: Request) -> bytes:
     if sent not in JSON_TYPES:
         shown = sent if sent.replace("/", "").replace("+", "").isalnum() else "missing"
         raise FhirError(
-            415, "not-supported", f"Content-Type is {shown[:60]}; expected application/fhir+json."
+            415,
+            "not-supported",
+            f"Content-Type is {shown[:60]}; expected application/fhir+json.",
+            "http.Content-Type",
         )
     data = await body_of(request)
     if not data.strip():
-        raise FhirError(400, "structure", "the body is empty; a FHIR resource is expected.")
+        raise FhirError(
+            400, "structure", "the body is empty; a FHIR resource is expected.", RESOURCE
+        )
     return data
 
 
@@ -49,7 +55,9 @@ async def body_of(request: Request) -> bytes:
     """
     packing = request.headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("identity", "gzip", ""):
-        raise FhirError(415, "not-supported", "Content-Encoding is not gzip.")
+        raise FhirError(
+            415, "not-supported", "Content-Encoding is not gzip.", "http.Content-Encoding"
+        )
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -69,15 +77,18 @@ def gunzip(data: bytes) -> bytes:
     try:
         found = unpacking.decompress(data, most + 1)
     except zlib.error as error:
-        raise FhirError(400, "structure", "the body is not gzip.") from error
+        raise FhirError(400, "structure", "the body is not gzip.", RESOURCE) from error
     if len(found) > most:
         raise _too_long()
     if not unpacking.eof or unpacking.unused_data:
-        raise FhirError(400, "structure", "the body is not one whole gzip.")
+        raise FhirError(400, "structure", "the body is not one whole gzip.", RESOURCE)
     return found
 
 
 def _too_long() -> FhirError:
     return FhirError(
-        413, "too-long", f"the body is longer than {MOST >> 20} MiB, or unpacks to too much."
+        413,
+        "too-long",
+        f"the body is longer than {MOST >> 20} MiB, or unpacks to too much.",
+        RESOURCE,
     )

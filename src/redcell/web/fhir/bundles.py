@@ -116,9 +116,17 @@ def _entry(number: int, one: Any) -> Entry:
         url.lstrip("/"),
         _text(one.get("fullUrl")),
         resource if isinstance(resource, dict) else None,
-        _text(request.get("ifNoneExist")),
-        write.wanted_version(_text(request.get("ifMatch"))),
+        _condition(request, "ifNoneExist", place) or "",
+        write.wanted_version(_condition(request, "ifMatch", place)),
     )
+
+
+def _condition(request: Json, name: str, place: str) -> str | None:
+    """A condition of an entry; one that is there and says nothing is never passed over."""
+    found = request.get(name)
+    if found is None or (isinstance(found, str) and found.strip()):
+        return found
+    raise FhirError(400, "value", f"{name} is not a condition.", f"{place}.request.{name}")
 
 
 APPEND_ONLY = (
@@ -155,6 +163,9 @@ def transaction(asked: Asked, payload: bytes, bundle: Json) -> Answered:
             change = replace(change, rid=change.rid or _new_id(asked, one, change))
             changes[one.number] = change
         if one.full_url:
+            if one.full_url in names:
+                text = "two entries have this fullUrl."
+                raise FhirError(400, "duplicate", text, f"{one.place}.fullUrl")
             names[one.full_url] = f"{change.kind}/{there or change.rid}"
     _once(changes)
     versions = {n: _version(asked, change, names) for n, change in changes.items()}
@@ -333,7 +344,7 @@ def _rid(one: Entry) -> str:
 
 
 def _nothing(_asked: Asked, _url: str) -> Json:
-    raise FhirError(400, "not-supported", "a collection asks for nothing.")
+    raise FhirError(400, "not-supported", "a collection asks for nothing.", "Bundle.entry")
 
 
 # -- the answer ------------------------------------------------------------------------------------

@@ -139,6 +139,8 @@ def _read(draft: Draft, kind: str, name: str, value: str) -> bool:
     if parameter is None:
         return False
     values = split(value)
+    if not values:
+        raise bad(name, "it lists no value.")
     if len(values) > SEVERAL:
         raise bad(name, f"it lists more than {SEVERAL} values.")
     if modifier and not _takes(parameter, modifier):

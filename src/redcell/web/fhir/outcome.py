@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import HTTPException
 from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from redcell.clinic.resources import MALFORMED
 from redcell.clinic.versions import RefusedResourceError
@@ -85,6 +86,8 @@ def plain(error: Exception) -> FhirError | None:
             return refused(error)
         case StoreBusyError() | OverloadedError():
             return FhirError(503, "transient", str(error), headers={"Retry-After": RETRY_SECONDS})
+        case ClientDisconnect():
+            return FhirError(400, "incomplete", "the sender left before the whole body was here.")
         case HTTPException():
             code = _CODES.get(error.status_code, "processing")
             return FhirError(error.status_code, code, str(error.detail), headers=error.headers)

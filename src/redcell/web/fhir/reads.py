@@ -57,7 +57,9 @@ async def _form(request: Request) -> list[tuple[str, str]]:
     pairs = list(request.query_params.multi_items())
     sent = media_type(request.headers.get("content-type", FORM))
     if sent != FORM:
-        raise FhirError(415, "not-supported", f"Content-Type: expected {FORM}.")
+        raise FhirError(
+            415, "not-supported", f"Content-Type: expected {FORM}.", "http.Content-Type"
+        )
     fields = await request.form(max_fields=200, max_files=0)
     return pairs + [(n, v) for n, v in fields.multi_items() if isinstance(v, str)]
 

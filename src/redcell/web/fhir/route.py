@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from msgspec.structs import replace
 
+from redcell.sources.json_place import RESOURCE
 from redcell.web.fhir.body import JSON_TYPES, media_type
 from redcell.web.fhir.outcome import FhirError, Issue, outcome, plain
 from redcell.web.fhir.respond import answer
 
+KIND = re.compile(r"[A-Z][A-Za-z]{1,63}")
 ANY = frozenset({"*/*", "application/*", "*", ""})
 FAULT = Issue("exception", "redcell failed; the service's log says where.")
 
@@ -51,10 +55,19 @@ def failed(request: Request, error: Exception) -> Response:
     """The answer for an error; a fault is logged by its kind and place alone."""
     expected = plain(error)
     if expected is not None:
-        return answer(outcome(expected.issues), expected.status, expected.headers)
+        issues = [_placed(request, issue) for issue in expected.issues]
+        return answer(outcome(issues), expected.status, expected.headers)
     name = getattr(request.scope.get("route"), "name", "")
     structlog.get_logger("redcell.fhir").error("fhir-failed", route=name, exc_info=error)
     return answer(outcome([FAULT]), 500)
+
+
+def _placed(request: Request, issue: Issue) -> Issue:
+    """An issue with a path: that of the type in the address, where nothing nearer is known."""
+    if issue.expression:
+        return issue
+    kind = str(request.path_params.get("kind", ""))
+    return replace(issue, expression=kind if KIND.fullmatch(kind) else RESOURCE)
 
 
 def require_json(request: Request) -> None:
@@ -71,7 +84,9 @@ def require_json(request: Request) -> None:
     sent = ",".join(request.headers.getlist("accept"))
     types = {media_type(part) for part in sent.split(",") if "q=0" not in _quality(part)}
     if not types & (JSON_TYPES | ANY):
-        raise FhirError(406, "not-supported", "Accept: only application/fhir+json is sent.")
+        raise FhirError(
+            406, "not-supported", "Accept: only application/fhir+json is sent.", "http.Accept"
+        )
 
 
 def _quality(part: str) -> str:

@@ -25,6 +25,7 @@ from redcell.web.fhir.find import CHUNK, Asked, fits, query_of
 from redcell.web.fhir.outcome import FhirError, unknown
 
 Json = dict[str, Any]
+IF_NONE_EXIST = "http.If-None-Exist"
 IF_MATCH = re.compile(r'\s*(?:W/)?"(\d{1,12})"\s*')
 
 
@@ -79,7 +80,7 @@ def only(asked: Asked, one: Change) -> str | None:
     found = matching(asked, one.kind, one.if_none_exist)
     if len(found) > 1:
         text = "several resources meet the condition; nothing was written."
-        raise FhirError(412, "multiple-matches", text, one.place)
+        raise FhirError(412, "multiple-matches", text, one.place or IF_NONE_EXIST)
     return found[0] if found else None
 
 
@@ -97,9 +98,15 @@ def matching(asked: Asked, kind: str, query: str) -> list[str]:
     Raises:
         FhirError: the condition is empty or not understood.
     """
-    c = criteria(kind, parse_qsl(query.partition("?")[2] or query), strict=True)
+    address, mark, condition = query.partition("?")
+    if mark and address.rpartition("/")[2] not in ("", kind):
+        raise FhirError(400, "invalid", "the condition is about another type.", IF_NONE_EXIST)
+    c = criteria(kind, parse_qsl(condition if mark else query), strict=True)
     if not c.used:
-        raise FhirError(412, "required", "the condition is empty.")
+        raise FhirError(412, "required", "the condition is empty.", IF_NONE_EXIST)
+    if any(m.param == "identifier" and not m.code for group in c.anyof for m in group):
+        text = "the condition names a system and no value: it could mean anybody."
+        raise FhirError(412, "required", text, IF_NONE_EXIST)
     patients: frozenset[str] | None = None
     for group in c.patients:
         own = [persons.person_of(asked.connection, named) for named in group]
@@ -131,7 +138,7 @@ def prepared(asked: Asked, one: Change) -> Version:
     if one.if_match is not None and (before is None or before.version != one.if_match):
         now = f"version {before.version}" if before else "not there"
         text = f"If-Match names version {one.if_match}; {one.kind}/{one.rid} is {now}."
-        raise FhirError(412, "conflict", text, one.place)
+        raise FhirError(412, "conflict", text, one.place or "http.If-Match")
     if before is not None:
         resource = _untimed(asked, one, resource)
     version = kept(resource, asked.now)
@@ -183,11 +190,12 @@ def wanted_version(header: str | None) -> int | None:
     Raises:
         FhirError: 400 for anything else.
     """
-    if not header or header.strip() == "*":
+    if header is None or header.strip() == "*":
         return None
     found = IF_MATCH.fullmatch(header)
     if found is None:
-        raise FhirError(400, "value", 'If-Match is not a version; expected W/"3".')
+        text = 'If-Match is not a version; expected W/"3".'
+        raise FhirError(400, "value", text, "http.If-Match")
     return int(found[1])
 
 

@@ -102,7 +102,10 @@ async def create(request: Request) -> Response:
     kind = request.path_params["kind"]
     write.require_kept(kind)
     payload, resource = await payload_of(request)
-    change = Change(kind, resource, if_none_exist=request.headers.get("if-none-exist", ""))
+    condition = request.headers.get("if-none-exist")
+    if condition is not None and not condition.strip():
+        raise FhirError(412, "required", "the condition is empty.", write.IF_NONE_EXIST)
+    change = Change(kind, resource, if_none_exist=condition or "")
     return await _change(request, payload, change)
 
 
@@ -146,7 +149,7 @@ async def update_found(request: Request) -> Response:
     pairs = [(n, v) for n, v in request.query_params.multi_items() if n not in OF_ANSWER]
     query = "&".join(f"{quote(n)}={quote(v)}" for n, v in pairs)
     if not query:
-        raise FhirError(400, "required", "the address names neither an id nor a condition.")
+        raise FhirError(400, "required", "the address names neither an id nor a condition.", kind)
     change = Change(kind, resource, if_none_exist=query, letter="u")
 
     def work(asked: Asked) -> Written:

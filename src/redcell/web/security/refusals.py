@@ -29,7 +29,7 @@ def install(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         found = cast(HTTPException, error)
-        if request.url.path.startswith(FHIR):
+        if request.url.path.startswith(FHIR) or request.url.path == FHIR.rstrip("/"):
             return outcome(found)
         if found.status_code == 401 and is_page(request):  # noqa: PLR2004
             return to_sign_in(request)
