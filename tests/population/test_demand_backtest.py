@@ -13,11 +13,21 @@ from builder import AT
 from redcell.api import moment_of
 from redcell.cli.demand import demand as command
 from redcell.knowledge.load import knowledge
-from redcell.population.demand.backtest import BEFORE, Past, Then, backtest, moments, then
+from redcell.population.demand.backtest import (
+    BEFORE,
+    Then,
+    Total,
+    backtest,
+    gathered,
+    moments,
+)
+from redcell.population.demand.backtest import judged as judged_moments
 from redcell.population.demand.judged import table, text
+from redcell.population.demand.moments import Past
 from redcell.population.demand.needs import Forecast
 from redcell.population.demand.score import Judged, band, crps, score, skill
 from redcell.population.demand.totals import HORIZON, Demand, Need
+from redcell.population.demand.window import LEVELS, Seen
 from redcell.population.synthesize import people
 from redcell.prediction import Given, Transfusions
 
@@ -60,6 +70,7 @@ def test_a_true_forecast_holds_what_it_says_it_holds():
         one = band(found, share)
         assert one.expected >= share
         assert one.held == pytest.approx(one.expected, abs=0.05)
+        assert one.even == pytest.approx(share, abs=0.05)
 
 
 def test_a_forecast_that_is_too_narrow_shows():
@@ -109,25 +120,38 @@ def test_moments_lie_28_days_apart_and_leave_28_days_after_the_last():
     assert [(AT.day - m.day).days for m in found] == [84, 56, 28]
 
 
+def seen(site: str = "north") -> Seen:
+    shares = np.zeros((HORIZON, len(LEVELS)))
+    shares[:, 4] = 1.0
+    return Seen(site, "O+", "no", "ok", shares)
+
+
 def test_what_was_given_is_that_of_people_with_a_forecast():
     crowd = [
-        Past([said("a", Given(0, 1, 1))], {day(0): 1.0, day(27): 2.0, day(28): 8.0}),
-        Past([said("b", status="declined")], {day(3): 1.0, day(-1): 3.0, day(-57): 9.0}),
-        Past([said("c", status="no-counts")], {day(3): 5.0, day(-2): 7.0}),
-        Past([None], {day(4): 6.0}),
-    ]
-    one = then(AT, 0, crowd, lambda _: frozenset())
-    assert one.people == 2
-    assert (one.given.sum(), one.given[0], one.given[27], one.given[3]) == (4.0, 1.0, 2.0, 1.0)
-    assert (one.before.sum(), one.before[-1]) == (3.0, 3.0)
+        Past([said("a", Given(0, 1, 1))], {day(0): 1.0, day(27): 2.0, day(28): 8.0}, [seen()]),
+        Past([said("b", status="declined")], {day(3): 1.0, day(-1): 3.0, day(-57): 9.0}, [None]),
+        Past([said("c", status="no-counts")], {day(3): 5.0, day(-2): 7.0},
+             [Seen("north", "A+", "unknown", "no-counts")]),
+        Past([None], {day(4): 6.0}, [None]),
+    ]  # fmt: skip
+    found = gathered(AT, 0, crowd)
+    (one,) = judged_moments([found], 0, lambda _: frozenset())
+    assert (one.people, one.practice) == (2, None)
+    given, before = one.policy.given, one.policy.before
+    assert (given.sum(), given[0], given[27], given[3]) == (4.0, 1.0, 2.0, 1.0)
+    assert (before.sum(), before[-1]) == (3.0, 3.0)
     assert one.others == 11.0
-    assert one.total.units[0, 0] == 1.0
+    assert one.policy.forecast.units[0, 0] == 1.0
+    assert found.window.units.sum() == 8.0
+    assert found.before_all.sum() == 10.0
+    assert found.window.unseen == {("north", "A+", "no-counts"): 1}
+    assert sorted(s.units for s in found.window.sessions) == [1, 2, 5]
 
 
 def test_days_are_set_beside_the_same_weekday():
     before = np.arange(BEFORE, dtype=float)
     total = Demand(FIRST, np.zeros((2, HORIZON)), np.zeros((2, HORIZON)))
-    one = Then(AT, total, np.zeros(HORIZON), before, 0.0, 1)
+    one = Total(total, np.zeros(HORIZON), before)
     third = one.days()[2]
     weekdays = {(FIRST + timedelta(days=int(n) - BEFORE)).weekday() for n in third.weekday}
     assert weekdays == {day(2).weekday()}
@@ -144,7 +168,8 @@ def past(units: float, count: int = 4) -> list[Then]:
     total = Demand(FIRST, courses, courses * 2.0)
     given = np.zeros(HORIZON)
     given[0] = units
-    return [Then(AT, total, given, np.full(BEFORE, units / HORIZON), 0.0, 10) for _ in range(count)]
+    one = Total(total, given, np.full(BEFORE, units / HORIZON))
+    return [Then(AT, one, 0.0, 10, one) for _ in range(count)]
 
 
 def test_too_little_is_said():
@@ -156,8 +181,9 @@ def test_too_little_is_said():
 
 def test_the_table_has_every_day_of_every_moment():
     found = table(past(8.0))
-    assert found.height == 4 * HORIZON
-    assert found["units_given"].sum() == 32.0
+    assert found.height == 2 * 4 * HORIZON
+    assert found.filter(found["basis"] == "policy")["units_given"].sum() == 32.0
+    assert found.filter(found["basis"] == "practice")["units_given"].sum() == 32.0
 
 
 # -- a folder --------------------------------------------------------------------------------------
@@ -176,10 +202,10 @@ def source(tmp_path_factory):
 
 def test_a_folder_is_judged_by_its_own_red_cells(source):
     at = moment_of("2026-11-20T09:00:00Z")
-    found, tally = backtest(source, at, knowledge(), count=2, workers=1)
+    found, tally = backtest(source, at, knowledge(), count=2, learned=1, workers=1)
     assert [p.at.day for p in found] == [m.day for m in moments(at, 2)]
     assert tally.rows == 3
-    units = sum(float(p.given.sum()) + p.others for p in found)
+    units = sum(float(p.policy.given.sum()) + p.others for p in found)
     truth = 0.0
     for row in (source / "all.ndjson").read_text().splitlines():
         one = json.loads(row)
@@ -192,9 +218,13 @@ def test_a_folder_is_judged_by_its_own_red_cells(source):
     assert units == truth
 
 
-def test_the_command_prints_the_score(source):
+def test_the_command_prints_the_score(source, tmp_path):
     asked = [str(source), "--at", "2026-11-20T09:00:00Z", "--backtest", "--moments", "1"]
-    run = CliRunner().invoke(command, [*asked, "--workers", "1"])
+    kept = tmp_path / "rejected.ndjson"
+    asked += ["--learn", "1", "--workers", "1", "--rejected", str(kept)]
+    run = CliRunner().invoke(command, asked)
     assert run.exit_code == 0, run.output
+    assert kept.exists()
+    assert "At 1 of the moments fewer than 20 sessions" in run.stdout
     assert "CRPS" in run.stdout
     assert "1 moment:" in run.stdout

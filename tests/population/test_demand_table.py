@@ -17,9 +17,8 @@ from redcell.api import moment_of
 from redcell.cli.demand import closed_days, demand
 from redcell.forecasting import Forecaster
 from redcell.knowledge.load import knowledge
-from redcell.population.demand.needs import group_of, shuffled, site_of
+from redcell.population.demand.needs import group_of, shuffled, site_of, units_before
 from redcell.population.demand.outlook import Outlook, look
-from redcell.population.demand.practice import sessions
 from redcell.population.demand.table import COLUMNS, table
 from redcell.population.demand.text import text
 from redcell.population.demand.totals import Need
@@ -268,25 +267,22 @@ def test_the_command_writes_the_table_and_says_what_is_not_in_it(source, site, o
 # -- as practiced ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("count", "used"), [(19, False), (20, True)])
-def test_a_sites_own_units_need_twenty_sessions(count, used):
+def test_the_text_says_what_was_given_before():
     outlook = crowd()
-    outlook.sessions = [1, 2] * (count // 2) + [2] * (count % 2)
-    practiced = outlook.as_practiced()
-    assert (practiced.habit is not None) is used
-    mean = rows(table(practiced), period="28-days")["units_mean"].item()
-    assert mean == pytest.approx(12.0 * (1.5 if used else 1.0), rel=0.03)
-    hours = rows(table(practiced), period="28-days")["chair_hours_mean"].item()
-    assert hours == pytest.approx(24.0 * (1.5 if used else 1.0), rel=0.03)
+    assert "given" not in text(outlook)
+    outlook.before = 365.0
+    assert "365 units were given, 28.0 in 28 days" in text(outlook)
 
 
-def test_sessions_are_days_of_the_last_year():
+def test_units_before_are_those_of_a_year():
     given = [red_cells(-1), red_cells(-1.1), red_cells(-365, 2.0), red_cells(-366), red_cells(1)]
-    assert sessions(given, AT) == (2, 2)
-    assert "of the last year: 2.00" in text(practiced_by([2] * 20))
+    assert units_before(patient(transfusions=given), AT) == 4.0
 
 
-def practiced_by(found: list[int]) -> Outlook:
-    outlook = crowd()
-    outlook.sessions = found
-    return outlook.as_practiced()
+def test_a_few_people_have_too_few_sessions_to_learn_from(source, site, outlook, tmp_path):
+    out = tmp_path / "demand.parquet"
+    where = [str(source), "--at", TIME, "--policy", str(site), "--out", str(out)]
+    run = CliRunner().invoke(demand, [*where, "--workers", "1", "--as-practiced", "--learn", "1"])
+    assert run.exit_code == 0, run.output
+    assert "Too few sessions" in run.stdout
+    assert pl.read_parquet(out).equals(table(outlook))

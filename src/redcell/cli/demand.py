@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from redcell.cli.options import EXIT_CODES, Command, now, options
 
 if TYPE_CHECKING:
-    from redcell.population.demand.backtest import Then
+    from redcell.knowledge.load import Knowledge
     from redcell.population.ledger import Tally
     from redcell.population.source import Form
+    from redcell.record.moment import Moment
+
+    Given = tuple[Path, Moment, Knowledge]
+    Shut = Callable[[date], frozenset[date]]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -70,8 +76,8 @@ class Days(click.ParamType):  # type: ignore[type-arg]
     "--as-practiced",
     "practiced",
     is_flag=True,
-    help="Units of a session as the last year's red cells show (20 sessions or more), "
-    "not as the policy gives them.",
+    help="What the site gives, learned from its red cells of the last months (20 sessions or "
+    "more), not what the policy would give.",
 )
 @click.option("--backtest", is_flag=True, help="Judge earlier forecasts instead.")
 @click.option(
@@ -82,14 +88,21 @@ class Days(click.ParamType):  # type: ignore[type-arg]
     metavar="N",
     help="With --backtest: how many earlier moments, 28 days apart.",
 )
+@click.option(
+    "--learn",
+    "learned",
+    default=6,
+    show_default=True,
+    type=click.IntRange(1, 26),
+    metavar="N",
+    help="How many moments before, 28 days apart, practice is learned from.",
+)
 def demand(
     source: Path,
     at: str | None,
     policy: Path | None,
     calibration: Path | None,
     out: Path | None,
-    open_days: frozenset[int] | None,
-    closed: tuple[date, ...],
     seed: int,
     workers: int | None,
     form: Form,
@@ -97,72 +110,49 @@ def demand(
     practiced: bool,
     backtest: bool,
     moments: int,
+    learned: int,
+    **days: Any,
 ) -> None:
     r"""Red-cell units and chair hours that everybody in a folder will need, day by day.
 
     SOURCE is a folder of FHIR Bulk Data NDJSON, gzipped or not, or an OMOP CDM. The table goes to
     FILE, a summary to standard output, progress and counts to standard error. With --backtest
-    forecasts are made as of earlier moments and judged by the red cells that were given.
+    forecasts are made as of earlier moments, by the policy and as practiced, and judged by the
+    red cells that were given.
 
     \b
     Examples:
       redcell demand export/ --at 2026-11-20T09:00:00Z --out demand.parquet --open mon-fri
+      redcell demand export/ --at 2026-11-20T09:00:00Z --out demand.parquet --as-practiced
       redcell demand export/ --at 2026-11-20 --backtest --moments 6
     """
     from redcell.api import moment_of
     from redcell.forecasting import read_calibration
     from redcell.knowledge.load import knowledge
-    from redcell.population.demand import outlook, table
-    from redcell.population.demand.text import text
+    from redcell.population.demand import table
     from redcell.population.files import check_place
-    from redcell.population.parquet import write
     from redcell.population.progress import shown
 
     if out is not None:
         check_place(out)
-    moment, known = moment_of(at or now()), knowledge(policy)
-    numbers = read_calibration(calibration) if calibration else None
-    if backtest:
-        from redcell.population.demand.backtest import backtest as judge
-
-        past, tally = judge(
-            source,
-            moment,
-            known,
-            count=moments,
-            closed=lambda first: closed_days(first, open_days, closed),
-            workers=workers,
-            calibration=numbers,
-            seed=seed,
-            practiced=practiced,
-            form=form,
-            progress=shown,
-        )
-        _tell(past, tally, out)
-        return
-    if out is None:
+        table.schema()
+    elif not backtest:
         raise click.UsageError("Missing option '--out'. Expected a Parquet file to write.")
-    table.schema()
-    found, tally = outlook.look(
-        source,
-        moment,
-        known,
-        workers=workers,
-        rejected=rejected,
-        calibration=numbers,
-        seed=seed,
-        form=form,
-        progress=shown,
-    )
-    if practiced:
-        found = found.as_practiced(seed)
-    shut = closed_days(found.first, open_days, closed)
-    made = table.table(found, shut)
-    write(made, out)
-    click.echo(text(found, shut), nl=False)
-    for line in tally.lines():
-        click.echo(line, err=True)
-    click.echo(f"Written: {out} ({made.height:,} rows).", err=True)
+    shared = {
+        "workers": workers,
+        "rejected": rejected,
+        "calibration": read_calibration(calibration) if calibration else None,
+        "seed": seed,
+        "form": form,
+        "progress": shown,
+    }
+    given = source, moment_of(at or now()), knowledge(policy)
+    shut = partial(closed_days, **days)
+    if backtest:
+        _judge(given, shut, out, count=moments, learned=learned, **shared)
+    else:
+        assert out is not None  # noqa: S101  (asked for above)
+        _foresee(given, shut, out, learned if practiced else 0, shared)
 
 
 def closed_days(
@@ -177,14 +167,43 @@ def closed_days(
     return frozenset(d for d in days if d in named or d.weekday() not in usual)
 
 
-def _tell(past: list[Then], tally: Tally, out: Path | None) -> None:
-    """Say how earlier forecasts fared, and write their days where that is asked for."""
-    from redcell.population.demand import HORIZON, judged
+def _foresee(given: Given, shut: Shut, out: Path, learned: int, shared: dict[str, Any]) -> None:
+    """Write the demand ahead, and say it."""
+    from redcell.population.demand import table
+    from redcell.population.demand.outlook import look
+    from redcell.population.demand.practiced import look_practiced
+    from redcell.population.demand.text import text
     from redcell.population.parquet import write
 
+    if learned:
+        found, tally = look_practiced(*given, learned=learned, **shared)
+    else:
+        found, tally = look(*given, **shared)
+    closed = shut(found.first)
+    made = table.table(found, closed)
+    write(made, out)
+    if learned and found.practice is None:
+        click.echo("Too few sessions to learn practice from: these are the policy's totals.")
+    click.echo(text(found, closed), nl=False)
+    _told(tally)
+    click.echo(f"Written: {out} ({made.height:,} rows).", err=True)
+
+
+def _judge(given: Given, shut: Shut, out: Path | None, **shared: Any) -> None:
+    """Say how earlier forecasts fared, and write their days where that is asked for."""
+    from redcell.population.demand import judged
+    from redcell.population.demand.backtest import backtest
+    from redcell.population.parquet import write
+
+    past, tally = backtest(*given, closed=shut, **shared)
     click.echo(judged.text(past), nl=False)
+    _told(tally)
+    if out is not None:
+        made = judged.table(past)
+        write(made, out)
+        click.echo(f"Written: {out} ({made.height:,} rows).", err=True)
+
+
+def _told(tally: Tally) -> None:
     for line in tally.lines():
         click.echo(line, err=True)
-    if out is not None:
-        write(judged.table(past), out)
-        click.echo(f"Written: {out} ({len(past) * HORIZON:,} rows).", err=True)

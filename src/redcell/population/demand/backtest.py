@@ -2,63 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 
-from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
-from redcell.forecasting import Calibration, Forecaster
-from redcell.forecasting.many import forecast_many
+from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
-from redcell.loop import Situation, Steps, run, situation_of
-from redcell.population.demand.needs import Forecast, forecast_of, shuffled
-from redcell.population.demand.outlook import SEED, Outlook
+from redcell.population.demand.moments import Past, Plan
+from redcell.population.demand.outlook import SEED
+from redcell.population.demand.practice import Practice, ahead, learn
 from redcell.population.demand.score import Judged
-from redcell.population.demand.totals import HORIZON, Demand, demand
-from redcell.population.each import FEW, Each
-from redcell.population.ledger import Ledger, Tally, rejects
-from redcell.population.lines import Lines
-from redcell.population.patient import record_of
+from redcell.population.demand.totals import HORIZON, Demand, Need, demand, together
+from redcell.population.demand.window import Window
+from redcell.population.each import Each
+from redcell.population.ledger import Tally, ledger
 from redcell.population.progress import Progress, silent
 from redcell.population.source import Form
-from redcell.prediction import Prediction
 from redcell.record.moment import Moment
-from redcell.record.record import SetAside
 
 WEEK, BEFORE = 7, 56
 """Days of the weeks before a moment that the simple forecasts are made of."""
+LEARNED = 6
+"""Moments before the first that is judged, from which a site's practice is learned."""
 Closed = Callable[[date], frozenset[date]]
 """The days without transfusions in the 28 days from a first one on."""
 
 
-class Past(Struct):
-    """One person at each of the moments, and every unit given to him or her."""
+class Total(Struct):
+    """A forecast total, what came, and what had been before, by day."""
 
-    forecasts: list[Forecast | None]
-    units: dict[date, float]
-    left_out: str = ""
-    rejected: Counter[str] = msgspec.field(default_factory=Counter)
-
-
-class Then(Struct):
-    """One earlier moment: the forecast total, what came, and what had been before."""
-
-    at: Moment
-    total: Demand
+    forecast: Demand
     given: np.ndarray
-    """units by day of the horizon, to people with a forecast"""
     before: np.ndarray
-    """units by day of the weeks before, to the same people"""
-    others: float
-    """units given within the horizon to people without a forecast"""
-    people: int
-    """people with a forecast"""
 
     def days(self) -> list[Judged]:
         """Every day of the horizon, judged."""
@@ -77,9 +55,24 @@ class Then(Struct):
         found = []
         for i in range(0, HORIZON, size):
             same = recent[i % WEEK :: WEEK] if size == 1 else recent
-            courses = self.total.units[:, i : i + size].sum(axis=1)
+            courses = self.forecast.units[:, i : i + size].sum(axis=1)
             found.append(Judged(courses, float(self.given[i : i + size].sum()), recent, same))
         return found
+
+
+class Then(Struct):
+    """One earlier moment: the forecasts by the policy and by the practice, and what came."""
+
+    at: Moment
+    policy: Total
+    """of people with a forecast"""
+    others: float
+    """units given within the horizon to people without a forecast"""
+    people: int
+    """people with a forecast"""
+    practice: Total | None = None
+    """of everybody; none where too few sessions had been seen"""
+    learned: Practice | None = None
 
 
 def _sums(days: np.ndarray, size: int) -> np.ndarray:
@@ -94,75 +87,53 @@ def moments(at: Moment, count: int) -> list[Moment]:
     return [at.plus(-HORIZON * n) for n in range(count, 0, -1)]
 
 
-# -- one person ------------------------------------------------------------------------------------
+class Gathered:
+    """What everybody adds to one moment; people are added up and forgotten."""
 
+    def __init__(self, at: Moment, place: int) -> None:
+        self.at, self.first, self._place = at, at.plus(1).day, place
+        self.window = Window(at)
+        self.courses = demand((), self.first)
+        self.given, self.before = np.zeros(HORIZON), np.zeros(BEFORE)
+        self.before_all = np.zeros(BEFORE)
+        self.others, self.people = 0.0, 0
+        self.hours = (0.0, 0.0)
 
-class Plan:
-    """What a process needs to forecast batches of patients at earlier moments."""
+    def add(self, past: Past) -> None:
+        """One person."""
+        found, seen = past.forecasts[self._place], past.seen[self._place]
+        known = found is not None and found.status in ("ok", "declined")
+        self.people += known
+        if found is not None and found.need is not None:
+            self.courses.add(found.need)
+            self.hours = found.need.transfusions.hours
+        if seen is not None:
+            self.window.add(seen, past.units)
+        for day, units in past.units.items():
+            self._count(day, units, known=known)
 
-    def __init__(
-        self,
-        earlier: Sequence[Moment],
-        until: Moment,
-        knowledge: Knowledge,
-        calibration: Calibration | None,
-        seed: int,
-    ) -> None:
-        self.earlier, self.until, self.knowledge = earlier, until, knowledge
-        self._calibration, self._seed = calibration, seed
-        self._forecaster: Forecaster | None = None
-        self._together = True
+    def _count(self, day: date, units: float, *, known: bool) -> None:
+        ahead = (day - self.first).days
+        if 0 <= ahead < HORIZON:
+            if known:
+                self.given[ahead] += units
+            else:
+                self.others += units
+        elif -BEFORE <= ahead < 0:
+            self.before_all[ahead] += units
+            if known:
+                self.before[ahead] += units
 
-    def work(self, people: int) -> Callable[[list[Lines]], list[Past]]:
-        """Make the forecaster, and say what is done with a batch."""
-        self._forecaster = Forecaster(calibration=self._calibration, attributed=False)
-        self._together = people * len(self.earlier) > FEW
-        return self._batch
-
-    def _batch(self, batch: list[Lines]) -> list[Past]:
-        assessed = [self._assess(lines) for lines in batch]
-        steps = [(past, i, s) for past, all_steps in assessed for i, s in all_steps]
-        said = self._said([situation_of(s) for _, _, s in steps])
-        for (past, i, one), prediction in zip(steps, said, strict=True):
-            past.forecasts[i] = self._mixed(forecast_of(replace(one, forecast=prediction)))
-        return [past for past, _ in assessed]
-
-    def _said(self, situations: list[Situation]) -> list[Prediction]:
-        made = self._forecaster
-        assert made is not None  # noqa: S101  (made by `work`)
-        if self._together:
-            return forecast_many(made, situations)
-        return [made(situation) for situation in situations]
-
-    def _mixed(self, found: Forecast) -> Forecast:
-        if found.need is None:
-            return found
-        red = shuffled(found.need.transfusions, found.person, self._seed)
-        return replace(found, need=replace(found.need, transfusions=red))
-
-    def _assess(self, lines: Lines) -> tuple[Past, list[tuple[int, Steps]]]:
-        past = Past([None] * len(self.earlier), {})
-        aside: list[SetAside] = []
-        steps: list[tuple[int, Steps]] = []
-        try:
-            record = record_of(lines, self.knowledge, aside)
-        except UnreadableSourceError:
-            past.left_out = "patient-not-readable"
-            return past, steps
-        past.rejected.update(a.code for a in record.set_aside if rejects(a))
-        for one in record.known_at(self.until).transfusions:
-            past.units[one.start.day] = past.units.get(one.start.day, 0.0) + one.units
-        for i, at in enumerate(self.earlier):
-            try:
-                steps.append((i, run(record, at, self.knowledge)))
-            except DeceasedPatientError:
-                past.left_out = "" if steps else "deceased"
-            except UnderageError:
-                past.left_out = "" if steps else "under-18"
-        return past, steps
-
-
-# -- everybody -------------------------------------------------------------------------------------
+    def judged(self, earlier: Sequence[Window], closed: frozenset[date], seed: int) -> Then:
+        """The moment, with its own days beside the forecasts that could be made of it then."""
+        policy = Total(self.courses.on_open_days(closed), self.given, self.before)
+        found = Then(self.at, policy, self.others, self.people)
+        found.learned = learn(earlier)
+        if found.learned is not None:
+            parts = ahead(found.learned, self.window, self.hours, seed)
+            total = together(parts.values(), self.first).on_open_days(closed)
+            found.practice = Total(total, self.window.units, self.before_all)
+        return found
 
 
 def backtest(
@@ -171,11 +142,12 @@ def backtest(
     knowledge: Knowledge,
     *,
     count: int,
+    learned: int = LEARNED,
     closed: Closed = lambda _: frozenset(),
     workers: int | None = None,
+    rejected: Path | None = None,
     calibration: Calibration | None = None,
     seed: int = SEED,
-    practiced: bool = False,
     form: Form = "fhir",
     progress: Progress = silent,
 ) -> tuple[list[Then], Tally]:
@@ -183,72 +155,54 @@ def backtest(
 
     What was known then is told by clinical times, since an export holds only the newest version
     of a resource: a result that came late or was corrected later counts from when it was taken.
+    The practice of a moment is learned from days that were over then.
 
     Args:
         source: a folder of FHIR NDJSON, or an OMOP CDM.
         at: the last moment of which something is known.
         knowledge: the knowledge base, with the site's policy.
-        count: how many moments.
+        count: how many moments are judged.
+        learned: how many moments before them practice is learned from.
         closed: days without transfusions, from the first day of a horizon.
         workers: processes; by default one for each core.
+        rejected: where rejected input is kept, one JSON object a line.
         calibration: the site's noise and priors.
-        seed: of the order in which people's courses are joined.
-        practiced: use the units of a session that the site gave in the year before each moment.
+        seed: of the joint draws.
         form: what the source is.
         progress: what is told how far the run is.
 
     Raises:
         UnreadableSourceError: no patient was found in the source.
     """
-    earlier = moments(at, count)
-    book = Ledger(Tally())
-    plan = Plan(earlier, at, knowledge, calibration, seed)
-    each = Each(source, plan, knowledge, title="Backtest", workers=workers, form=form)
-    people = list(each.run(book, progress))
-    for past in people:
-        book.tally.rejected.update(past.rejected)
-        if past.left_out:
-            book.tally.left_out[past.left_out] += 1
-        else:
-            book.tally.rows += 1
-    found = [
-        then(moment, i, people, closed, practiced=seed if practiced else None)
-        for i, moment in enumerate(earlier)
+    earlier = moments(at, count + learned)
+    found = [Gathered(moment, i) for i, moment in enumerate(earlier)]
+    with ledger(rejected) as book:
+        plan = Plan(earlier, at, knowledge, calibration, seed, keeps=book.keeps)
+        each = Each(source, plan, knowledge, title="Backtest", workers=workers, form=form)
+        for past in each.run(book, progress):
+            past.settle(book)
+            for moment in found:
+                moment.add(past)
+        tally = book.tally
+    return judged(found, learned, closed, seed), tally
+
+
+def judged(found: Sequence[Gathered], learned: int, closed: Closed, seed: int = SEED) -> list[Then]:
+    """Every moment but those that are only learned from."""
+    windows = [moment.window for moment in found]
+    return [
+        moment.judged(windows[:i], closed(moment.first), seed)
+        for i, moment in enumerate(found)
+        if i >= learned
     ]
-    return found, book.tally
 
 
-def then(
-    at: Moment,
-    place: int,
-    people: Iterable[Past],
-    closed: Closed,
-    practiced: int | None = None,
-) -> Then:
-    """One moment: everybody's forecasts added up, beside the units that came.
-
-    `practiced` is the seed for a site's own units of a session; without one the policy's are used.
-    """
-    outlook = Outlook(at)
-    first = outlook.first
-    given, before = np.zeros(HORIZON), np.zeros(BEFORE)
-    others, count = 0.0, 0
+def gathered(at: Moment, place: int, people: Iterable[Past]) -> Gathered:
+    """One moment of some people."""
+    found = Gathered(at, place)
     for past in people:
-        found = past.forecasts[place]
-        seen = found is not None and found.status in ("ok", "declined")
-        count += seen
-        if found is not None:
-            outlook.sessions += found.sessions
-            outlook.needs += [found.need] if found.need is not None else []
-        for day, units in past.units.items():
-            ahead = (day - first).days
-            if seen and 0 <= ahead < HORIZON:
-                given[ahead] += units
-            elif seen and -BEFORE <= ahead < 0:
-                before[ahead] += units
-            elif 0 <= ahead < HORIZON:
-                others += units
-    outlook.needs.sort(key=lambda need: need.person)
-    used = outlook if practiced is None else outlook.as_practiced(practiced)
-    total = demand(used.needs, first).on_open_days(closed(first))
-    return Then(at, total, given, before, others, count)
+        found.add(past)
+    return found
+
+
+__all__ = ["BEFORE", "Gathered", "Need", "Then", "Total", "backtest", "gathered", "moments"]

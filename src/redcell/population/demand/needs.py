@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps
-from redcell.population.demand.practice import sessions
 from redcell.population.demand.totals import UNKNOWN, Need
 from redcell.population.each import FEW
 from redcell.population.ledger import Refused
@@ -23,13 +22,14 @@ from redcell.population.lines import Lines
 from redcell.population.patient import Outcome, Task, outcomes
 from redcell.prediction import Given, Transfusions
 from redcell.record.measured import Coded
-from redcell.record.moment import Moment
+from redcell.record.moment import Moment, days_between
 from redcell.record.record import Record
 from redcell.sources.fhir.read import kind_of
 from redcell.sources.fhir.reading import tail
 
 GROUP = "abo-rh"
 DECLINED = "declined"
+YEAR = 365
 NOW = ("recommend", "emergency")
 _ABO = re.compile(r"\b(AB|A|B|O)(?![A-Z])")
 _AFTER, _ANYWHERE = re.compile(r"POS|NEG|[+-]"), re.compile(r"POS|NEG")
@@ -44,8 +44,8 @@ class Forecast(Struct, frozen=True):
     need: Need | None = None
     now: bool = False
     """Are red cells advised now?"""
-    sessions: tuple[int, ...] = ()
-    """units of each day with red cells in the year before"""
+    before: float = 0.0
+    """units given in the year before"""
 
 
 class Answer(Struct):
@@ -109,14 +109,19 @@ def forecast_of(steps: Steps) -> Forecast:
     """The red cells ahead of one assessment."""
     person, said = steps.case.record.patient.id, steps.forecast
     decision = steps.transfusion.verdict.value.decision
-    past = sessions(steps.case.record.transfusions, steps.case.at)
+    past = units_before(steps.case.record, steps.case.at)
     if decision == DECLINED:
-        return Forecast(person, DECLINED, sessions=past)
+        return Forecast(person, DECLINED, before=past)
     now = decision in NOW
     if said is None or said.transfusions is None:
-        return Forecast(person, (said and said.reason) or "no-forecast", now=now, sessions=past)
+        return Forecast(person, (said and said.reason) or "no-forecast", now=now, before=past)
     need = Need(person, steps.case.at.day, said.transfusions, group_of(steps.case.record))
     return Forecast(person, "ok", need, now, past)
+
+
+def units_before(record: Record, at: Moment) -> float:
+    """Units given in the year before a moment."""
+    return sum(t.units for t in record.transfusions if 0 <= days_between(t.start, at) <= YEAR)
 
 
 def shuffled(red: Transfusions, person: str, seed: int) -> Transfusions:

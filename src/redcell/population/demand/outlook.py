@@ -13,8 +13,8 @@ from msgspec import Struct
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
 from redcell.population.demand.needs import Answer, Plan
-from redcell.population.demand.practice import Habit, as_practiced, habit
-from redcell.population.demand.totals import Need
+from redcell.population.demand.practice import Practice
+from redcell.population.demand.totals import Demand, Need, demand, together
 from redcell.population.each import Each
 from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.progress import Progress, silent
@@ -22,6 +22,8 @@ from redcell.population.source import Form
 from redcell.record.moment import Moment
 
 SEED = 1
+Part = tuple[str, str]
+"""Site and blood group."""
 
 
 class Outlook(Struct):
@@ -34,18 +36,12 @@ class Outlook(Struct):
     """people by `ok`, `declined`, or why there is no forecast"""
     now_unseen: int = 0
     """people without a forecast for whom red cells are advised now"""
-    sessions: list[int] = []
-    """units of each day with red cells of everybody in the year before"""
-    habit: Habit | None = None
-    """the site's own units of a session, where they were used"""
-
-    def as_practiced(self, seed: int = SEED) -> Outlook:
-        """The same sessions with the units that the site gives, where enough are on record."""
-        own = habit(self.sessions)
-        if own is None:
-            return self
-        needs = [as_practiced(need, own, seed) for need in self.needs]
-        return msgspec.structs.replace(self, needs=needs, habit=own)
+    before: float = 0.0
+    """units given to everybody in the year before"""
+    practice: Practice | None = None
+    """what the site's own red cells show, where that was asked for and enough are on record"""
+    practiced: dict[Part, Demand] | None = None
+    """the total by the practice, of each site and blood group, in place of the needs"""
 
     @property
     def first(self) -> date:
@@ -54,8 +50,24 @@ class Outlook(Struct):
 
     @property
     def unseen(self) -> int:
-        """People whose need comes on top, because no forecast could be made."""
+        """People without a forecast, though they did not refuse red cells."""
         return self.status.total() - self.status["ok"] - self.status["declined"]
+
+    def parts(self) -> list[Part]:
+        """Every site with every blood group that it has people of."""
+        if self.practiced is not None:
+            return sorted(self.practiced)
+        return sorted({(n.site, n.group) for n in self.needs})
+
+    def total(self, site: str | None = None, group: str | None = None) -> Demand:
+        """The total of everybody, of a site, of a blood group, or of both."""
+
+        def meant(part: Part) -> bool:
+            return site in (None, part[0]) and group in (None, part[1])
+
+        if self.practiced is not None:
+            return together((d for p, d in self.practiced.items() if meant(p)), self.first)
+        return demand((n for n in self.needs if meant((n.site, n.group))), self.first)
 
 
 def look(
@@ -104,7 +116,7 @@ def gathered(at: Moment, answers: Iterable[Answer], book: Ledger) -> Outlook:
         if found is None:
             continue
         outlook.status[found.status] += 1
-        outlook.sessions += found.sessions
+        outlook.before += found.before
         if found.need is not None:
             outlook.needs.append(found.need)
         elif found.now:

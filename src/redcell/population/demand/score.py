@@ -28,6 +28,8 @@ class Band(Struct, frozen=True):
     share: float
     held: float
     expected: float
+    even: float
+    """held, whole numbers set aside: near the share for a true forecast"""
 
 
 class Score(Struct, frozen=True):
@@ -81,7 +83,20 @@ def band(judged: Sequence[Judged], share: float) -> Band:
         low, high = np.quantile(one.courses, ((1 - share) / 2, (1 + share) / 2))
         held.append(float(low <= one.given <= high))
         expected.append(float(np.mean((one.courses >= low) & (one.courses <= high))))
-    return Band(share, _mean(held), _mean(expected))
+    return Band(share, _mean(held), _mean(expected), _mean(_within(j, share) for j in judged))
+
+
+def _within(one: Judged, share: float) -> float:
+    """The part of the given total's place among the courses that lies in the middle `share`.
+
+    A whole number holds a stretch of places, from the share of courses below it to the share up
+    to it (the probability integral transform for counts: Czado, Gneiting and Held 2009).
+    """
+    low, high = float(np.mean(one.courses < one.given)), float(np.mean(one.courses <= one.given))
+    first, last = (1 - share) / 2, (1 + share) / 2
+    if high == low:
+        return float(first <= low <= last)
+    return max(0.0, min(high, last) - max(low, first)) / (high - low)
 
 
 def crps(sample: np.ndarray, given: float) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from redcell.population.demand.outlook import Outlook
-from redcell.population.demand.totals import HORIZON, Demand, Need, Spread, demand
+from redcell.population.demand.totals import HORIZON, Demand, Spread
 from redcell.population.parquet import polars_for
 
 if TYPE_CHECKING:
@@ -31,25 +31,25 @@ Key = tuple[str, str | None, str | None]
 Cells = tuple[Any, ...]
 
 
-def parts(needs: Sequence[Need]) -> Iterator[tuple[Key, list[Need]]]:
-    """Whose needs are added up: everybody, each site, each blood group, each group of each site.
+def parts(outlook: Outlook) -> Iterator[tuple[Key, Demand]]:
+    """The totals of everybody, each site, each blood group, each group of each site.
 
     A split stands in the table even where nothing is known: then its only part is `unknown`.
     """
-    yield ("all", None, None), list(needs)
-    for site in sorted({n.site for n in needs}):
-        yield ("site", site, None), [n for n in needs if n.site == site]
-    for group in sorted({n.group for n in needs}):
-        yield ("blood-group", None, group), [n for n in needs if n.group == group]
-    for site, group in sorted({(n.site, n.group) for n in needs}):
-        mine = [n for n in needs if (n.site, n.group) == (site, group)]
-        yield ("site-and-blood-group", site, group), mine
+    known = outlook.parts()
+    yield ("all", None, None), outlook.total()
+    for site in sorted({site for site, _ in known}):
+        yield ("site", site, None), outlook.total(site)
+    for group in sorted({group for _, group in known}):
+        yield ("blood-group", None, group), outlook.total(None, group)
+    for site, group in known:
+        yield ("site-and-blood-group", site, group), outlook.total(site, group)
 
 
 def rows(outlook: Outlook, closed: frozenset[date] = frozenset()) -> Iterator[Cells]:
     """The rows of the table: each total by day, by week, and over all days."""
-    for key, needs in parts(outlook.needs):
-        total = demand(needs, outlook.first).on_open_days(closed)
+    for key, whole in parts(outlook):
+        total = whole.on_open_days(closed)
         head = (outlook.at.time, *key)
         yield from (
             (*head, *period, total.people, *_cells(spreads))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from redcell.population.demand.needs import YEAR
 from redcell.population.demand.outlook import Outlook
-from redcell.population.demand.totals import HORIZON, UNKNOWN, Demand, Spread, demand
+from redcell.population.demand.practice import Practice
+from redcell.population.demand.totals import HORIZON, UNKNOWN, Demand, Spread
 
 WEEK = 7
 WIDTH = 40
@@ -15,7 +17,7 @@ WIDTH = 40
 
 def text(outlook: Outlook, closed: frozenset[date] = frozenset()) -> str:
     """What the whole source will need, week by week and day by day, and what is not in it."""
-    total = demand(outlook.needs, outlook.first)
+    total = outlook.total()
     moved = total.on_open_days(closed)
     lines = [
         f"Red cells ahead, as known at {outlook.at}: {outlook.first} and {HORIZON - 1} days more.",
@@ -64,26 +66,23 @@ def _days(total: Demand, closed: frozenset[date]) -> Iterator[str]:
 
 
 def _groups(outlook: Outlook) -> Iterator[str]:
-    for title, names in (
-        ("blood group", {n.group for n in outlook.needs}),
-        ("site", {n.site for n in outlook.needs}),
-    ):
+    known = outlook.parts()
+    for title, place in (("blood group", 1), ("site", 0)):
+        names = {part[place] for part in known}
         if names <= {UNKNOWN}:
             yield f"No {title} is on record."
             continue
         yield f"Units in {HORIZON} days by {title}:"
         for name in sorted(names):
-            mine = [n for n in outlook.needs if name in (n.group, n.site)]
-            units, _ = demand(mine, outlook.first).total(HORIZON)
+            mine = outlook.total(None, name) if place else outlook.total(name)
+            units, _ = mine.total(HORIZON)
             yield f"  {name:<20}{units.mean:>8.1f}  {_range(units)}"
 
 
 def _notes(outlook: Outlook, beyond: float) -> Iterator[str]:
     count = outlook.status.total()
     yield f"People: {count:,}, of whom {outlook.status['ok']:,} have a forecast."
-    if outlook.habit is not None:
-        own = outlook.habit
-        yield f"Units of a session as in the {own.sessions:,} of the last year: {own.mean:.2f}."
+    yield from _basis(outlook)
     if outlook.status["declined"]:
         yield f"Refused red cells: {outlook.status['declined']:,}; nothing is expected for them."
     if outlook.unseen:
@@ -92,8 +91,34 @@ def _notes(outlook: Outlook, beyond: float) -> Iterator[str]:
             for name, n in sorted(outlook.status.items())
             if name not in ("ok", "declined")
         )
-        yield f"No forecast: {outlook.unseen:,} ({why}). Their need comes on top."
+        more = "as often as others like them" if outlook.practiced else "their need comes on top"
+        yield f"No forecast: {outlook.unseen:,} ({why}); {more}."
     if outlook.now_unseen:
         yield f"Red cells are advised now for {outlook.now_unseen:,} of them."
     if beyond:
         yield f"After the last open day: {beyond:.1f} units, left out of the table."
+
+
+def _basis(outlook: Outlook) -> Iterator[str]:
+    """What the totals rest on: the policy alone, or the red cells that were given before."""
+    if outlook.practice is not None:
+        yield f"As practiced, learned from {outlook.practice.sessions:,} sessions:"
+        yield from shown(outlook.practice)
+        return
+    yield "These are falls below the policy's threshold at planned counts, and nothing else."
+    if outlook.before:
+        monthly = outlook.before * HORIZON / YEAR
+        yield (
+            f"In the year before {outlook.before:.0f} units were given, {monthly:.1f} in {HORIZON} "
+            "days; --as-practiced forecasts what the site gives."
+        )
+
+
+def shown(practice: Practice) -> Iterator[str]:
+    """What was learned, site by site."""
+    for site, curve in practice.curves.items():
+        units = practice.units[site] @ range(1, len(practice.units[site]) + 1)
+        yield (
+            f"  {site:<20} red cells below about {curve.threshold:.1f} g/dL, {units:.2f} units in "
+            f"a session ({curve.sessions:,} sessions of its own)."
+        )

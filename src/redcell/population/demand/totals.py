@@ -59,6 +59,11 @@ class Demand(Struct):
     hours: np.ndarray
     people: int = 0
 
+    def add(self, need: Need) -> None:
+        """One person more, course by course."""
+        self.people += 1
+        _add(self.units, self.hours, need, self.first)
+
     def days(self) -> list[DayDemand]:
         """Each day on its own."""
         return [
@@ -125,13 +130,20 @@ def demand(
         days: how many days.
         courses: how many joint courses of the total.
     """
-    units = np.zeros((courses, days))
-    hours = np.zeros((courses, days))
-    people = 0
+    total = Demand(first, np.zeros((courses, days)), np.zeros((courses, days)))
     for need in needs:
-        people += 1
-        _add(units, hours, need, first)
-    return Demand(first, units, hours, people)
+        total.add(need)
+    return total
+
+
+def together(parts: Iterable[Demand], first: date) -> Demand:
+    """Totals whose courses belong together, such as those of several sites, added up."""
+    total = demand((), first)
+    for part in parts:
+        total.units += part.units
+        total.hours += part.hours
+        total.people += part.people
+    return total
 
 
 def _add(units: np.ndarray, hours: np.ndarray, need: Need, first: date) -> None:

@@ -1,0 +1,133 @@
+"""What one person adds to the demand of several moments: forecasts, and the units of each day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
+from redcell.forecasting import Calibration, Forecaster
+from redcell.forecasting.many import forecast_many
+from redcell.knowledge.load import Knowledge
+from redcell.loop import Situation, Steps, run, situation_of
+from redcell.population.demand.needs import Forecast, forecast_of, group_of, shuffled, site_of
+from redcell.population.demand.totals import UNKNOWN
+from redcell.population.demand.window import FORECAST, Seen, shares_of
+from redcell.population.each import FEW
+from redcell.population.ledger import Ledger, Refused
+from redcell.population.lines import Lines
+from redcell.population.patient import parted, record_of
+from redcell.prediction import Prediction
+from redcell.record.moment import Moment
+from redcell.record.record import SetAside
+
+SYMPTOMS = {True: "no", False: "yes", None: UNKNOWN}
+
+
+class Past(Struct):
+    """One person at each of the moments, and every unit given to him or her."""
+
+    forecasts: list[Forecast | None]
+    units: dict[date, float]
+    seen: list[Seen | None] = []
+    left_out: str = ""
+    refused: list[Refused] = []
+    noted: Counter[str] = field(default_factory=Counter)
+
+    def settle(self, book: Ledger) -> None:
+        """Count the person, and what was not used."""
+        for refused in self.refused:
+            book.refuse(refused)
+        book.tally.noted.update(self.noted)
+        if self.left_out:
+            book.tally.left_out[self.left_out] += 1
+        else:
+            book.tally.rows += 1
+
+
+class Plan:
+    """What a process needs to forecast batches of patients at several moments."""
+
+    def __init__(
+        self,
+        moments: Sequence[Moment],
+        until: Moment,
+        knowledge: Knowledge,
+        calibration: Calibration | None,
+        seed: int,
+        *,
+        keeps: bool = False,
+    ) -> None:
+        self._moments, self._until, self._knowledge = moments, until, knowledge
+        self._calibration, self._seed, self._keeps = calibration, seed, keeps
+        self._forecaster: Forecaster | None = None
+        self._together = True
+
+    def work(self, people: int) -> Callable[[list[Lines]], list[Past]]:
+        """Make the forecaster, and say what is done with a batch."""
+        self._forecaster = Forecaster(calibration=self._calibration, attributed=False)
+        self._together = people * len(self._moments) > FEW
+        return self._batch
+
+    def _batch(self, batch: list[Lines]) -> list[Past]:
+        assessed = [self._assess(lines) for lines in batch]
+        sites = [site_of(lines) for lines in batch]
+        asked = [
+            (past, site, i, steps)
+            for (past, found), site in zip(assessed, sites, strict=True)
+            for i, steps in found
+        ]
+        said = self._said([situation_of(steps) for *_, steps in asked])
+        for (past, site, i, steps), prediction in zip(asked, said, strict=True):
+            found = forecast_of(replace(steps, forecast=prediction))
+            past.forecasts[i] = self._mixed(found, site)
+            past.seen[i] = _seen(steps, prediction, found, site)
+        return [past for past, _ in assessed]
+
+    def _said(self, situations: list[Situation]) -> list[Prediction]:
+        made = self._forecaster
+        assert made is not None  # noqa: S101  (made by `work`)
+        if self._together:
+            return forecast_many(made, situations)
+        return [made(situation) for situation in situations]
+
+    def _mixed(self, found: Forecast, site: str) -> Forecast:
+        """The person's site, and the courses in an order of the person's own."""
+        if found.need is None:
+            return found
+        red = shuffled(found.need.transfusions, found.person, self._seed)
+        return replace(found, need=replace(found.need, site=site, transfusions=red))
+
+    def _assess(self, lines: Lines) -> tuple[Past, list[tuple[int, Steps]]]:
+        none = [None] * len(self._moments)
+        past = Past([*none], {}, [*none])
+        aside: list[SetAside] = []
+        steps: list[tuple[int, Steps]] = []
+        try:
+            record = record_of(lines, self._knowledge, aside)
+        except UnreadableSourceError:
+            past.left_out = "patient-not-readable"
+        else:
+            aside = list(record.set_aside)
+            for one in record.known_at(self._until).transfusions:
+                past.units[one.start.day] = past.units.get(one.start.day, 0.0) + one.units
+            for i, at in enumerate(self._moments):
+                try:
+                    steps.append((i, run(record, at, self._knowledge)))
+                except DeceasedPatientError:
+                    past.left_out = "" if steps else "deceased"
+                except UnderageError:
+                    past.left_out = "" if steps else "under-18"
+        past.refused, past.noted = parted(aside, lines, keeps=self._keeps)
+        return past, steps
+
+
+def _seen(steps: Steps, prediction: Prediction, found: Forecast, site: str) -> Seen:
+    group = group_of(steps.case.record)
+    symptoms = SYMPTOMS[steps.symptoms.asymptomatic.value]
+    shares = shares_of(prediction) if found.status == FORECAST else None
+    return Seen(site, group, symptoms, found.status, shares)
