@@ -211,7 +211,8 @@ def test_two_units_are_offered_beside_one_where_two_are_advised():
     world.clock.now = micros(datetime(2026, 11, 20, 9, tzinfo=UTC))
     data = prefetch(path)
     patient = data["patient_v1"]["id"]
-    body = ordering("order-select", cells(3), data=data, context={"patientId": patient})
+    order = cells(3, subject={"reference": f"Patient/{patient}"})
+    body = ordering("order-select", order, data=data, context={"patientId": patient})
     answer = world.post(ORDERS, body)
     assert judge(answer.content, "response", strict=True) == []
     (card,) = answer.json()["cards"]
@@ -223,3 +224,35 @@ def test_two_units_are_offered_beside_one_where_two_are_advised():
     ]
     assert amounts == [1, 2]
     world.close()
+
+
+FOR = [
+    ("this patient", {"subject": {"reference": "Patient/okafor"}}, True),
+    ("this patient, by an address", {"subject": {"reference": "https://e/fhir/Patient/okafor"}}, True),
+    ("nobody who is named", {"subject": {"reference": "urn:uuid:1"}}, True),
+    ("another patient", {"subject": {"reference": "Patient/other"}}, False),
+    ("another patient, by an address", {"subject": {"reference": "https://e/fhir/Patient/x"}}, False),
+    ("not to be done", {"doNotPerform": True}, False),
+]  # fmt: skip
+
+
+@pytest.mark.trust("D5")
+@pytest.mark.parametrize(("name", "more", "about"), FOR, ids=[row[0] for row in FOR])
+def test_an_order_for_somebody_else_or_not_to_be_done_is_not_spoken_about(name, more, about):
+    bundle = json.dumps(drafts(cells(1, **more))).encode()
+    assert bool(read_orders(bundle, (), knowledge(), "okafor").about) is about
+
+
+SELECTED = [
+    ((), True),
+    (("ServiceRequest/draft-1",), True),
+    (("https://e/fhir/ServiceRequest/draft-1",), True),
+    (("draft-1",), True),
+    (("MedicationRequest/draft-1",), False),
+    (("ServiceRequest/draft-2",), False),
+]
+
+
+@pytest.mark.parametrize(("selections", "about"), SELECTED)
+def test_a_selection_names_type_and_id(selections, about):
+    assert bool(read(cells(1), selections=selections).about) is about

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 
@@ -454,3 +455,13 @@ def test_the_moment_is_told_by_the_clock():
     assert "assessed 2026-11-22T10:00:00Z" in card["detail"]
     assert card["links"][0]["url"] == f"{BASE}/launch"
     world.close()
+
+
+def test_feedback_of_a_day_that_there_is_not_is_refused(world):
+    item = {"card": "c", "outcome": "overridden", "outcomeTimestamp": "2026-02-30T08:00:00Z"}
+    assert world.tell(STATUS, item).status_code == 400
+
+
+def test_a_packed_body_is_refused_by_its_header(world):
+    answer = world.post(STATUS, gzip.compress(b"{}"), **{"content-encoding": "gzip"})
+    assert answer.status_code == 415

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -300,3 +302,23 @@ def test_only_strong_keys_count():
     assert read_keys({"keys": [{"kty": "oct", "k": "AA", "kid": "a"}, {"kid": "b"}, 1]}) == {}
     assert read_keys({"keys": [public(EC, "ec") | {"use": "enc"}]}) == {}
     assert read_keys([]) == {}
+
+
+TWICE = [
+    ("claims", 1, b',"aud":"https://elsewhere.example"}'),
+    ("header", 0, b',"alg":"ES384"}'),
+]
+
+
+@pytest.mark.trust("S3")
+@pytest.mark.parametrize(("name", "part", "more"), TWICE, ids=[row[0] for row in TWICE])
+def test_a_name_that_is_given_twice_is_refused(closed, name, part, more):
+    parts = token().split(".")
+    whole = base64.urlsafe_b64decode(parts[part] + "==")
+    parts[part] = base64.urlsafe_b64encode(whole[:-1] + more).decode().rstrip("=")
+    signed = EC.get_op_key("sign").sign(".".join(parts[:2]).encode(), ec.ECDSA(hashes.SHA384()))
+    numbers = b"".join(n.to_bytes(48, "big") for n in utils.decode_dss_signature(signed))
+    parts[2] = base64.urlsafe_b64encode(numbers).decode().rstrip("=")
+    answer = closed.get("/cds-services", headers={"Authorization": f"Bearer {'.'.join(parts)}"})
+    assert answer.status_code == 401
+    assert "not a signed JSON web token" in answer.text

@@ -302,7 +302,8 @@ def _name(call: Call, client: Client, prefetch: bytes, person: Known | None) -> 
 def _orders(call: Call, service: str, known: Knowledge) -> Drafts | None:
     if service == STATUS:
         return None
-    return read_orders(bytes(call.context.draftOrders), call.context.selections, known)
+    context = call.context
+    return read_orders(bytes(context.draftOrders), context.selections, known, context.patientId)
 
 
 def _made(steps: Steps, asked: Asked, orders: Drafts | None) -> tuple[Draft, ...]:

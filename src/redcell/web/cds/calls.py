@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field
 
+from redcell.sources.fhir.times import BadTimeError, moment
 from redcell.sources.strict_json import RefusedJsonError, check, text_of
 from redcell.web.cds.judge import Issue, judge, outcome, refuses
 
@@ -18,6 +19,7 @@ Uuid = Annotated[
 Filled = Annotated[str, Meta(min_length=1, max_length=512)]
 NOTHING = msgspec.Raw(b"")
 NULL = b"null"
+BEARER = "Bearer"
 SIGN = 256
 """So many bytes of a part are looked for."""
 WORTH_SKIPPING = 1024
@@ -28,14 +30,20 @@ class Authorization(Struct, frozen=True):
     """The right to read from the FHIR server. Used for this call; never kept, never logged."""
 
     access_token: Filled
-    token_type: str = "Bearer"  # noqa: S105  (the name of a type)
-    expires_in: int = 0
+    token_type: str = BEARER
+    expires_in: int | None = None
     scope: str = ""
     subject: str = ""
     patient: str = ""
 
     def __repr__(self) -> str:
         return "Authorization(...)"
+
+    @property
+    def usable(self) -> bool:
+        """Is it a bearer token that has not expired already?"""
+        ended = self.expires_in is not None and self.expires_in <= 0
+        return self.token_type.lower() == BEARER.lower() and not ended
 
 
 class Context(Struct, frozen=True):
@@ -202,11 +210,19 @@ def decode_feedback(data: bytes) -> tuple[Item, ...]:
     return found
 
 
+def _is_instant(text: str) -> bool:
+    """Is it a time with an offset, of a day and an hour that there are?"""
+    try:
+        return INSTANT.fullmatch(text) is not None and not moment(text)[1]
+    except BadTimeError:
+        return False
+
+
 def _faults(item: Item) -> list[str]:
     reason = item.override_reason
     found: dict[str, Any] = {
         "outcome is accepted or overridden": item.outcome in ("accepted", "overridden"),
-        "outcomeTimestamp is a time with an offset": INSTANT.fullmatch(item.outcome_timestamp),
+        "outcomeTimestamp is a time with an offset": _is_instant(item.outcome_timestamp),
         "acceptedSuggestions names what was accepted": item.outcome != "accepted"
         or item.accepted_suggestions,
         "overrideReason holds a reason or a comment": reason is None

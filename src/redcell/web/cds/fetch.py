@@ -54,7 +54,9 @@ class Fetcher:
     ) -> Server | None:
         """The server of a call, when it is listed; none where nothing may be fetched."""
         base = url.rstrip("/")
-        if authorization is not None and authorization.patient not in ("", patient):
+        if authorization is not None and (
+            authorization.patient not in ("", patient) or not authorization.usable
+        ):
             return None
         if not base or base not in {one.rstrip("/") for one in allowed}:
             return None

@@ -47,13 +47,16 @@ class Drafts(Struct, frozen=True):
     """What all of them ask for, so that nothing is suggested twice."""
 
 
-def read_orders(bundle: bytes, selections: tuple[str, ...], knowledge: Knowledge) -> Drafts:
+def read_orders(
+    bundle: bytes, selections: tuple[str, ...], knowledge: Knowledge, patient: str = ""
+) -> Drafts:
     """The draft orders about which there may be something to say.
 
     Args:
         bundle: the draft orders as they came.
         selections: the orders that the user has just selected; empty for all of them.
         knowledge: the knowledge base whose code tables are used.
+        patient: whom the call is about; an order for another patient is passed over.
 
     Raises:
         RefusedCallError: with status 400; the drafts are not a Bundle of resources with a known
@@ -67,15 +70,10 @@ def read_orders(bundle: bytes, selections: tuple[str, ...], knowledge: Knowledge
     if faults:
         raise RefusedCallError(400, faults)
     found = [_resource(entry) for entry in _list(data.get("entry"))]
-    resources = [r for r in found if r]
+    resources = [r for r in found if r and _is_for(r, patient)]
     known = {f"{r.get('resourceType')}/{r.get('id')}": r for r in resources}
     read = [_order(r, known, terms(knowledge)) for r in resources]
-    chosen = {name.rpartition("/")[2] for name in selections}
-    about = [
-        order
-        for order in read
-        if order is not None and (not chosen or order.reference.rpartition("/")[2] in chosen)
-    ]
+    about = [order for order in read if order is not None and _is_chosen(order, selections)]
     kinds = [*(o.kind for o in read if o is not None), *_tests(resources)]
     return Drafts(tuple(about), tuple(dict.fromkeys(kinds)))
 
@@ -83,6 +81,20 @@ def read_orders(bundle: bytes, selections: tuple[str, ...], knowledge: Knowledge
 def _resource(entry: Any) -> dict[str, Any]:
     resource = entry.get("resource") if isinstance(entry, dict) else None
     return resource if isinstance(resource, dict) else {}
+
+
+def _is_for(resource: dict[str, Any], patient: str) -> bool:
+    """Is an order for this patient, as far as it says whom it is for?"""
+    subject = resource.get("subject") or resource.get("deliverFor")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    kind, _, name = reference.rpartition("/") if isinstance(reference, str) else ("", "", "")
+    return not patient or kind.rpartition("/")[2] != "Patient" or name == patient
+
+
+def _is_chosen(order: Order, selections: tuple[str, ...]) -> bool:
+    """Has the user just selected it? By type and id, or by an id alone."""
+    names = {"/".join(name.split("/")[-2:]) for name in selections}
+    return not names or not names.isdisjoint({order.reference, order.reference.split("/")[1]})
 
 
 def _list(value: Any) -> list[Any]:
@@ -98,6 +110,8 @@ def _order(
     """The order, when it is for red cells, iron, a vitamin, an ESA, or a cancer drug."""
     kind = str(resource.get("resourceType"))
     if kind not in PLACES or str(resource.get("status")) in OVER:
+        return None
+    if resource.get("doNotPerform") is True:
         return None
     for concept in _concepts(resource, known):
         asked = _kind(concept, words, product=kind != "ServiceRequest")

@@ -126,6 +126,8 @@ class Routes:
         """
         if "json" not in request.headers.get("content-type", ""):
             raise refused(NOT_JSON, "The body must be JSON (Content-Type: application/json).")
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise refused(NOT_JSON, "The body must not be packed (Content-Encoding).")
         most = self.settings.body_bytes
         said = request.headers.get("content-length", "0")
         if said.isdigit() and int(said) > most:

@@ -10,8 +10,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key
 from joserfc.jws import extract_compact
 from msgspec import Struct
+from webauthn.helpers import base64url_to_bytes
 
 from redcell.clock import HOUR, MINUTE, SECOND
+from redcell.sources.strict_json import check
 from redcell.web.cds.keys import Keys
 from redcell.web.cds.protocols import Seen
 from redcell.web.cds.settings import CdsSettings, Issuer
@@ -108,6 +110,8 @@ def _opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims, not yet verified: enough to know whose key is needed."""
     try:
         found = extract_compact(token.encode("ascii"))
+        for part in token.split(".")[:2]:
+            check(base64url_to_bytes(part))  # a name that is given twice could mean either value
         header = found.headers()
         claims = jwt_claims(found.payload)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
