@@ -108,7 +108,8 @@ class _Page(Lines):
             yield f"CTCAE grade {anemia['ctcae_grade']}, WHO {anemia['who_severity']}."
         if trend and trend["g_dl_per_week"] is not None:
             yield f"Trend {trend['g_dl_per_week']:+.2f} g/dL a week"
-            yield f"({trend['points']} counts, {trend['days']:.0f} days)."
+            doubt = ", not confirmed" if anemia["status"] == "provisional" else ""
+            yield f"({trend['points']} counts, {trend['days']:.0f} days{doubt})."
         if anemia["morphology"]["mcv"] is not None:
             yield f"MCV {anemia['morphology']['mcv']:g} fL, {anemia['morphology']['size']}."
         if anemia["reticulocyte_production_index"] is not None:

@@ -55,7 +55,7 @@ def computed(c: Context) -> list[Json]:
 
 def _observation(c: Context, v: Computed) -> Json:
     body = {
-        "status": _status(v.basis),
+        "status": _status(c, v.basis),
         "category": _category("laboratory", "Laboratory"),
         "code": own(v.key, v.name),
         "subject": c.subject,
@@ -78,8 +78,11 @@ def _lines(c: Context, v: Computed) -> Iterable[str]:
     yield f"{COMPUTED} by rule {v.finding.rule}. {c.sources_of(v.finding)}"
 
 
-def _status(basis: Iterable[Measured]) -> str:
-    return "preliminary" if any(m.status == "preliminary" for m in basis) else "final"
+def _status(c: Context, basis: Iterable[Measured]) -> str:
+    """Preliminary where what it rests on is, and where the newest count is not confirmed."""
+    doubted = c.case.hemoglobin if c.steps.survey.status.value == PROVISIONAL else None
+    doubtful = any(m.status == "preliminary" or m == doubted for m in basis)
+    return "preliminary" if doubtful else "final"
 
 
 def _category(code: str, display: str) -> list[Json]:
