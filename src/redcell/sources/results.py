@@ -149,12 +149,12 @@ def _observation(reading: Reading, sent: Sent) -> Observation:
     if sent.codes:
         o.valueCodeableConcept = CodeableConcept(_codings(sent.codes), sent.text)
     if sent.low is not None or sent.high is not None or sent.range_text:
-        o.referenceRange = [ReferenceRange(_limit(sent.low), _limit(sent.high), sent.range_text)]
+        o.referenceRange = (ReferenceRange(_limit(sent.low), _limit(sent.high), sent.range_text),)
     return o
 
 
-def _codings(codes: Sequence[Code]) -> list[Coding]:
-    return [Coding(c.system, c.code, c.display) for c in codes]
+def _codings(codes: Sequence[Code]) -> tuple[Coding, ...]:
+    return tuple(Coding(c.system, c.code, c.display) for c in codes)
 
 
 def _limit(value: float | None) -> Quantity | None:

@@ -272,7 +272,7 @@ def read_questionnaire(reading: Reading, where: Located, q: QuestionnaireRespons
             coding = reply.valueCoding
             codeable = None
             if coding is not None:
-                codeable = CodeableConcept(coding=[coding], text=coding.display)
+                codeable = CodeableConcept(coding=(coding,), text=coding.display)
             value = Value(
                 Concept(),
                 codeable=codeable,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from redcell.codes import SNOMED
 from redcell.sources.terms import Code, Concept
 
 
-class Coding(Struct):
+class Coding(Struct, frozen=True, gc=False):
     """FHIR Coding."""
 
     system: str = ""
@@ -16,17 +18,16 @@ class Coding(Struct):
     display: str = ""
 
 
-class CodeableConcept(Struct):
+class CodeableConcept(Struct, frozen=True, gc=False):
     """FHIR CodeableConcept."""
 
-    coding: list[Coding] = []
+    coding: tuple[Coding, ...] = ()
     text: str = ""
 
     @property
     def concept(self) -> Concept:
         """As codes and words, independent of FHIR."""
-        codes = tuple(Code(c.system, c.code, c.display) for c in self.coding)
-        return Concept(codes, self.text)
+        return _concept(self)
 
     def has(self, *codes: str, system: str = SNOMED) -> bool:
         """Does it carry one of these codes?"""
@@ -44,7 +45,14 @@ class CodeableConcept(Struct):
         return next((s for s in shown if s), "")
 
 
-class Quantity(Struct):
+@lru_cache(maxsize=1 << 13)
+def _concept(concept: CodeableConcept) -> Concept:
+    """A record names the same few things again and again."""
+    codes = tuple(Code(c.system, c.code, c.display) for c in concept.coding)
+    return Concept(codes, concept.text)
+
+
+class Quantity(Struct, frozen=True, gc=False):
     """FHIR Quantity."""
 
     value: float | None = None
@@ -59,21 +67,21 @@ class Quantity(Struct):
         return self.code or self.unit
 
 
-class Period(Struct):
+class Period(Struct, gc=False):
     """FHIR Period."""
 
     start: str = ""
     end: str = ""
 
 
-class Reference(Struct):
+class Reference(Struct, gc=False):
     """FHIR Reference."""
 
     reference: str = ""
     display: str = ""
 
 
-class Annotation(Struct):
+class Annotation(Struct, gc=False):
     """FHIR Annotation."""
 
     text: str = ""
@@ -94,7 +102,7 @@ class Extension(Struct):
     extension: list[Extension] = []
 
 
-class Meta(Struct):
+class Meta(Struct, gc=False):
     """FHIR Meta."""
 
     profile: list[str] = []
@@ -103,7 +111,7 @@ class Meta(Struct):
     source: str = ""
 
 
-class ReferenceRange(Struct):
+class ReferenceRange(Struct, frozen=True, gc=False):
     """Observation.referenceRange."""
 
     low: Quantity | None = None

@@ -19,6 +19,7 @@ from redcell.sources.fhir.resources import DECODERS, Resource
 from redcell.sources.fhir.resources import Patient as FhirPatient
 from redcell.sources.fhir.times import BadTimeError, moment
 from redcell.sources.results import cross_check
+from redcell.sources.shapes import Shapes
 from redcell.sources.strict_json import RefusedJsonError, check
 from redcell.sources.terms import Terms
 
@@ -58,6 +59,9 @@ class Bundle(Struct):
 
 _head = msgspec.json.Decoder(Head).decode
 _bundle = msgspec.json.Decoder(Bundle).decode
+
+SHAPES = Shapes()
+"""Of the resources that this process has read."""
 
 READERS: dict[str, Callable[[Reading, Located, Any], None]] = {
     "Observation": observations.read_observation,
@@ -271,7 +275,7 @@ def _read_checked(
     if where.checked or len(reading.facts) == before:
         return
     try:
-        check(where.raw)
+        SHAPES.check(where.raw)
     except RefusedJsonError as error:
         del reading.facts[before:]
         reading.set_aside("not-readable", where, f"{error}; the resource was not used.")

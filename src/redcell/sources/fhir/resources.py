@@ -33,7 +33,7 @@ class Component(Struct):
     valueInteger: int | None = None
     valueBoolean: bool | None = None
     dataAbsentReason: CodeableConcept | None = None
-    referenceRange: list[ReferenceRange] = []
+    referenceRange: tuple[ReferenceRange, ...] = ()
 
 
 class Resource(Struct):
@@ -74,7 +74,7 @@ class Observation(Resource):
     valueBoolean: bool | None = None
     valueInteger: int | None = None
     dataAbsentReason: CodeableConcept | None = None
-    referenceRange: list[ReferenceRange] = []
+    referenceRange: tuple[ReferenceRange, ...] = ()
     component: list[Component] = []
     note: list[Annotation] = []
     specimen: Reference | None = None

@@ -118,6 +118,11 @@ class Terms:
             return "implausible-value"
         return number if number >= 0 else "implausible-value"
 
+    @remembered
+    def read(self, sent: tuple[str, float, str]) -> float | str:
+        """`value` of an analyte, a number and a unit, remembered."""
+        return self.value(*sent)
+
     # -- symptoms --------------------------------------------------------------------------------
 
     def _index_symptoms(self) -> None:

@@ -11,15 +11,20 @@ from redcell.sources.fhir.datatypes import Quantity, ReferenceRange
 from redcell.sources.fhir.observations.values import FLUIDS, Stamp, Value
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Observation
-from redcell.sources.terms import Concept
+from redcell.sources.terms import Concept, Terms, remembered
 from redcell.sources.written import shown
 
 
 def read_result(
-    reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp
+    reading: Reading,
+    where: Located,
+    o: Observation,
+    value: Value,
+    stamp: Stamp,
+    slug: str | None,
 ) -> bool:
-    """Read a result; true when the code or name is one that redcell knows."""
-    slug = reading.terms.analyte(value.concept) or _by_name(reading, o, value)
+    """Read a result; true when the code, or else the name, is one that redcell knows."""
+    slug = slug or _by_name(reading, o, value)
     if slug is None:
         return False
     analyte = reading.knowledge.analytes[slug]
@@ -58,7 +63,9 @@ def _keep(
     if slug == "hypersegmented-percent":
         _percent(reading, "hypersegmented", read, stamp)
         return
-    low, high = _limits(reading, slug, value.ranges, quantity)
+    low = high = None
+    if value.ranges:
+        low, high = _limits(reading.terms, (slug, value.ranges[0], quantity.sent_unit))
     if slug == "cigarettes-per-day":
         pack = reading.knowledge.file("analytes")["smoking"]["pack"]["value"]
         slug, read = "packs-per-day", read / pack
@@ -100,7 +107,8 @@ def _convert(
     reading: Reading, where: Located, slug: str, value: Value, quantity: Quantity
 ) -> float | None:
     number = quantity.value if quantity.value is not None else 0.0
-    read = reading.terms.value(slug, number, quantity.sent_unit)
+    sent = (slug, number, quantity.sent_unit)
+    read = reading.terms.read(sent) if number else reading.terms.value(*sent)
     if isinstance(read, float):
         return read
     name = reading.knowledge.analytes[slug].name
@@ -124,19 +132,20 @@ def _convert(
     return None
 
 
+@remembered
 def _limits(
-    reading: Reading, slug: str, ranges: list[ReferenceRange], quantity: Quantity
+    terms: Terms, asked: tuple[str, ReferenceRange, str]
 ) -> tuple[float | None, float | None]:
-    if not ranges:
-        return None, None
+    """The limits of an analyte in its own unit; those without a unit are in that of the result."""
+    slug, limits, unit = asked
 
     def one(limit: Quantity | None) -> float | None:
         if limit is None or limit.value is None:
             return None
-        read = reading.terms.value(slug, limit.value, limit.sent_unit or quantity.sent_unit)
+        read = terms.value(slug, limit.value, limit.sent_unit or unit)
         return read if isinstance(read, float) else None
 
-    return one(ranges[0].low), one(ranges[0].high)
+    return one(limits.low), one(limits.high)
 
 
 def _coded(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import cast
 
-from redcell.codes import LOINC, REDCELL
 from redcell.record.measured import Status
 from redcell.record.transfusions import TransfusionTotal
 from redcell.sources.fhir.observations.laboratory import read_result
 from redcell.sources.fhir.observations.symptoms import read_symptom
-from redcell.sources.fhir.observations.values import SILENT, USED, Stamp, Value, value_of
+from redcell.sources.fhir.observations.values import (
+    SILENT,
+    USED,
+    Meaning,
+    Stamp,
+    Value,
+    meaning,
+    value_of,
+)
 from redcell.sources.fhir.reading import Located, Reading, clinical_time
 from redcell.sources.fhir.resources import Observation
 
@@ -22,7 +29,8 @@ def read_observation(reading: Reading, where: Located, o: Observation) -> None:
     if refused is not None:
         reading.set_aside(refused[0], where, refused[1])
         return
-    if _foreign(reading, o):
+    means = meaning(reading.terms, o.code)
+    if _foreign(reading, o, means):
         _unmapped(reading, where, o)
         return
     time = clinical_time(reading, where, o)
@@ -33,20 +41,20 @@ def read_observation(reading: Reading, where: Located, o: Observation) -> None:
         text = f"{o.code.label}: a corrected result was used."
         reading.set_aside("corrected-result-used", where, text)
     version = o.meta.versionId or o.meta.lastUpdated
-    note = " ".join(n.text for n in o.note)
+    note = " ".join([n.text for n in o.note]) if o.note else ""
     issued = reading.when(where, o.issued)
     stamp = Stamp(time, where.reference, cast(Status, o.status), issued, version, note)
-    if not (_total_units(reading, o, stamp) or _values(reading, where, o, stamp)):
+    if means.is_total:
+        _total_units(reading, o, stamp)
+    elif not _values(reading, where, o, stamp, means):
         _unmapped(reading, where, o)
 
 
-def _foreign(reading: Reading, o: Observation) -> bool:
+def _foreign(reading: Reading, o: Observation, means: Meaning) -> bool:
     """Does it carry LOINC codes alone, none of them known, here or in a component?"""
-    systems = {c.system for c in o.code.coding}
-    if systems != {LOINC} or any(c.code in reading.terms.panels for c in o.code.coding):
+    if not means.only_loinc or means.is_panel or means.is_known:
         return False
-    codes = [*o.code.coding, *(c for part in o.component for c in part.code.coding)]
-    return not any(c.code in reading.terms.loinc for c in codes)
+    return not any(meaning(reading.terms, part.code).is_known for part in o.component)
 
 
 def _unmapped(reading: Reading, where: Located, o: Observation) -> None:
@@ -63,28 +71,23 @@ def _refused(status: str) -> tuple[str, str] | None:
     return None
 
 
-def _values(reading: Reading, where: Located, o: Observation, stamp: Stamp) -> bool:
+def _values(reading: Reading, where: Located, o: Observation, stamp: Stamp, means: Meaning) -> bool:
     """Read the Observation's own value and its components; true when any of them is known."""
-    known = _read(reading, where, o, value_of(o), stamp)
+    known = means.is_panel or _read(reading, where, o, value_of(o), stamp, means)
     for part in o.component:
-        inner = value_of(part)
-        if reading.terms.analyte(inner.concept) is not None or _panel(reading, o):
-            known = read_result(reading, where, o, inner, stamp) or known
+        inner = meaning(reading.terms, part.code)
+        if inner.slug is not None or means.is_panel:
+            value = value_of(part)
+            known = read_result(reading, where, o, value, stamp, inner.slug) or known
     return known
 
 
-def _panel(reading: Reading, o: Observation) -> bool:
-    return any(code in reading.terms.panels for code in o.code.concept.in_system(LOINC))
-
-
-def _read(reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp) -> bool:
-    if _panel(reading, o):
+def _read(
+    reading: Reading, where: Located, o: Observation, value: Value, stamp: Stamp, means: Meaning
+) -> bool:
+    if means.slug is None and not _laboratory(o) and read_symptom(reading, where, o, value, stamp):
         return True
-    if reading.terms.analyte(value.concept) is not None:
-        return read_result(reading, where, o, value, stamp)
-    if not _laboratory(o) and read_symptom(reading, where, o, value, stamp):
-        return True
-    return read_result(reading, where, o, value, stamp)
+    return read_result(reading, where, o, value, stamp, means.slug)
 
 
 def _laboratory(o: Observation) -> bool:
@@ -92,9 +95,7 @@ def _laboratory(o: Observation) -> bool:
     return any(c.code == "laboratory" for category in o.category for c in category.coding)
 
 
-def _total_units(reading: Reading, o: Observation, stamp: Stamp) -> bool:
-    if "rbc-units-transfused" not in o.code.concept.in_system(REDCELL):
-        return False
+def _total_units(reading: Reading, o: Observation, stamp: Stamp) -> None:
     period = o.effectivePeriod
     units = o.valueInteger
     if units is None and o.valueQuantity is not None and o.valueQuantity.value is not None:
@@ -107,4 +108,3 @@ def _total_units(reading: Reading, o: Observation, stamp: Stamp) -> bool:
         end = reading.when(where, period.end) or end
     if units is not None:
         reading.add(TransfusionTotal(start, end, float(units), stamp.reference))
-    return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from redcell.codes import LOINC, REDCELL
 from redcell.record.measured import Status
 from redcell.record.moment import Moment
 from redcell.sources.fhir.datatypes import CodeableConcept, Quantity, ReferenceRange
 from redcell.sources.fhir.resources import Component, Observation
-from redcell.sources.terms import Concept
+from redcell.sources.terms import Concept, Terms, remembered
 
 USED = ("final", "amended", "corrected", "preliminary")
 
@@ -36,7 +37,7 @@ class Value(Struct):
     integer: int | None = None
     boolean: bool | None = None
     absent: bool = False
-    ranges: list[ReferenceRange] = []
+    ranges: tuple[ReferenceRange, ...] = ()
 
 
 class Stamp(Struct):
@@ -64,4 +65,30 @@ def value_of(part: Observation | Component) -> Value:
         part.valueBoolean,
         part.dataAbsentReason is not None,
         part.referenceRange,
+    )
+
+
+class Meaning(Struct, frozen=True):
+    """What the code of an Observation or of a component means, whatever its value."""
+
+    slug: str | None
+    """The analyte, by code."""
+    is_panel: bool
+    is_total: bool
+    """Is it the number of units transfused so far?"""
+    only_loinc: bool
+    is_known: bool
+    """Does it carry a code that is one of an analyte's in LOINC?"""
+
+
+@remembered
+def meaning(terms: Terms, code: CodeableConcept) -> Meaning:
+    """What a code means; one record names the same few again and again."""
+    concept = code.concept
+    return Meaning(
+        terms.analyte(concept),
+        any(c in terms.panels for c in concept.in_system(LOINC)),
+        "rbc-units-transfused" in concept.in_system(REDCELL),
+        {c.system for c in code.coding} == {LOINC},
+        any(c.code in terms.loinc for c in code.coding),
     )
