@@ -59,6 +59,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # such a redirect would lead where the Host header says
         dependencies=[Depends(authorize)],
     )
     app.state.clinic = clinic

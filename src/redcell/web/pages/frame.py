@@ -50,6 +50,7 @@ from redcell.clinic.freshness import Freshness
 from redcell.clinic.service import Clinic
 from redcell.errors import StoreError
 from redcell.identity.caller import STAFF, STRANGER, Caller
+from redcell.outputs.templates import CONTROL
 from redcell.store import audit
 from redcell.web.pages import assets, formats
 from redcell.web.pages.language import ENGLISH, language_of, translator
@@ -248,7 +249,8 @@ def entry_of(
 
 async def _form(request: Request) -> dict[str, str]:
     found = await request.form(max_files=0, max_fields=200)
-    return {name: value for name, value in found.items() if isinstance(value, str)}
+    texts = ((name, value) for name, value in found.items() if isinstance(value, str))
+    return {name: CONTROL.sub("", value) for name, value in texts}
 
 
 Form = Annotated[dict[str, str], Depends(_form)]
