@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,9 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
+
+CALM = (100_000, 50, 50)
+"""How seldom cycles are looked for: nearly all that is read and dropped again has none."""
 
 A = TypeVar("A")
 P = TypeVar("P")
@@ -71,6 +75,8 @@ _made: list[Any] = []
 def _start(ready: Ready) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _made[:] = [ready.make()]
+    gc.freeze()
+    gc.set_threshold(*CALM)
 
 
 def _do(work: Callable[[Any, P], A], part: P) -> A:
@@ -85,7 +91,8 @@ def pool(ready: Ready, processes: int) -> Iterator[Pool]:
         RedcellError: a process was ended from outside.
     """
     if processes <= 1:
-        yield Pool(ready, None, 1)
+        with _calm():
+            yield Pool(ready, None, 1)
         return
     context = multiprocessing.get_context("spawn")
     with _one_thread_each():
@@ -99,6 +106,17 @@ def pool(ready: Ready, processes: int) -> Iterator[Pool]:
             ) from error
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Cycles are seldom looked for while the work is done here."""
+    before = gc.get_threshold()
+    gc.set_threshold(*CALM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def cores() -> int:
