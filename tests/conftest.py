@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from redcell import clock
 
 sys.path.insert(0, str(Path(__file__).parent))  # `from builder import patient` from any rootdir
 
@@ -48,3 +51,11 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here: the contract and the example patients live there")
     return folder
+
+
+@pytest.fixture
+def moving(monkeypatch) -> None:
+    """The clock of this process goes on from a fixed moment, so that nothing ages."""
+    began = time.monotonic_ns()
+    start = clock.micros(clock.EPOCH.replace(year=2026, month=11, day=22, hour=9))
+    monkeypatch.setattr(clock, "now", lambda: start + (time.monotonic_ns() - began) // 1000)

@@ -109,7 +109,7 @@ def clinic(store_address, database, tmp_path):
 
 
 @pytest.fixture
-def api(clinic) -> Api:
+def api(clinic, moving) -> Api:
     found = Api(clinic)
     yield found
     found.close()

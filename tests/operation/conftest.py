@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from operation.process import Service
-from redcell import clock
 from redcell.clinic import setup
 from redcell.clinic.service import Clinic
 from redcell.clinic.settings import Settings, Site
@@ -26,14 +24,6 @@ def folder(store_address, tmp_path) -> Path:
     )
     list(setup.init(made))
     return made
-
-
-@pytest.fixture
-def moving(monkeypatch) -> None:
-    """The clock of this process goes on from a fixed moment, so that nothing ages."""
-    began = time.monotonic_ns()
-    start = clock.micros(clock.EPOCH.replace(year=2026, month=11, day=22, hour=9))
-    monkeypatch.setattr(clock, "now", lambda: start + (time.monotonic_ns() - began) // 1000)
 
 
 @pytest.fixture
