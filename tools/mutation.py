@@ -5,8 +5,9 @@
 Cosmic Ray finds the places and writes the mutants. A mutant never touches the disk: a process that
 has the libraries loaded forks, the child imports the changed module in place of the true one and
 runs the tests of its part until the first failure. A mutant that uses up its processor time counts
-as noticed. Annotations and caches are left out: changing them changes nothing. The sample takes one
-mutant of each kind for a place, places by chance. Who lives is written to out/mutation.txt.
+as noticed. Annotations and caches are left out: changing them changes nothing. So are the mutants
+of tools/equivalent.toml, a reviewed list with a reason for each. The sample takes one mutant of
+each kind for a place, places by chance. Who lives is written to out/mutation.txt.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import random  # noqa: TID251  (seeded)
 import resource
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +133,18 @@ def mutants(part: Part, chance: random.Random) -> list[Mutant]:
     return [chance.choice(found) for _, found in sorted(places.items(), key=lambda x: str(x[0]))]
 
 
+def equivalent() -> set[tuple[str, str, str]]:
+    """Path, line and kind of mutants that change nothing, from the reviewed list."""
+    listed = tomllib.loads((ROOT / "tools" / "equivalent.toml").read_text(encoding="utf-8"))
+    return {(one["path"], one["line"], one["kind"]) for one in listed["mutant"]}
+
+
+def _is_listed(one: Mutant, listed: set[tuple[str, str, str]]) -> bool:
+    line = one.path.read_text(encoding="utf-8").splitlines()[one.line - 1].strip()
+    path, kind = one.path.relative_to(ROOT).as_posix(), one.operator.removeprefix("core/")
+    return any((path, line, kind[:n]) in listed for n in range(1, len(kind) + 1))
+
+
 Place = tuple[int, int]
 
 
@@ -218,7 +232,9 @@ def noticed(mutant: Mutant | None, part: Part) -> bool:
 def run(sample: int, only: str, seed: int) -> Iterator[tuple[Part, int, int, list[Mutant]]]:
     """Try a sample; of each part how many were tried, how many noticed, and who lives."""
     chance = random.Random(seed)  # noqa: S311  (a seeded sample)
-    every = [one for part in PARTS if only in ("", part.name) for one in mutants(part, chance)]
+    parts = [part for part in PARTS if only in ("", part.name)]
+    listed = equivalent()
+    every = [m for part in parts for m in mutants(part, chance) if not _is_listed(m, listed)]
     chosen = sorted(chance.sample(every, min(sample, len(every))), key=str)
     for part in PARTS:
         own = [one for one in chosen if one.part == part]

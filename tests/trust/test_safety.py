@@ -90,3 +90,13 @@ def test_the_lock_makes_a_bill_of_materials(tmp_path):
     subprocess.run([*command, "--of", "JSON"], check=True, capture_output=True)
     named = {one["name"] for one in json.loads(out.read_text())["components"]}
     assert set(safety.locked()) <= named
+
+
+def test_every_mutant_of_the_reviewed_list_is_a_line_of_the_code_with_a_reason():
+    import tomllib
+
+    text = (ROOT / "tools" / "equivalent.toml").read_text(encoding="utf-8")
+    for one in tomllib.loads(text)["mutant"]:
+        lines = (ROOT / one["path"]).read_text(encoding="utf-8").splitlines()
+        assert one["line"] in {line.strip() for line in lines}, one
+        assert len(one["reason"]) > 40, one
