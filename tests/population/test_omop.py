@@ -10,7 +10,7 @@ import pytest
 from redcell.api import moment_of
 from redcell.errors import RedcellError, SeveralPatientsError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
-from redcell.population.cohort import cohort
+from redcell.population.cohort import LEAST_MEMORY, cohort
 from redcell.sources.omop.concepts import is_loinc
 from redcell.sources.omop.files import is_omop
 from redcell.sources.read import read
@@ -324,6 +324,28 @@ def test_gzip_tabs_a_byte_order_mark_and_parts(tmp_path):
     (cdm / "measurement" / "part-0.csv.gz").write_bytes(gzip.compress(whole.encode()))
     (cdm / "measurement" / "part-1.csv").write_text("\ufeff" + later.replace(",", "\t"))
     assert run(cdm)[0]["7"]["hemoglobin_g_dl"] == 8.2
+
+
+def test_gzipped_tables_are_read_within_the_least_memory(tmp_path):
+    tables = ("observation", "condition_occurrence", "drug_exposure", "procedure_occurrence")
+    rows = {name: [{"person_id": "7"}] for name in (*tables, "device_exposure", "visit_occurrence")}
+    cdm = write(tmp_path / "cdm", person=[WOMAN], measurement=[count()], **rows)
+    for path in list(cdm.iterdir()):
+        (cdm / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    table, _ = cohort(
+        cdm, AT, knowledge(), workers=1, form="omop", forecasts=False, memory=LEAST_MEMORY
+    )
+    assert table["hemoglobin_g_dl"].to_list() == [9.1]
+
+
+def test_a_row_without_end_costs_only_itself(tmp_path):
+    long = count(measurement_id="2", value_source_value="x" * 3_000_000)
+    later = count(measurement_id="3", value_as_number="8.7", measurement_date="2026-11-20")
+    cdm = write(tmp_path / "cdm", person=[WOMAN], measurement=[count(), long, later])
+    found, tally = run(cdm)
+    assert found["7"]["hemoglobin_g_dl"] is not None
+    assert tally.rejected.total() >= 1
 
 
 def test_a_gzip_bomb_is_refused(tmp_path):

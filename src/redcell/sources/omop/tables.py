@@ -28,7 +28,7 @@ Row = dict[str, str]
 BATCH = 2048
 MAX_COLUMNS = 1000
 MAX_RATIO = 100
-MAX_LINE = 1 << 24
+MAX_LINE = 1 << 21
 CHUNK = 1 << 20
 MEMORY = "512MB"
 
@@ -272,7 +272,8 @@ def _reading(file: Path, header: Sequence[str]) -> str:
     names = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in header)
     return (
         f"read_csv({place}, auto_detect=false, header=true, columns={{{names}}}, {quoting}, "
-        f"max_line_size={MAX_LINE}, ignore_errors=true, store_rejects=true, null_padding=false)"
+        f"max_line_size={MAX_LINE}, buffer_size={MAX_LINE}, "  # its own: 16 lines at once
+        "ignore_errors=true, store_rejects=true, null_padding=false)"
     )
 
 
