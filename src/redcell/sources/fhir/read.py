@@ -157,8 +157,9 @@ def kind_of(data: bytes) -> str:
         msgspec.MsgspecError: when the bytes are not JSON.
     """
     if data.startswith(FIRST_KEY):
-        named, closed, _ = data[len(FIRST_KEY) :][:LONGEST_TYPE].partition(b'"')
-        if closed and named.isalpha():
+        begin = len(FIRST_KEY)
+        end = data.find(b'"', begin, begin + LONGEST_TYPE)
+        if end > 0 and (named := data[begin:end]).isalpha():
             return named.decode()
     if data.count(TYPE_KEY) == 1:
         after = data[data.index(TYPE_KEY) + len(TYPE_KEY) :][:LONGEST_TYPE].lstrip()
