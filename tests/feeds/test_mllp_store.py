@@ -149,3 +149,24 @@ def test_a_patient_who_is_known_only_in_part_is_one_person(database, send):
     assert send(full) == ["AA"]
     found = record(database)
     assert (found.patient.sex, hemoglobin(found)) == ("male", [(7.9, "final")])
+
+
+@pytest.mark.trust("F2", "A8")
+@pytest.mark.parametrize("where", ["control", "patient", "code", "unit", "order"])
+def test_a_nul_is_refused_once_and_holds_up_nothing(send, database, where):
+    nul = {
+        name: "\0" if name == where else ""
+        for name in ("control", "patient", "code", "unit", "order")
+    }
+    bad = oru(
+        pid(f"4177{nul['patient']}33^^^HOSP^MR"), obr(filler=f"F{nul['order']}1"),
+        obx("9.1", f"g/dL{nul['unit']}", f"718-7{nul['code']}^Hemoglobin^LN"), control=f"M{nul['control']}1",
+    )  # fmt: skip
+    said = send(bad, cbc(obx("8.8"), control="M2"))
+    assert said[1] == "AA"
+    assert said[0] == ("AA" if where == "control" else "AE")
+    kept = [(row.outcome, row.key) for row in rows(database, arrivals)]
+    assert len(kept) == 2
+    assert not any("\0" in key for _, key in kept)
+    if where != "control":
+        assert hemoglobin(record(database)) == [(8.8, "final")]

@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 from identity import samples
 from identity.web import Browser, account, signed_in
 from redcell.clinic.settings import Settings
-from redcell.errors import SettingsError
+from redcell.errors import SettingsError, StoreError
 from redcell.identity.table import TABLE
 from redcell.web.app import Options, create_app
 from redcell.web.security import protect
@@ -186,3 +186,24 @@ def test_the_key_of_the_folder_is_made_once_and_is_for_its_owner(small):
 
 def test_the_default_is_cookies_over_tls():
     assert Settings().secure_cookies
+
+
+def test_an_address_with_a_nul_is_nowhere(small_app, small):
+    nurse = signed_in(small_app, small, account(small, "n", "nurse"))
+    for path in ("/patients/a%00b", "/today?q=a%00b", "/fhir/Patient/a%00b?_format=json"):
+        assert nurse.get(path).status_code == 404
+
+
+@pytest.mark.trust("A4")
+def test_a_store_that_fails_before_the_caller_is_known_is_503(small_app, small, monkeypatch):
+    nurse = signed_in(small_app, small, account(small, "n2", "nurse"))
+
+    def fails(*_args, **_more):
+        raise StoreError("down")
+
+    monkeypatch.setattr("redcell.web.security.callers._resolve", fails)
+    for accept, kind in (("text/html", "text/html"), ("application/json", "fhir+json")):
+        answer = nurse.get("/today", headers={"accept": accept})
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert kind in answer.headers["content-type"]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from redcell.errors import StoreError
 from redcell.store import events
-from redcell.store.database import StoreBusyError
+from redcell.store.database import StoreBusyError, UnfitError
 from redcell.store.events import Event
 from redcell.store.schema import events as table
 from redcell.store.writer import OverloadedError, Writer
@@ -117,3 +117,26 @@ def test_closing_finishes_what_waits(database):
     writer.close()
     assert all(f.done() for f in futures)
     assert count(database) == 50
+
+
+@pytest.mark.trust("A8")
+def test_what_the_database_cannot_hold_is_said_as_such_and_harms_no_neighbor(database, writer):
+    free = threading.Event()
+    held = writer.submit(lambda _connection: free.wait(10))
+    numbers = [writer.submit(say(f"{n}")) for n in range(3)]
+    raw = sa.exc.DataError("INSERT", {}, ValueError("a NUL"))
+    lost = sa.exc.InterfaceError("INSERT", {}, ValueError("closed"))
+    waits = sa.exc.TimeoutError("QueuePool limit")
+
+    def fails(error):
+        def write(_connection):
+            raise error
+
+        return write
+
+    wrong = [writer.submit(fails(error)) for error in (raw, lost, waits)]
+    free.set()
+    assert held.result(10)
+    assert [future.result(10) for future in numbers] == [1, 1, 1]
+    kinds = [type(future.exception(10)) for future in wrong]
+    assert kinds == [UnfitError, StoreError, StoreBusyError]

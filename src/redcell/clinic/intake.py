@@ -46,7 +46,8 @@ def arrived(
 ) -> Arrival:
     """An arrival with its hash."""
     seal = hashlib.sha256(body).hexdigest()
-    return Arrival(feed, form, key, seal, body, received, replay_of=replay_of)
+    named = key.replace("\x00", "\ufffd")  # a text of the store holds no NUL
+    return Arrival(feed, form, named, seal, body, received, replay_of=replay_of)
 
 
 def take(

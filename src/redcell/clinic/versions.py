@@ -91,6 +91,8 @@ def version_of(resource: Json, received: int) -> Version:
         plain["meta"] = kept_meta
     whole = {"resourceType": kind, "id": rid, **plain}
     body = encode_json(whole)
+    if b"\\u0000" in body and NUL.search(body):
+        raise RefusedResourceError("value", kind, "a text holds a NUL, which FHIR does not allow.")
     return Version(
         kind=kind,
         rid=rid,
@@ -104,6 +106,9 @@ def version_of(resource: Json, received: int) -> Version:
         tokens=tuple(dict.fromkeys(_tokens(kind, resource))),
         reading=_reading(resource) if kind == "Observation" else None,
     )
+
+
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def seal(body: bytes) -> str:

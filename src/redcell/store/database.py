@@ -52,7 +52,7 @@ class Database:
             StoreError: the store was found damaged, or cannot be read.
         """
         self._require_whole()
-        with _plain_errors(), self.engine.connect() as connection:
+        with plain_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -64,7 +64,7 @@ class Database:
             StoreError: the disk is full, or the store cannot be written.
         """
         self._require_whole()
-        with _plain_errors(), self._writes.begin() as connection:
+        with plain_errors(), self._writes.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS)))
             yield connection
@@ -84,7 +84,7 @@ class Database:
         """
         if self._mark is None:
             return
-        with _plain_errors(), self.engine.connect() as connection:
+        with plain_errors(), self.engine.connect() as connection:
             try:
                 said = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
             except (sa.exc.DatabaseError, UnicodeDecodeError) as error:
@@ -105,10 +105,27 @@ class StoreBusyError(StoreError):
     """The store is locked by another writer; the same request may be tried again."""
 
 
+class UnfitError(StoreError):
+    """What is asked of the store it can neither find nor keep: a NUL, a number beyond its range."""
+
+
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
+    """Failures of the database as errors of the store, which say what may be done.
+
+    Raises:
+        StoreBusyError: the same may be tried again soon.
+        UnfitError: it will never be taken.
+        StoreError: the store cannot be used now.
+    """
     try:
         yield
+    except sa.exc.TimeoutError:
+        raise StoreBusyError("the store is busy: every connection is in use; try again.") from None
+    except sa.exc.DataError as error:
+        raise UnfitError("the store cannot hold this: a NUL, or a number too large.") from error
+    except (sa.exc.InterfaceError, sa.exc.PendingRollbackError) as error:
+        raise StoreError("the store cannot be used now: the connection was lost.") from error
     except (sa.exc.OperationalError, sa.exc.InternalError) as error:
         said = str(error.orig).lower()
         if any(sign in said for sign in ("locked", "lock timeout", "canceling statement due to")):

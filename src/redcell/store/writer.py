@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from redcell.errors import StoreError
-from redcell.store.database import Database
+from redcell.store.database import Database, plain_errors
 
 T = TypeVar("T")
 MOST = 256
@@ -136,7 +136,8 @@ def _one(
 ) -> tuple[Any, BaseException | None]:
     nested = connection.begin_nested()
     try:
-        result = write(connection)
+        with plain_errors():
+            result = write(connection)
     except Exception as error:
         if not nested.is_active:
             raise  # the whole transaction is lost, for example because the disk is full

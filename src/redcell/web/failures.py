@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from redcell.errors import StoreError
-from redcell.store.database import StoreBusyError
+from redcell.store.database import StoreBusyError, UnfitError
 from redcell.store.writer import OverloadedError
 
 SOON, LATER = 2, 30
@@ -27,6 +27,8 @@ async def _left(_request: Request, _error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
+    if isinstance(error, UnfitError):
+        return JSONResponse({"detail": "It holds what cannot be kept or found."}, 400)
     busy = isinstance(error, (StoreBusyError, OverloadedError))
     route = getattr(request.scope.get("route"), "name", "unknown")
     structlog.get_logger("redcell.web").warning(

@@ -16,7 +16,7 @@ Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]{1,64}\Z")]
 Uuid = Annotated[
     str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z", max_length=36)
 ]
-Filled = Annotated[str, Meta(min_length=1, max_length=512)]
+Filled = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]*\Z")]
 NOTHING = msgspec.Raw(b"")
 NULL = b"null"
 BEARER = "Bearer"

@@ -11,11 +11,12 @@ from starlette.requests import ClientDisconnect
 
 from redcell.clinic.resources import MALFORMED
 from redcell.clinic.versions import RefusedResourceError
-from redcell.store.database import StoreBusyError
+from redcell.errors import StoreError
+from redcell.store.database import StoreBusyError, UnfitError
 from redcell.store.writer import OverloadedError
 
 Json = dict[str, Any]
-RETRY_SECONDS = "2"
+RETRY_SECONDS, LATER_SECONDS = "2", "30"
 
 
 class Issue(Struct, frozen=True):
@@ -86,6 +87,11 @@ def plain(error: Exception) -> FhirError | None:
             return refused(error)
         case StoreBusyError() | OverloadedError():
             return FhirError(503, "transient", str(error), headers={"Retry-After": RETRY_SECONDS})
+        case UnfitError():
+            return FhirError(422, "value", str(error))
+        case StoreError():
+            text = "the store cannot be used now."
+            return FhirError(503, "transient", text, headers={"Retry-After": LATER_SECONDS})
         case ClientDisconnect():
             return FhirError(400, "incomplete", "the sender left before the whole body was here.")
         case HTTPException():

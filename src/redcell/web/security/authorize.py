@@ -39,6 +39,8 @@ def sign_in_first() -> HTTPException:
 async def authorize(request: Request) -> None:
     """Let the request pass, or refuse it as its row says. A dependency of the whole application."""
     row = TABLE[request.scope["route"].name]
+    if _holds_nul(request, row):
+        raise unknown()
     caller: Caller = getattr(request.state, "caller", STRANGER)
     person = await run_in_threadpool(_person, request, row) if _named(request, row) else None
     verdict = judge(row, caller, person)
@@ -51,6 +53,12 @@ async def authorize(request: Request) -> None:
         raise unknown()
     await csrf.check(request, row)
     request.state.caller = widened(row, caller)
+
+
+def _holds_nul(request: Request, row: Row) -> bool:
+    """Does the address hold a NUL? Nothing has one in its name. FHIR says so in its own words."""
+    asked = request.scope["query_string"]
+    return "\x00" in request.scope["path"] or (b"%00" in asked and not row.name.startswith("fhir"))
 
 
 def _beyond(request: Request) -> bool:

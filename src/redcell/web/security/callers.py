@@ -39,8 +39,14 @@ class Callers:
             return
         request = Request(scope, receive)
         state = request.state
-        state.caller = await self._caller(request)
+        state.caller = STRANGER
         state.csrf = lambda: csrf.token(request)
+        try:
+            state.caller = await self._caller(request)
+        except StoreError as error:
+            answer = await request.app.exception_handlers[StoreError](request, error)
+            await answer(scope, receive, send)
+            return
 
         async def with_visitor(message: Message) -> None:
             if message["type"] == "http.response.start" and getattr(state, "visitor", ""):

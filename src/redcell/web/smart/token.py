@@ -72,7 +72,7 @@ async def _answer(request: Request, work: Any) -> Response:
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     try:
-        if len(fields) != len(form.multi_items()):
+        if len(fields) != len(form.multi_items()) or "\x00" in "".join(fields.values()):
             raise TokenError("invalid_request")
         return JSONResponse(await run_in_threadpool(work, request, fields))
     except AssertionRefusedError:
