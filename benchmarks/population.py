@@ -172,6 +172,8 @@ def counted(tree: dict, counts: dict[str, list[tuple[str, float]]]) -> None:
 
 
 def scan(source: Path):
+    import polars  # noqa: F401  (imports are not counted)
+
     from redcell.api import moment_of
     from redcell.knowledge.load import knowledge
     from redcell.population.hemoglobin import hemoglobin
@@ -181,6 +183,8 @@ def scan(source: Path):
 
 
 def whole(source: Path):
+    import polars  # noqa: F401  (imports are not counted)
+
     from redcell.api import moment_of
     from redcell.knowledge.load import knowledge
     from redcell.population.cohort import cohort
