@@ -198,7 +198,8 @@ def _answered(line: socket.socket, sent: bytes) -> str:
         line.sendall(sent)
         while data := line.recv(65536):
             for answer in framer.feed(data):
-                return answer.partition(b"\rMSA|")[2][:2].decode("latin-1")
+                sign = b"\rMSA" + answer[3:4]  # the answer has the separator of the question
+                return answer.partition(sign)[2][:2].decode("latin-1")
     except TimeoutError:
         return "silent"
     except OSError:
@@ -240,15 +241,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20261128)
+    parser.add_argument("--store", choices=("sqlite", "postgresql"))
     asked, bad = parser.parse_args(), 0
     with stores() as addresses, tempfile.TemporaryDirectory() as folder:
         for name, address in addresses.items():
+            if asked.store not in (None, name):
+                continue
             where = address if "://" in address else ""
             for row, report in run(Path(folder) / name, where, asked.number, asked.seed).items():
                 good = not report.wrong and report.growth <= GROWTH
                 bad += not good
                 print(f"{row} {name}: {report}", *report.wrong[:10], sep="\n")  # noqa: T201
-                by = f"{book.command()} ({name})"
+                by = f"python tests/operation/malformed.py --number {asked.number} ({name})"
                 book.keep_figure(row, f"{name}: {report}", by=by, good=good)
     return 1 if bad else 0
 

@@ -74,6 +74,20 @@ def test_a_removed_entry_is_found(database, seq):
 
 
 @pytest.mark.trust("S12", "H9.1")
+@pytest.mark.parametrize("seq", [1, 17, 39])
+def test_an_entry_that_was_changed_and_sealed_anew_is_found_by_the_next(database, seq):
+    fill(database)
+    with database.write() as connection:
+        row = connection.execute(sa.select(audit).where(audit.c.seq == seq)).one()
+        fields = {name: getattr(row, name) for name in Entry.__struct_fields__}
+        seal = chain._seal(seq, row.prev, Entry(**fields | {"actor": "somebody else"}))
+        new = {"actor": "somebody else", "hash": seal}
+        connection.execute(sa.update(audit).where(audit.c.seq == seq).values(new))
+    with pytest.raises(AuditError, match=f"entry {seq + 1} does not fit"):
+        check(database)
+
+
+@pytest.mark.trust("S12", "H9.1")
 def test_reordered_entries_are_found(database):
     fill(database)
     with database.write() as connection:
