@@ -16,6 +16,7 @@ from redcell.erythropoiesis.predict import (
     lanes_ahead,
     weigh,
 )
+from redcell.forecasting.compiled import keeping
 from redcell.forecasting.fitted import Asked, Fitted
 from redcell.forecasting.forecast import Forecaster
 from redcell.loop import Situation
@@ -35,6 +36,8 @@ def forecast_many(forecaster: Forecaster, situations: Sequence[Situation]) -> li
     """
     if find_spec("jax") is None:
         return [forecaster(s) for s in situations]
+    with keeping():
+        import redcell.erythropoiesis.many  # noqa: F401  (brings JAX)
     found: list[Prediction] = []
     for first in range(0, len(situations), TOGETHER):
         found += _forecast_some(forecaster, situations[first : first + TOGETHER])
