@@ -5,6 +5,9 @@ Run with `python benchmarks/population.py FOLDER` on a folder that `redcell synt
 hemoglobin, its grade and the slope of the 28 days before it; CPU (user + system) is taken from the
 system, so that other work on the machine moves it little. Slow contenders get every STEP-th file
 part and their time is multiplied; ratios are of medians of runs in turn (A B A B ...).
+
+`python benchmarks/population.py --growth IMAGE.svg FOLDER...` takes scan and cohort of folders of
+several sizes and draws them. SCAN_ONLY names how many people are too many for the cohort.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ FACTORS = {"g/dL": 1.0, "g/L": 0.1, "mmol/L": 1 / 0.62058}
 
 
 def main() -> None:
+    if sys.argv[1] == "--growth":
+        growth(Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])
+        return
     if len(sys.argv) > 2:
         contender(sys.argv[1], Path(sys.argv[2]))
         return
@@ -72,6 +78,51 @@ def table(times: dict[str, list[tuple[float, float, float]]]) -> None:
             print(f"| {name} | {cpu:,.1f} | {wall:,.1f} | {memory:,.0f} | {cpu / base:,.1f} |")
         else:
             print(f"| {name} | not installed | | | |")
+
+
+SCAN_ONLY = int(os.environ.get("SCAN_ONLY", "1000000"))
+GROWING = {"scan": "redcell scan", "cohort without forecasts": "redcell cohort, all rules"}
+
+
+def growth(image: Path, folders: list[Path]) -> None:
+    """CPU and memory of each folder, as a table and as a drawing."""
+    found: dict[str, list[tuple[int, float]]] = {title: [] for title in GROWING}
+    print("| | people | CPU s | ms a person | peak MB |")
+    print("| --- | --- | --- | --- | --- |")
+    for folder in folders:
+        people = sum(1 for _ in (folder / "Patient.ndjson").open("rb"))
+        for title, name in GROWING.items():
+            if people >= SCAN_ONLY and title != "scan":
+                continue
+            runs = [process(name, folder) for _ in range(RUNS if title == "scan" else 1)]
+            cpu, _, memory = (statistics.median(run[i] for run in runs) for i in range(3))
+            found[title].append((people, cpu))
+            each = cpu / people * 1000
+            print(
+                f"| {title} | {people:,} | {cpu:,.2f} | {each:,.2f} | {memory:,.0f} |", flush=True
+            )
+    draw(image, found)
+
+
+def draw(image: Path, found: dict[str, list[tuple[int, float]]]) -> None:
+    """CPU seconds by people on logarithmic axes, each beside the straight line of its largest."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "redcell"
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4))
+    for title, points in found.items():
+        if points:
+            people, times = zip(*points, strict=True)
+            line = axes.loglog(people, times, "o-", label=title)[0]
+            straight = [times[-1] * n / people[-1] for n in people]
+            axes.loglog(people, straight, ":", color=line.get_color())
+    axes.set(xlabel="people", ylabel="CPU seconds")
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)
+    figure.savefig(image, metadata={"Date": None}, bbox_inches="tight")
 
 
 def files(folder: Path) -> list[Path]:
