@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 import threading
 import time
@@ -10,11 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from operation.samples import fill, hemoglobin, settle, take
 from redcell import clock
 from redcell.clinic import backup as backups
+from redcell.clinic import setup
 from redcell.clinic.service import Clinic
+from redcell.clinic.settings import Cds, Issuer
 from redcell.errors import AuditError, StoreError
 from redcell.store import audit, dump
 from redcell.store.database import open_database
@@ -211,3 +215,35 @@ def test_a_password_goes_by_the_environment(monkeypatch):
     dump._run(["pg_dump"], "postgresql://u:secret@h/d")
     assert "secret" not in " ".join(seen["command"])
     assert seen["env"]["PGPASSWORD"] == "secret"
+
+
+def test_public_keys_of_callers_come_along_and_private_ones_do_not(clinic, tmp_path, request):
+    for name, key in (("public.json", {"kty": "EC"}), ("private.json", {"kty": "EC", "d": "x"})):
+        (clinic.folder / name).write_text(json.dumps({"keys": [key]}))
+    issuers = tuple(
+        Issuer(iss=f"https://{n}", keys=n) for n in ("public.json", "private.json", "none.json")
+    )
+    clinic.settings = replace(clinic.settings, cds=Cds(issuers=issuers))
+    found, _ = back_of(clinic, tmp_path, request)
+    assert "public.json" in found.members
+    assert "private.json" not in found.members
+
+
+def back_of(clinic, tmp_path, request):
+    out = tmp_path / "keys.tar"
+    made(clinic, out)
+    return back(out, tmp_path / "back", request, clinic.database.dialect)
+
+
+@pytest.mark.trust("A7")
+def test_where_a_store_was_none_is_begun_without_a_word(tmp_path):
+    folder = tmp_path / "data"
+    assert list(setup.init_if_new(folder))
+    (folder / "audit-anchor.jsonl").write_text('{"seq": 7}\n')
+    assert list(setup.init_if_new(folder)) == []
+    for name in ("redcell.db-wal", "redcell.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "redcell.db").write_bytes(b"")
+    for begin in (setup.init_if_new, setup.init):
+        with pytest.raises(StoreError, match="there was a store here"):
+            list(begin(folder))

@@ -9,6 +9,7 @@ that was changed, or that is not what it says, is refused before anything is wri
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -136,9 +137,10 @@ class _sqlite:  # noqa: N801  (a connection that is closed at the end of its blo
 
 
 def _files(clinic: Clinic) -> dict[str, Path]:
-    """What belongs to the store besides: settings, policies, calibration."""
+    """What belongs to the store besides: settings, policies, calibration, others' public keys."""
     folder, site = clinic.folder, clinic.settings.site
-    named = [SETTINGS, site.policy, site.calibration]
+    public = [one.keys for one in clinic.settings.cds.issuers if _is_public(folder / one.keys)]
+    named = [SETTINGS, site.policy, site.calibration, *public]
     kept = [str(p.relative_to(folder)) for p in sorted((folder / "policies").glob("*.toml"))]
     inside = (folder / name for name in dict.fromkeys([*named, *kept]) if name)
     return {
@@ -146,6 +148,18 @@ def _files(clinic: Clinic) -> dict[str, Path]:
         for p in inside
         if p.is_file() and p.resolve().is_relative_to(folder.resolve())
     }
+
+
+def _is_public(path: Path) -> bool:
+    """Is this a JWK Set without a private part?"""
+    try:
+        keys = json.loads(path.read_bytes())["keys"]
+        return all(isinstance(key, dict) and not SECRET_PARTS & key.keys() for key in keys)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+SECRET_PARTS = frozenset({"d", "k", "p", "q"})
 
 
 def _private(clinic: Clinic) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redcell.clinic.service import make_store
 from redcell.clinic.settings import FILE, load_settings
-from redcell.errors import SettingsError
+from redcell.errors import SettingsError, StoreError
 from redcell.store import migrate
 from redcell.store.database import open_database
 
@@ -19,7 +19,7 @@ def init(folder: Path) -> Iterator[str]:
 
     Raises:
         SettingsError: the folder cannot be written, or its settings are not valid.
-        StoreError: the store cannot be brought up to date.
+        StoreError: the store cannot be brought up to date, or is gone.
     """
     yield _settings(folder)
     settings = load_settings(folder)
@@ -28,6 +28,8 @@ def init(folder: Path) -> Iterator[str]:
         before = migrate.revision(database)
     finally:
         database.close()
+    if before is None:
+        _require_new(folder / settings.audit.anchor)
     make_store(folder, settings)
     if before is None:
         yield f"Made the store at step {migrate.newest()}."
@@ -48,6 +50,16 @@ def init_if_new(folder: Path) -> Iterator[str]:
         database.close()
     if new:
         yield from init(folder)
+
+
+def _require_new(anchors: Path) -> None:
+    """Refuse to begin anew where a store was: its patients would be gone without a word."""
+    if anchors.is_file() and anchors.stat().st_size:
+        raise StoreError(
+            "there was a store here, whose audit is anchored, and now there is none: its file is "
+            "empty, was removed, or the settings name another database. Restore a backup: redcell "
+            f"restore. To begin anew, move {anchors} away."
+        )
 
 
 def _settings(folder: Path) -> str:
