@@ -220,7 +220,6 @@ def _is_count(resource):
 # -- truth ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.trust("A8")
 def test_truth_agrees_with_the_record(crowd):
     for person in crowd:
         truth = person.truth
