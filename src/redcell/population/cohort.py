@@ -49,7 +49,7 @@ A = TypeVar("A")
 MEMORY = 1 << 30
 """Bytes that grouping by patient may use when nothing else is said."""
 LEAST_MEMORY = 1 << 26
-SHARES = 32
+SHARES = 48
 """Partitions that the memory is reckoned to hold, with what reading makes of them."""
 FEWEST, MOST = 8, 4096
 """Partitions."""
