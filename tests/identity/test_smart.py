@@ -269,7 +269,14 @@ def test_a_code_works_once_for_its_own_app(app, clinic, growth, patient):
     stolen = sent_back(answered(patient, growth))["code"]
     assert redeem(app, other, stolen).status_code == 400
     code = sent_back(answered(patient, growth))["code"]
-    assert redeem(app, growth, code).status_code == 200
+    given = redeem(app, growth, code)
+    assert given.status_code == 200
+    token = given.json()["access_token"]
+    with clinic.database.read() as connection:
+        assert tokens.resolve(connection, token, at=clock.now()) is not None
+    assert redeem(app, growth, code).status_code == 400
+    with clinic.database.read() as connection:  # somebody else had the code: what it gave ends
+        assert tokens.resolve(connection, token, at=clock.now()) is None
     assert redeem(app, growth, code).status_code == 400
 
 

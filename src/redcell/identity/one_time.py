@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from redcell.identity import secret
 from redcell.store.schema import one_time, used_tokens
 
+USED = "used"
 LONGEST = 200
 """Characters of a value that is looked up; ours are shorter."""
 
@@ -40,6 +41,21 @@ def take(connection: Connection, kind: str, value: str, *, at: int) -> dict[str,
     if found is not None:
         forget(connection, value)
     return found
+
+
+def note_use(connection: Connection, value: str, gave: str, *, until: int) -> None:
+    """Remember which value was given for one that was taken, so that a second use can end it."""
+    body = msgspec.json.encode({"gave": secret.digest(gave)})
+    row = {"id": secret.digest(value), "kind": USED, "until": until, "body": body}
+    connection.execute(sa.insert(one_time).values(**row))
+
+
+def used_again(connection: Connection, value: str, *, at: int) -> None:
+    """A value that was taken before is sent again: somebody else may have it. End what it gave."""
+    found = read(connection, USED, value, at=at)
+    if found is not None:
+        connection.execute(sa.delete(one_time).where(one_time.c.id == found["gave"]))
+        forget(connection, value)
 
 
 def forget(connection: Connection, value: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from redcell import clock
-from redcell.clock import SECOND
+from redcell.clock import MINUTE, SECOND
 from redcell.identity import assertions, clients, one_time, tokens
 from redcell.identity.assertions import AssertionRefusedError
 from redcell.identity.clients import Client
@@ -113,9 +113,15 @@ def _for_code(request: Request, fields: Mapping[str, str]) -> dict[str, Any]:
     if client is None or client.details.keys or client.details.keys_url:
         client, claims = _proved(request, fields)
     known = client
-    body = clinic.writer.write(
-        lambda connection: one_time.take(connection, CODE, fields.get("code", ""), at=at)
-    )
+    code = fields.get("code", "")
+
+    def take(connection: Connection) -> dict[str, Any] | None:
+        body = one_time.take(connection, CODE, code, at=at)
+        if body is None:
+            one_time.used_again(connection, code, at=at)
+        return body
+
+    body = clinic.writer.write(take)
     if body is None or not known.open or not _fits(body, known, fields):
         raise TokenError("invalid_grant")
     found = Granted(known.id, tuple(body["scopes"]), body["account"], body["launched"])
@@ -123,7 +129,10 @@ def _for_code(request: Request, fields: Mapping[str, str]) -> dict[str, Any]:
     def write(connection: Connection) -> dict[str, Any]:
         if claims is not None:
             assertions.once(connection, known, claims)
-        return _issued(request, connection, found)
+        answer = _issued(request, connection, found)
+        until = at + tokens.USER_MINUTES * MINUTE
+        one_time.note_use(connection, code, answer["access_token"], until=until)
+        return answer
 
     return clinic.writer.write(write)
 
