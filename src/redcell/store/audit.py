@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from redcell.errors import AuditError
 from redcell.store.schema import audit
@@ -71,8 +72,14 @@ def append(connection: Connection, entries: Sequence[Entry]) -> Head:
 
 
 def _seal(seq: int, prev: str, entry: Entry) -> str:
-    body = msgspec.json.encode([seq, prev, *msgspec.structs.astuple(entry)])
-    return hashlib.sha256(body).hexdigest()
+    return _hash((seq, prev, *msgspec.structs.astuple(entry)))
+
+
+def _hash(sealed: Sequence[object]) -> str:
+    return hashlib.sha256(_encode(sealed)).hexdigest()
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def verify(connection: Connection, anchors: Sequence[Head] = ()) -> Head:
@@ -81,23 +88,23 @@ def verify(connection: Connection, anchors: Sequence[Head] = ()) -> Head:
     Raises:
         AuditError: with the number of the first entry that does not fit.
     """
-    last = Head(0, GENESIS)
+    last, newest = 0, GENESIS
     wanted = {anchor.seq: anchor.hash for anchor in anchors}
     for row in _rows(connection):
-        if row.seq != last.seq + 1:
-            raise AuditError(f"audit entry {last.seq + 1} is missing; {row.seq} follows it.")
-        entry = Entry(*(getattr(row, name) for name in Entry.__struct_fields__))
-        if row.prev != last.hash or row.hash != _seal(row.seq, row.prev, entry):
-            raise AuditError(f"audit entry {row.seq} does not fit the chain: it was changed.")
-        if wanted.pop(row.seq, row.hash) != row.hash:
-            raise AuditError(f"audit entry {row.seq} is not the one that was anchored.")
-        last = Head(row.seq, row.hash)
+        seal, seq, prev = row[0], row[1], row[2]
+        if seq != last + 1:
+            raise AuditError(f"audit entry {last + 1} is missing; {seq} follows it.")
+        if prev != newest or seal != _hash(row[1:]):
+            raise AuditError(f"audit entry {seq} does not fit the chain: it was changed.")
+        if wanted and wanted.pop(seq, seal) != seal:
+            raise AuditError(f"audit entry {seq} is not the one that was anchored.")
+        last, newest = seq, seal
     if wanted:
         raise AuditError(
-            f"the audit ends at entry {last.seq}; entry {max(wanted)} was anchored. It was cut "
+            f"the audit ends at entry {last}; entry {max(wanted)} was anchored. It was cut "
             "off, or the store was rolled back."
         )
-    return last
+    return Head(last, newest)
 
 
 def of_persons(
@@ -115,13 +122,17 @@ def of_persons(
     return [Entry(*(getattr(row, n) for n in fields)) for row in connection.execute(query)]
 
 
-def _rows(connection: Connection) -> Iterator[Row[tuple[object, ...]]]:
+_WALKED = (audit.c.hash, audit.c.seq, audit.c.prev, *(audit.c[n] for n in Entry.__struct_fields__))
+"""The seal, then what it is over, in its order."""
+
+
+def _rows(connection: Connection) -> Iterator[Sequence[Any]]:
     after = -1
     while True:
         rows = connection.execute(
-            sa.select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(BATCH)
+            sa.select(*_WALKED).where(audit.c.seq > after).order_by(audit.c.seq).limit(BATCH)
         ).all()
         yield from rows
         if len(rows) < BATCH:
             return
-        after = rows[-1].seq
+        after = rows[-1][1]
