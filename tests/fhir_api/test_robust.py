@@ -80,17 +80,18 @@ def mutated(dice: random.Random, body: dict) -> bytes:
     return text
 
 
-def bases() -> list[tuple[str, str, dict]]:
-    one, two = patient("p"), hemoglobin("h", "p")
+def bases(who: str = "p", value: str = "1", seen: str = "h") -> list[tuple[str, str, dict]]:
+    """What is sent of one person and one result before it is damaged: method, path, body."""
+    one, two = patient(who, value), hemoglobin(seen, who)
     sent = bundle(
         "transaction",
         entry("POST", "Patient", one, "urn:uuid:6c5d9ca9-54d7-42f5-bfae-a7c19cd217f2"),
-        entry("PUT", "Observation/h", two, ifMatch='W/"1"'),
-        entry("GET", "Observation?patient=p&date=2026"),
+        entry("PUT", f"Observation/{seen}", two, ifMatch='W/"1"'),
+        entry("GET", f"Observation?patient={who}&date=2026"),
     )
     return [
-        ("PUT", "Patient/p", one),
-        ("PUT", "Observation/h", two),
+        ("PUT", f"Patient/{who}", one),
+        ("PUT", f"Observation/{seen}", two),
         ("POST", "Observation", two),
         ("POST", "", sent),
         ("POST", "", sent | {"type": "batch"}),

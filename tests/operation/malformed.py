@@ -42,6 +42,9 @@ from redcell.store.database import open_database
 from trust import book
 
 CLIENT = "malformed-sender"
+EACH = 60
+"""Bodies about one person. Thousands of results of one person would measure what it takes to assess
+them, which grows with their number, and not what malformed input leaves behind."""
 GROWTH = 20.0
 """Megabytes by which the process may grow once it has seen some of everything."""
 
@@ -93,8 +96,10 @@ def renewed(address: str) -> str:
 
 def bodies(number: int, dice: random.Random) -> Iterator[tuple[str, str, bytes]]:
     """Malformed requests: method, path and body."""
-    every = bases()
     for count in range(number):
+        if count % EACH == 0:
+            one = str(count // EACH)
+            every = bases(f"p{one}", one, f"h{one}")
         method, path, body = every[count % len(every)]
         match dice.randrange(200):
             case 0:
