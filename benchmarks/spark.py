@@ -31,13 +31,13 @@ from timing import header, row
 
 from redcell.api import moment_of
 from redcell.knowledge import knowledge
-from redcell.population.belonging import Owned, belonging
 from redcell.population.cohort import cohort as local
 from redcell.population.each import Each
-from redcell.population.ledger import Ledger, Tally
-from redcell.population.lines import Lines
 from redcell.population.patient import Task, outcomes
 from redcell.population.progress import silent
+from redcell.population.reading.belonging import Owned, belonging
+from redcell.population.reading.ledger import Ledger, Tally
+from redcell.population.reading.lines import Lines
 from redcell.population.spark.cohort import brought_together, spark_schema
 from redcell.population.spark.cohort import cohort as on_spark
 from redcell.population.spark.lines import What, rows

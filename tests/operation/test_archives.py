@@ -15,7 +15,7 @@ import pytest
 from redcell.clinic import backup
 from redcell.errors import AuditError, StoreError
 from redcell.feeds.bulk import forms
-from redcell.population.ndjson import RefusedFileError
+from redcell.population.reading.ndjson import RefusedFileError
 from redcell.store.database import FILE
 from redcell.web.fhir.body import gunzip
 from redcell.web.fhir.outcome import FhirError

@@ -18,10 +18,10 @@ import redcell
 from redcell.api import moment_of
 from redcell.knowledge.load import knowledge
 from redcell.population.each import Each
-from redcell.population.ledger import Ledger, Tally
-from redcell.population.lines import Lines
 from redcell.population.patient import record_of
 from redcell.population.progress import silent
+from redcell.population.reading.ledger import Ledger, Tally
+from redcell.population.reading.lines import Lines
 from redcell.record.moment import Moment
 from redcell.record.transfusions import units_given
 

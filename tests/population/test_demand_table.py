@@ -23,10 +23,10 @@ from redcell.population.demand.table import COLUMNS, table
 from redcell.population.demand.text import text
 from redcell.population.demand.totals import Need
 from redcell.population.each import Each
-from redcell.population.ledger import Ledger, Tally
-from redcell.population.lines import Lines
 from redcell.population.patient import Task, outcomes
 from redcell.population.progress import silent
+from redcell.population.reading.ledger import Ledger, Tally
+from redcell.population.reading.lines import Lines
 from redcell.population.rows import COLUMNS as ROW
 from redcell.population.synthesize import people
 from redcell.prediction import Given, Transfusions

@@ -13,9 +13,9 @@ from redcell.knowledge.load import knowledge
 from redcell.population.cohort import LEAST_MEMORY
 from redcell.population.demand.backtest import backtest
 from redcell.population.each import Each
-from redcell.population.ledger import Ledger, Tally
 from redcell.population.progress import silent
 from redcell.population.quality import look
+from redcell.population.reading.ledger import Ledger, Tally
 
 AT = moment_of("2026-11-20T09:00:00Z")
 NAMES = [f"p{i:02}" for i in range(20)]

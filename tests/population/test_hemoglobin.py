@@ -11,9 +11,9 @@ from redcell.api import moment_of
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.population import hemoglobin as module
-from redcell.population import pieces
 from redcell.population.cohort import cohort
 from redcell.population.hemoglobin import hemoglobin
+from redcell.population.reading import pieces
 from redcell.population.synthesize import people
 
 TIME = "2026-11-20T09:00:00Z"

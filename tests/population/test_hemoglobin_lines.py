@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from redcell.api import moment_of
 from redcell.knowledge.load import knowledge
-from redcell.population import pieces, search
 from redcell.population.cohort import cohort
 from redcell.population.hemoglobin import COLUMNS, hemoglobin
+from redcell.population.reading import pieces, search
 
 AT = moment_of("2026-11-20T09:00:00Z")
 CODES = ("718-7", "59260-0", "30313-1", "20509-6")

@@ -16,13 +16,14 @@ from redcell.api import moment_of
 from redcell.errors import DeceasedPatientError, RedcellError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.population import cohort as engine
-from redcell.population import parts, pieces
-from redcell.population.belonging import Owned, belonging
+from redcell.population import parts
 from redcell.population.cohort import cohort, partitions_of
 from redcell.population.explain import explain
 from redcell.population.parquet import write
-from redcell.population.pieces import owner_at_a_glance, pieces_of
 from redcell.population.pool import Pool
+from redcell.population.reading import pieces
+from redcell.population.reading.belonging import Owned, belonging
+from redcell.population.reading.pieces import owner_at_a_glance, pieces_of
 
 TIME = "2026-11-20T09:00:00Z"
 AT = moment_of(TIME)

@@ -16,7 +16,7 @@ from redcell.cli import cli
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.population.cohort import cohort as local
-from redcell.population.pieces import Piece
+from redcell.population.reading.pieces import Piece
 from redcell.population.spark import pieces
 from redcell.population.spark.cohort import cohort
 from redcell.population.spark.session import check, failed, reach, session

@@ -14,13 +14,13 @@ import pytest
 
 from redcell.errors import RedcellError
 from redcell.knowledge.load import knowledge
-from redcell.population import ndjson
 from redcell.population.cohort import cohort as local
-from redcell.population.ledger import ledger
 from redcell.population.parts import Ready
 from redcell.population.patient import Task
-from redcell.population.pieces import Piece
 from redcell.population.progress import silent
+from redcell.population.reading import ndjson
+from redcell.population.reading.ledger import ledger
+from redcell.population.reading.pieces import Piece
 from redcell.population.spark import pieces, watch
 from redcell.population.spark.assessing import Assess
 from redcell.population.spark.cohort import settle, table_of
@@ -121,7 +121,7 @@ def test_a_line_that_is_longer_than_many_pieces_is_read_once(tmp_path):
 
 def test_a_line_that_is_too_long_is_refused_once(tmp_path, monkeypatch):
     monkeypatch.setattr(ndjson, "MAX_LINE", 1000)
-    monkeypatch.setattr("redcell.population.pieces.MAX_LINE", 1000)
+    monkeypatch.setattr("redcell.population.reading.pieces.MAX_LINE", 1000)
     lines = [
         json.dumps({"resourceType": "Patient", "id": "ann", "birthDate": "1970-01-01"}),
         json.dumps(count("1", "ann", note=[{"text": "x" * 9000}])),

@@ -11,11 +11,12 @@ import pytest
 from redcell.api import moment_of
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
-from redcell.population import patient, pieces, progress
+from redcell.population import patient, progress
 from redcell.population.cohort import cohort
 from redcell.population.files import check_place
-from redcell.population.ledger import Tally
 from redcell.population.parquet import write
+from redcell.population.reading import pieces
+from redcell.population.reading.ledger import Tally
 from redcell.population.rows import COLUMNS, row
 from redcell.prediction import Day, Prediction, Transfusions
 

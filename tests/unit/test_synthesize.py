@@ -18,8 +18,8 @@ from redcell.errors import DeceasedPatientError, RedcellError
 from redcell.knowledge.load import knowledge
 from redcell.loop import run
 from redcell.population.cohort import cohort
-from redcell.population.lines import Lines
 from redcell.population.patient import record_of
+from redcell.population.reading.lines import Lines
 from redcell.population.synthesize import Person, people
 from redcell.population.synthesize.body import LANES
 from redcell.population.synthesize.folder import write_folder

@@ -44,8 +44,8 @@ def calibrate(source: Path, policy: Path | None, out: Path, checked: bool, form:
     from redcell.knowledge.load import knowledge
     from redcell.population import calibrate as site
     from redcell.population.files import check_place
-    from redcell.population.ledger import Tally
     from redcell.population.progress import shown
+    from redcell.population.reading.ledger import Tally
 
     check_place(out)
     known, tally = knowledge(policy), Tally()

@@ -14,8 +14,8 @@ from redcell.cli.options import EXIT_CODES, Command, now, options
 if TYPE_CHECKING:
     from polars import DataFrame
 
-    from redcell.population.ledger import Tally
-    from redcell.population.source import Form
+    from redcell.population.reading.ledger import Tally
+    from redcell.population.reading.source import Form
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)

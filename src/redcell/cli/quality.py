@@ -10,7 +10,7 @@ import click
 from redcell.cli.options import EXIT_CODES, Command, now, options
 
 if TYPE_CHECKING:
-    from redcell.population.source import Form
+    from redcell.population.reading.source import Form
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)

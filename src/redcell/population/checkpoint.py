@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from redcell.errors import RedcellError
-from redcell.population.ndjson import files_of
+from redcell.population.reading.ndjson import files_of
 
 T = TypeVar("T")
 MARK, SIGN = "run", b"redcell run "

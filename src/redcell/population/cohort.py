@@ -17,9 +17,7 @@ from msgspec.structs import replace
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.checkpoint import Checkpoint, checkpoint, mark_of
-from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.parquet import frame, schema
-from redcell.population.partition import batched, index_shared, numbers_of
 from redcell.population.parts import (
     BATCH,
     Done,
@@ -31,10 +29,12 @@ from redcell.population.parts import (
     read_one,
 )
 from redcell.population.patient import Task
-from redcell.population.pieces import Piece, Read, pieces_of
 from redcell.population.pool import ONE_THREAD, Pool, cores, pool
 from redcell.population.progress import Progress, silent
-from redcell.population.source import Form, no_patient, refuse_tables, size_of
+from redcell.population.reading.ledger import Ledger, Tally, ledger
+from redcell.population.reading.partition import batched, index_shared, numbers_of
+from redcell.population.reading.pieces import Piece, Read, pieces_of
+from redcell.population.reading.source import Form, no_patient, refuse_tables, size_of
 from redcell.record.moment import Moment
 from redcell.version import __version__
 

@@ -17,15 +17,15 @@ from msgspec.structs import replace
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.cohort import MEMORY, partitions_of
-from redcell.population.ledger import Ledger, Refused
-from redcell.population.lines import Lines
-from redcell.population.partition import batched, index_shared, numbers_of, partition
 from redcell.population.parts import BATCH, Part
 from redcell.population.patient import FAILED, failed
-from redcell.population.pieces import Piece, Read, pieces_of, read_piece
 from redcell.population.pool import Pool, cores, pool
 from redcell.population.progress import Progress
-from redcell.population.source import Form, no_patient, refuse_tables, size_of
+from redcell.population.reading.ledger import Ledger, Refused
+from redcell.population.reading.lines import Lines
+from redcell.population.reading.partition import batched, index_shared, numbers_of, partition
+from redcell.population.reading.pieces import Piece, Read, pieces_of, read_piece
+from redcell.population.reading.source import Form, no_patient, refuse_tables, size_of
 
 T = TypeVar("T")
 

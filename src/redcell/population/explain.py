@@ -12,14 +12,14 @@ from msgspec import Struct
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps, run
-from redcell.population.ledger import Ledger, Tally
-from redcell.population.lines import Lines
-from redcell.population.partition import index_shared, numbers_of, partition
 from redcell.population.patient import record_of
-from redcell.population.pieces import pieces_of, read_piece
 from redcell.population.progress import Progress, silent
+from redcell.population.reading.ledger import Ledger, Tally
+from redcell.population.reading.lines import Lines
+from redcell.population.reading.partition import index_shared, numbers_of, partition
+from redcell.population.reading.pieces import pieces_of, read_piece
+from redcell.population.reading.source import Form, refuse_tables
 from redcell.population.rows import COLUMNS, row
-from redcell.population.source import Form, refuse_tables
 from redcell.record.moment import Moment
 from redcell.record.record import Record, SetAside
 from redcell.rule import Finding

@@ -22,17 +22,17 @@ from redcell.findings.case import Case
 from redcell.findings.surveillance import survey
 from redcell.knowledge.load import Knowledge
 from redcell.loop import refuse
-from redcell.population.belonging import Owned, belonging
-from redcell.population.lines import Lines
-from redcell.population.ndjson import MAX_LINE, RefusedFileError
-from redcell.population.partition import index_shared, partition
 from redcell.population.patient import record_of
-from redcell.population.pieces import FAULTS, Piece, blocks_of, owner_at_a_glance, pieces_of
 from redcell.population.pool import Pool, cores, pool
 from redcell.population.progress import Progress, silent
-from redcell.population.search import Search
-from redcell.population.source import no_patient, refuse_tables, size_of
-from redcell.population.spill import Spill
+from redcell.population.reading.belonging import Owned, belonging
+from redcell.population.reading.lines import Lines
+from redcell.population.reading.ndjson import MAX_LINE, RefusedFileError
+from redcell.population.reading.partition import index_shared, partition
+from redcell.population.reading.pieces import FAULTS, Piece, blocks_of, owner_at_a_glance, pieces_of
+from redcell.population.reading.search import Search
+from redcell.population.reading.source import no_patient, refuse_tables, size_of
+from redcell.population.reading.spill import Spill
 from redcell.quantity import half_up
 from redcell.record.moment import Moment
 from redcell.sources.fhir.read import kind_of

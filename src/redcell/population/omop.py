@@ -9,8 +9,8 @@ import msgspec
 
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.population.ledger import Ledger, Refused, rejects
-from redcell.population.lines import Lines
+from redcell.population.reading.ledger import Ledger, Refused, rejects
+from redcell.population.reading.lines import Lines
 from redcell.record.record import SetAside
 from redcell.sources.omop.tables import Row
 from redcell.sources.omop.translate import Omop

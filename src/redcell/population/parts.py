@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from redcell.population.ledger import Refused
-from redcell.population.lines import Lines
 from redcell.population.parquet import frame
-from redcell.population.partition import Numbers, partition
 from redcell.population.patient import Outcome, Task, outcomes
-from redcell.population.pieces import Piece, Read, read_piece
+from redcell.population.reading.ledger import Refused
+from redcell.population.reading.lines import Lines
+from redcell.population.reading.partition import Numbers, partition
+from redcell.population.reading.pieces import Piece, Read, read_piece
 from redcell.population.rows import Row
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps, run, situation_of
-from redcell.population.ledger import Refused, rejects
-from redcell.population.lines import Lines
+from redcell.population.reading.ledger import Refused, rejects
+from redcell.population.reading.lines import Lines
 from redcell.population.rows import Row, row
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside

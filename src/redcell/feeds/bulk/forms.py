@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from redcell.errors import RedcellError
-from redcell.population.ndjson import Bounded
+from redcell.population.reading.ndjson import Bounded
 
 Form = Literal["ndjson", "json", "hl7v2", "csv", ""]
 HEAD = 1 << 16

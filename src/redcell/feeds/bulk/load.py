@@ -22,7 +22,7 @@ from redcell.clinic.together import Brought, take_together
 from redcell.clinic.versions import KINDS, Json, RefusedResourceError, encode_json
 from redcell.feeds.bulk.forms import UnusableFileError, bounded, form_of, opened, whole
 from redcell.feeds.bulk.tally import Tally
-from redcell.population.ndjson import RefusedFileError, files_of, numbered
+from redcell.population.reading.ndjson import RefusedFileError, files_of, numbered
 from redcell.sources.fhir.read import OWN, kind_of
 from redcell.store import arrivals
 from redcell.store.facts import Version

@@ -17,10 +17,10 @@ from redcell.forecasting.withhold import reason
 from redcell.knowledge.load import Knowledge
 from redcell.loop import run, situation_of
 from redcell.population.each import Each
-from redcell.population.ledger import Ledger, Refused, Tally
-from redcell.population.lines import Lines
 from redcell.population.patient import parted, record_of
 from redcell.population.progress import Progress
+from redcell.population.reading.ledger import Ledger, Refused, Tally
+from redcell.population.reading.lines import Lines
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment
 from redcell.record.record import Record, SetAside

@@ -18,9 +18,9 @@ from redcell.population.demand.score import Judged
 from redcell.population.demand.totals import HORIZON, Demand, Need, demand, together
 from redcell.population.demand.window import Window
 from redcell.population.each import Each
-from redcell.population.ledger import Tally, ledger
 from redcell.population.progress import Progress, silent
-from redcell.population.source import Form
+from redcell.population.reading.ledger import Tally, ledger
+from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 
 WEEK, BEFORE = 7, 56

@@ -18,9 +18,9 @@ from redcell.population.demand.needs import Forecast, forecast_of, group_of, shu
 from redcell.population.demand.totals import UNKNOWN
 from redcell.population.demand.window import FORECAST, Seen, shares_of
 from redcell.population.each import FEW
-from redcell.population.ledger import Ledger, Refused
-from redcell.population.lines import Lines
 from redcell.population.patient import parted, record_of
+from redcell.population.reading.ledger import Ledger, Refused
+from redcell.population.reading.lines import Lines
 from redcell.prediction import Prediction
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside

@@ -17,9 +17,9 @@ from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps
 from redcell.population.demand.totals import UNKNOWN, Need
 from redcell.population.each import FEW
-from redcell.population.ledger import Refused
-from redcell.population.lines import Lines
 from redcell.population.patient import Outcome, Task, outcomes
+from redcell.population.reading.ledger import Refused
+from redcell.population.reading.lines import Lines
 from redcell.prediction import Given, Transfusions
 from redcell.record.measured import Coded
 from redcell.record.moment import Moment, days_between

@@ -16,9 +16,9 @@ from redcell.population.demand.needs import Answer, Plan
 from redcell.population.demand.practice import Practice
 from redcell.population.demand.totals import Demand, Need, demand, together
 from redcell.population.each import Each
-from redcell.population.ledger import Ledger, Tally, ledger
 from redcell.population.progress import Progress, silent
-from redcell.population.source import Form
+from redcell.population.reading.ledger import Ledger, Tally, ledger
+from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 
 SEED = 1

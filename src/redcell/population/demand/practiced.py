@@ -11,9 +11,9 @@ from redcell.population.demand.moments import Past, Plan
 from redcell.population.demand.outlook import SEED, Outlook
 from redcell.population.demand.practice import ahead, learn
 from redcell.population.each import Each
-from redcell.population.ledger import Tally, ledger
 from redcell.population.progress import Progress, silent
-from redcell.population.source import Form
+from redcell.population.reading.ledger import Tally, ledger
+from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 
 

@@ -12,14 +12,14 @@ from msgspec import Struct
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.each import Each
-from redcell.population.ledger import Refused, Tally, ledger
-from redcell.population.lines import Lines
 from redcell.population.patient import parted, record_of
 from redcell.population.progress import Progress, silent
 from redcell.population.quality.event import Event
 from redcell.population.quality.measures import MEASURES
 from redcell.population.quality.past import Past
-from redcell.population.source import Form
+from redcell.population.reading.ledger import Refused, Tally, ledger
+from redcell.population.reading.lines import Lines
+from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 from redcell.record.record import Record, SetAside
 

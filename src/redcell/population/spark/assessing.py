@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from redcell.population.belonging import stranger
-from redcell.population.lines import Lines
 from redcell.population.patient import Outcome, outcomes
+from redcell.population.reading.belonging import stranger
+from redcell.population.reading.lines import Lines
 from redcell.population.rows import COLUMNS, Kind
 from redcell.population.spark.lines import Line, Said, What, decoded, encoded, rows
 from redcell.population.spark.pieces import place

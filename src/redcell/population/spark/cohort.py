@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.population.ledger import Ledger, Refused, Tally, ledger
 from redcell.population.parquet import schema
-from redcell.population.partition import Numbers
 from redcell.population.parts import BATCH, Ready
 from redcell.population.patient import Task
 from redcell.population.progress import Progress, silent
-from redcell.population.source import no_patient, refuse_tables
+from redcell.population.reading.ledger import Ledger, Refused, Tally, ledger
+from redcell.population.reading.partition import Numbers
+from redcell.population.reading.source import no_patient, refuse_tables
 from redcell.population.spark.assessing import TABLE, Assess
 from redcell.population.spark.lines import LINES, ORDER, Said, decoded
 from redcell.population.spark.pieces import Plan, planned, ranked, settled

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct, field
 
-from redcell.population.ledger import Refused
+from redcell.population.reading.ledger import Refused
 
 BATCH_ROWS, BATCH_BYTES = 4096, 1 << 23
 """When a batch of lines is handed on."""

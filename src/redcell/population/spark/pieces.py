@@ -6,9 +6,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from redcell.population.ledger import Ledger
-from redcell.population.partition import Numbers, numbers_of
-from redcell.population.pieces import Piece, pieces_of, refused_file
+from redcell.population.reading.ledger import Ledger
+from redcell.population.reading.partition import Numbers, numbers_of
+from redcell.population.reading.pieces import Piece, pieces_of, refused_file
 
 LEAST, MOST = 1 << 20, 1 << 27
 """Bytes of a reading task: few enough for every core, and no task too large to be done again."""

@@ -10,9 +10,9 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from redcell.errors import RedcellError
-from redcell.population.belonging import NotRead, Owned
-from redcell.population.ledger import Refused
-from redcell.population.pieces import FAULTS, Piece, lines_of, refused_file, whose
+from redcell.population.reading.belonging import NotRead, Owned
+from redcell.population.reading.ledger import Refused
+from redcell.population.reading.pieces import FAULTS, Piece, lines_of, refused_file, whose
 from redcell.population.spark.lines import Line, Said, What, batches, encoded
 from redcell.population.spark.pieces import place
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from redcell.population.belonging import SHARED, SIGNS, Owned, Shared, wanted
-from redcell.population.pieces import FAULTS, Piece, lines_of, whose
+from redcell.population.reading.belonging import SHARED, SIGNS, Owned, Shared, wanted
+from redcell.population.reading.pieces import FAULTS, Piece, lines_of, whose
 from redcell.population.spark.lines import Line, What, batches, rows
 from redcell.population.spark.reading import pieces_in
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from redcell.errors import RedcellError
 from redcell.knowledge.load import Knowledge
-from redcell.population.ndjson import TRUTH
+from redcell.population.reading.ndjson import TRUTH
 from redcell.population.synthesize.generate import Person, people, period_of
 from redcell.record.moment import Moment
 

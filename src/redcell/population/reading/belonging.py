@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from redcell.population.ledger import Refused
-from redcell.population.ndjson import BROKEN, RefusedFileError, references
+from redcell.population.reading.ledger import Refused
+from redcell.population.reading.ndjson import BROKEN, RefusedFileError, references
 from redcell.sources.fhir.read import UNOWNED, kind_of
 from redcell.sources.fhir.reading import name_of, tail
 from redcell.sources.fhir.resources import DECODERS

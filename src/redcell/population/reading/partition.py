@@ -10,12 +10,12 @@ from typing import overload
 
 from msgspec import Struct, field
 
-from redcell.population.belonging import SIGNS, stranger, wanted
-from redcell.population.ledger import Refused
-from redcell.population.lines import Lines
-from redcell.population.pieces import Piece
-from redcell.population.search import Search
-from redcell.population.spill import SHARED, Held, spilled
+from redcell.population.reading.belonging import SIGNS, stranger, wanted
+from redcell.population.reading.ledger import Refused
+from redcell.population.reading.lines import Lines
+from redcell.population.reading.pieces import Piece
+from redcell.population.reading.search import Search
+from redcell.population.reading.spill import SHARED, Held, spilled
 
 INDEX = "shared.sqlite"
 

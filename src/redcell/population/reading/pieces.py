@@ -10,17 +10,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from redcell.population.belonging import NotRead, Owned, Shared, belonging
-from redcell.population.ledger import Refused
-from redcell.population.ndjson import (
+from redcell.population.reading.belonging import NotRead, Owned, Shared, belonging
+from redcell.population.reading.ledger import Refused
+from redcell.population.reading.ndjson import (
     MAX_LINE,
     Bounded,
     RefusedFileError,
     files_of,
     glance,
 )
-from redcell.population.search import Search
-from redcell.population.spill import Spill
+from redcell.population.reading.search import Search
+from redcell.population.reading.spill import Spill
 from redcell.sources.fhir.read import FIRST_KEY
 from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
