@@ -29,7 +29,7 @@ from redcell.population.parts import (
     read_one,
 )
 from redcell.population.patient import Task
-from redcell.population.pool import ONE_THREAD, Pool, cores, pool
+from redcell.population.pool import ONE_THREAD, Pool, pool, processes_for
 from redcell.population.progress import Progress, silent
 from redcell.population.reading.ledger import Ledger, Tally, ledger
 from redcell.population.reading.partition import batched, index_shared, numbers_of
@@ -53,10 +53,6 @@ SHARES = 48
 """Partitions that the memory is reckoned to hold, with what reading makes of them."""
 FEWEST, MOST = 8, 4096
 """Partitions."""
-UNPACKED = 8
-"""How many times its size a gzipped file is reckoned to unpack to."""
-SMALL = 1 << 22
-"""Bytes of a source for each process that is worth its start."""
 
 
 def cohort(
@@ -100,7 +96,7 @@ def cohort(
     schema()  # fails before the work rather than after it
     if memory < LEAST_MEMORY:
         raise RedcellError(f"{memory >> 20} MiB of memory: expected {LEAST_MEMORY >> 20} or more.")
-    processes = _processes(workers, size_of(source))
+    processes = processes_for(workers, size_of(source))
     if form == "fhir":
         refuse_tables(source)
     with ledger(rejected) as book:
@@ -129,16 +125,9 @@ def _written(setting: object) -> str:
     return repr(policy)
 
 
-def _processes(workers: int | None, size: int) -> int:
-    """How many processes: as asked for, else one a core; fewer for a source that is small."""
-    if workers is not None and workers < 1:
-        raise RedcellError(f"{workers} workers: expected 1 or more.")
-    return workers or max(1, min(cores(), size // SMALL))
-
-
 def partitions_of(pieces: Iterable[Piece], memory: int) -> int:
     """How many partitions a source needs so that each is small against the memory."""
-    size = sum((p.end - p.begin) * (UNPACKED if p.packed else 1) for p in pieces)
+    size = sum(p.size for p in pieces)
     return max(FEWEST, min(MOST, -(-size * SHARES // memory)))
 
 

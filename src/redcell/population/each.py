@@ -14,12 +14,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from redcell.errors import RedcellError, UnreadableSourceError
+from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.cohort import MEMORY, partitions_of
 from redcell.population.parts import BATCH, Part
 from redcell.population.patient import FAILED, failed
-from redcell.population.pool import Pool, cores, pool
+from redcell.population.pool import Pool, pool, processes_for
 from redcell.population.progress import Progress
 from redcell.population.reading.ledger import Ledger, Refused
 from redcell.population.reading.lines import Lines
@@ -31,8 +31,6 @@ T = TypeVar("T")
 
 FEW = 300
 """Forecasts up to which one at a time costs less than making ready to make many together."""
-SMALL = 1 << 22
-"""Bytes of a source for each process that is worth its start."""
 
 Work = Callable[[list[Lines]], list[T]]
 """What is done with a batch of patients: one answer for each, in their order."""
@@ -150,9 +148,7 @@ class Each(Generic[T]):
             UnreadableSourceError: no patient was found in the source.
             RedcellError: a process was ended from outside, or a number is out of range.
         """
-        if self._workers is not None and self._workers < 1:
-            raise RedcellError(f"{self._workers} workers: expected 1 or more.")
-        processes = self._workers or max(1, min(cores(), size_of(self._source) // SMALL))
+        processes = processes_for(self._workers, size_of(self._source))
         with pool(_Hand(self._plan), processes) as hands:
             found = self._omop if self._form == "omop" else self._fhir
             for group in found(hands, book, progress):

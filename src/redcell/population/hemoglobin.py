@@ -23,7 +23,7 @@ from redcell.findings.surveillance import survey
 from redcell.knowledge.load import Knowledge
 from redcell.loop import refuse
 from redcell.population.patient import record_of
-from redcell.population.pool import Pool, cores, pool
+from redcell.population.pool import Pool, pool, processes_for
 from redcell.population.progress import Progress, silent
 from redcell.population.reading.belonging import Owned, belonging
 from redcell.population.reading.lines import Lines
@@ -50,7 +50,8 @@ ESCAPE = b"\\"
 CONTAINED = b'"contained"'
 DAY = re.compile(rb"\d{4}-\d{2}-\d{2}")
 DAY_LONG = 10
-SMALL = 1 << 24
+WORTH = 1 << 24
+"""Bytes of a source for each process that is worth its start: looking through them is quick."""
 Row = tuple[str, float | None, object, int | None, float | None]
 
 
@@ -116,7 +117,7 @@ def hemoglobin(
 
     typed = schema()
     refuse_tables(source)
-    processes = workers or max(1, min(cores(), size_of(source) // SMALL))
+    processes = processes_for(workers, size_of(source), worth=WORTH)
     rows: list[Row] = []
     with (
         tempfile.TemporaryDirectory(prefix="redcell-") as place,

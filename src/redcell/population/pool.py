@@ -24,6 +24,8 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
 
+WORTH = 1 << 22
+"""Bytes of a source for each process that is worth its start."""
 CALM = (100_000, 50, 50)
 """How seldom cycles are looked for: nearly all that is read and dropped again has none."""
 
@@ -117,6 +119,22 @@ def _calm() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def processes_for(workers: int | None, size: int, *, worth: int = WORTH) -> int:
+    """How many processes: as asked for, else one a core; fewer for a source that is small.
+
+    Args:
+        workers: as asked for.
+        size: bytes of the source.
+        worth: bytes of a source for each process that is worth its start.
+
+    Raises:
+        RedcellError: fewer than one was asked for.
+    """
+    if workers is not None and workers < 1:
+        raise RedcellError(f"{workers} workers: expected 1 or more.")
+    return workers or max(1, min(cores(), size // worth))
 
 
 def cores() -> int:

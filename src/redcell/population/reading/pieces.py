@@ -29,6 +29,8 @@ from redcell.sources.strict_json import BOM
 PIECE = 1 << 25
 """Bytes of a piece; a gzipped file is one piece, since it can only be read from its beginning."""
 
+UNPACKED = 8
+"""How many times its size a gzipped file is reckoned to unpack to."""
 BLOCK = 1 << 18
 """Bytes that are read at once: they stay in the processor's cache while they are looked through."""
 
@@ -42,6 +44,11 @@ class Piece(Struct, frozen=True):
     begin: int
     end: int
     packed: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes to read of it, as far as that can be said beforehand."""
+        return (self.end - self.begin) * (UNPACKED if self.packed else 1)
 
 
 class Read(Struct):

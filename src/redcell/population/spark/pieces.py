@@ -12,8 +12,6 @@ from redcell.population.reading.pieces import Piece, pieces_of, refused_file
 
 LEAST, MOST = 1 << 20, 1 << 27
 """Bytes of a reading task: few enough for every core, and no task too large to be done again."""
-UNPACKED = 8
-"""How many times its size a gzipped file is reckoned to unpack to."""
 
 
 class Plan(Struct):
@@ -25,7 +23,7 @@ class Plan(Struct):
     @property
     def size(self) -> int:
         """Bytes to read, as far as that can be said beforehand."""
-        return sum(map(size_of, self.pieces))
+        return sum(piece.size for piece in self.pieces)
 
     def numbers(self, lines: dict[str, int]) -> Numbers:
         """Tells where lines stand, once all are counted.
@@ -63,21 +61,16 @@ def _opens(piece: Piece, book: Ledger) -> bool:
         return False
 
 
-def size_of(piece: Piece) -> int:
-    """Bytes to read of a piece, as far as that can be said beforehand."""
-    return (piece.end - piece.begin) * (UNPACKED if piece.packed else 1)
-
-
 def tasks(pieces: list[Piece], size: int) -> list[list[Piece]]:
     """Small pieces together, until they are as much as a large one."""
     found: list[list[Piece]] = []
     held = size
     for piece in pieces:
-        if held + size_of(piece) > size:
+        if held + piece.size > size:
             found.append([])
             held = 0
         found[-1].append(piece)
-        held += size_of(piece)
+        held += piece.size
     return found
 
 
