@@ -180,7 +180,7 @@ def backtest(
         plan = Plan(earlier, at, knowledge, calibration, seed, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Backtest", workers=workers, form=form)
         for past in each.run(book, progress):
-            past.settle(book)
+            book.settle(past)
             for moment in found:
                 moment.add(past)
         tally = book.tally

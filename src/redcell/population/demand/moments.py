@@ -19,7 +19,7 @@ from redcell.population.demand.totals import UNKNOWN
 from redcell.population.demand.window import FORECAST, Seen, shares_of
 from redcell.population.each import FEW
 from redcell.population.patient import parted, record_of
-from redcell.population.reading.ledger import Ledger, Refused
+from redcell.population.reading.ledger import Refused
 from redcell.population.reading.lines import Lines
 from redcell.prediction import Prediction
 from redcell.record.moment import Moment
@@ -37,16 +37,6 @@ class Past(Struct):
     left_out: str = ""
     refused: list[Refused] = []
     noted: Counter[str] = field(default_factory=Counter)
-
-    def settle(self, book: Ledger) -> None:
-        """Count the person, and what was not used."""
-        for refused in self.refused:
-            book.refuse(refused)
-        book.tally.noted.update(self.noted)
-        if self.left_out:
-            book.tally.left_out[self.left_out] += 1
-        else:
-            book.tally.rows += 1
 
 
 class Plan:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
-from redcell.population.demand.needs import Answer, Plan
+from redcell.population.demand.needs import Answer, Forecast, Plan
 from redcell.population.demand.practice import Practice
 from redcell.population.demand.totals import Demand, Need, demand, together
 from redcell.population.each import Each
@@ -52,6 +52,17 @@ class Outlook(Struct):
     def unseen(self) -> int:
         """People without a forecast, though they did not refuse red cells."""
         return self.status.total() - self.status["ok"] - self.status["declined"]
+
+    def note(self, found: Forecast | None) -> None:
+        """Take one person in."""
+        if found is None:
+            return
+        self.status[found.status] += 1
+        self.before += found.before
+        if found.need is not None:
+            self.needs.append(found.need)
+        elif found.now:
+            self.now_unseen += 1
 
     def parts(self) -> list[Part]:
         """Every site with every blood group that it has people of."""
@@ -111,25 +122,7 @@ def gathered(at: Moment, answers: Iterable[Answer], book: Ledger) -> Outlook:
     """The answers of all patients as one outlook; what was not used goes into the ledger."""
     outlook = Outlook(at)
     for answer in answers:
-        _settle(answer, book)
-        found = answer.forecast
-        if found is None:
-            continue
-        outlook.status[found.status] += 1
-        outlook.before += found.before
-        if found.need is not None:
-            outlook.needs.append(found.need)
-        elif found.now:
-            outlook.now_unseen += 1
+        book.settle(answer)
+        outlook.note(answer.forecast)
     outlook.needs.sort(key=lambda need: need.person)
     return outlook
-
-
-def _settle(answer: Answer, book: Ledger) -> None:
-    for refused in answer.refused:
-        book.refuse(refused)
-    book.tally.noted.update(answer.noted)
-    if answer.left_out:
-        book.tally.left_out[answer.left_out] += 1
-    else:
-        book.tally.rows += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
 from redcell.population.demand.backtest import LEARNED, Gathered, moments
-from redcell.population.demand.moments import Past, Plan
+from redcell.population.demand.moments import Plan
 from redcell.population.demand.outlook import SEED, Outlook
 from redcell.population.demand.practice import ahead, learn
 from redcell.population.each import Each
@@ -57,8 +57,8 @@ def look_practiced(
         plan = Plan(when, at, knowledge, calibration, seed, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Forecasts", workers=workers, form=form)
         for past in each.run(book, progress):
-            past.settle(book)
-            _note(outlook, past)
+            book.settle(past)
+            outlook.note(past.forecasts[-1])
             for moment in found:
                 moment.add(past)
         outlook.needs.sort(key=lambda need: need.person)
@@ -67,16 +67,3 @@ def look_practiced(
         if outlook.practice is not None:
             outlook.practiced = ahead(outlook.practice, now.window, now.hours, seed)
         return outlook, book.tally
-
-
-def _note(outlook: Outlook, past: Past) -> None:
-    """The person as of the moment itself."""
-    found = past.forecasts[-1]
-    if found is None:
-        return
-    outlook.status[found.status] += 1
-    outlook.before += found.before
-    if found.need is not None:
-        outlook.needs.append(found.need)
-    elif found.now:
-        outlook.now_unseen += 1

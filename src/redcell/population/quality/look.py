@@ -17,7 +17,7 @@ from redcell.population.progress import Progress, silent
 from redcell.population.quality.event import Event
 from redcell.population.quality.measures import MEASURES
 from redcell.population.quality.past import Past
-from redcell.population.reading.ledger import Refused, Tally, ledger
+from redcell.population.reading.ledger import Ledger, Refused, Tally, ledger
 from redcell.population.reading.lines import Lines
 from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
@@ -111,21 +111,13 @@ def look(
     with ledger(rejected) as book:
         plan = Plan(at, knowledge, length, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Measures", workers=workers, form=form)
-        events = list(_settled(each.run(book, progress), book.refuse, book.tally))
+        events = list(_settled(each.run(book, progress), book))
         order = {measure.name: i for i, measure in enumerate(MEASURES)}
         events.sort(key=lambda e: (order[e.measure], e.patient, e.time, e.evidence))
         return Practice(at, length, book.tally.rows, events), book.tally
 
 
-def _settled(
-    answers: Iterable[Answer], refuse: Callable[[Refused], None], tally: Tally
-) -> Iterable[Event]:
+def _settled(answers: Iterable[Answer], book: Ledger) -> Iterable[Event]:
     for answer in answers:
-        for refused in answer.refused:
-            refuse(refused)
-        tally.noted.update(answer.noted)
-        if answer.left_out:
-            tally.left_out[answer.left_out] += 1
-        else:
-            tally.rows += 1
+        book.settle(answer)
         yield from answer.events

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +39,22 @@ class Refused(Struct, frozen=True):
     place: str
     text: str
     line: bytes = b""
+
+
+class Told(Protocol):
+    """What became of one patient."""
+
+    @property
+    def left_out(self) -> str:
+        """Why nothing came of it; empty where something did."""
+
+    @property
+    def refused(self) -> Iterable[Refused]:
+        """What was not used as it stood."""
+
+    @property
+    def noted(self) -> Counter[str]:
+        """What was used and is worth a count."""
 
 
 class Tally(Struct):
@@ -84,6 +100,16 @@ class Ledger:
         self.tally.rejected[refused.reason] += 1
         if self._file is not None:
             self._file.write(msgspec.json.encode(_entry(refused)) + b"\n")
+
+    def settle(self, told: Told) -> None:
+        """Count a patient, and what was not used of it."""
+        for refused in told.refused:
+            self.refuse(refused)
+        self.tally.noted.update(told.noted)
+        if told.left_out:
+            self.tally.left_out[told.left_out] += 1
+        else:
+            self.tally.rows += 1
 
 
 def _entry(refused: Refused) -> dict[str, Any]:
