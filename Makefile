@@ -68,8 +68,8 @@ mutation: $(VENV)/.dev  ## mutants of units, record, rules, authorization and au
 	$(BIN)/python tools/mutation.py --sample $(MUTANTS)
 
 trust-report: $(VENV)/.dev  ## docs/trust-report.md and docs/safety/ from what runs left in out/
-	$(BIN)/python tools/trust_report.py
 	$(BIN)/python tools/safety.py
+	$(BIN)/python tools/trust_report.py
 
 sbom: $(VENV)/.dev  ## out/sbom.json: CycloneDX of what is locked
 	@mkdir -p out
