@@ -71,6 +71,10 @@ def test_the_quick_scan_and_a_plain_one_agree(record_figure):
     record_figure("F5", f"{TEXTS} texts, {good} of them good: both scans agree on each")
 
 
+FEW = 10
+"""Walks over the bytes in plain Python that the scan may take; it takes one or less."""
+
+
 @pytest.mark.trust("F1", "F5", "F6")
 @pytest.mark.parametrize(
     "text",
@@ -88,7 +92,8 @@ def test_the_quick_scan_and_a_plain_one_agree(record_figure):
     ],
     ids=lambda text: text[:8].decode(),
 )
-def test_no_text_takes_longer_than_two_walks_over_its_bytes(text):
+def test_no_text_takes_time_out_of_proportion_to_its_bytes(text):
+    """A scan that goes back for each bracket or quote would take thousands of walks, not a few."""
     took = []
     for _ in range(4):  # one that is quick enough shows it: the machine may be busy
         began = time.thread_time()
@@ -96,6 +101,6 @@ def test_no_text_takes_longer_than_two_walks_over_its_bytes(text):
         walked = time.thread_time()
         is_good(text)
         took.append((walked - began, time.thread_time() - walked))
-        if took[-1][1] < 2 * took[-1][0]:
+        if took[-1][1] < FEW * took[-1][0]:
             return
     raise AssertionError(took)
