@@ -28,6 +28,7 @@ from redcell.population.demand.needs import Forecast
 from redcell.population.demand.score import Judged, band, crps, score, skill
 from redcell.population.demand.totals import HORIZON, Demand, Need
 from redcell.population.demand.window import LEVELS, Seen
+from redcell.population.reading.ledger import Ledger, Tally
 from redcell.population.synthesize import people
 from redcell.prediction import Given, Transfusions
 
@@ -134,7 +135,7 @@ def test_what_was_given_is_that_of_people_with_a_forecast():
              [Seen("north", "A+", "unknown", "no-counts")]),
         Past([None], {day(4): 6.0}, [None]),
     ]  # fmt: skip
-    found = gathered(AT, 0, crowd)
+    (found,) = gathered([AT], crowd, Ledger(Tally()))
     (one,) = judged_moments([found], 0, lambda _: frozenset())
     assert (one.people, one.practice) == (2, None)
     given, before = one.policy.given, one.policy.before

@@ -19,7 +19,7 @@ from redcell.population.demand.totals import HORIZON, Demand, Need, demand, toge
 from redcell.population.demand.window import Window
 from redcell.population.each import Each
 from redcell.population.progress import Progress, silent
-from redcell.population.reading.ledger import Tally, ledger
+from redcell.population.reading.ledger import Ledger, Tally, ledger
 from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 
@@ -175,14 +175,10 @@ def backtest(
         UnreadableSourceError: no patient was found in the source.
     """
     earlier = moments(at, count + learned)
-    found = [Gathered(moment, i) for i, moment in enumerate(earlier)]
     with ledger(rejected) as book:
         plan = Plan(earlier, at, knowledge, calibration, seed, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Backtest", workers=workers, form=form)
-        for past in each.run(book, progress):
-            book.settle(past)
-            for moment in found:
-                moment.add(past)
+        found = gathered(earlier, each.run(book, progress), book)
         tally = book.tally
     return judged(found, learned, closed, seed), tally
 
@@ -197,11 +193,19 @@ def judged(found: Sequence[Gathered], learned: int, closed: Closed, seed: int = 
     ]
 
 
-def gathered(at: Moment, place: int, people: Iterable[Past]) -> Gathered:
-    """One moment of some people."""
-    found = Gathered(at, place)
+def gathered(
+    when: Sequence[Moment],
+    people: Iterable[Past],
+    book: Ledger,
+    note: Callable[[Past], None] = lambda _: None,
+) -> list[Gathered]:
+    """The moments, with everybody in them; each person goes into the ledger, and to `note`."""
+    found = [Gathered(moment, i) for i, moment in enumerate(when)]
     for past in people:
-        found.add(past)
+        book.settle(past)
+        note(past)
+        for moment in found:
+            moment.add(past)
     return found
 
 

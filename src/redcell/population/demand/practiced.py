@@ -6,7 +6,7 @@ from pathlib import Path
 
 from redcell.forecasting import Calibration
 from redcell.knowledge.load import Knowledge
-from redcell.population.demand.backtest import LEARNED, Gathered, moments
+from redcell.population.demand.backtest import LEARNED, gathered, moments
 from redcell.population.demand.moments import Plan
 from redcell.population.demand.outlook import SEED, Outlook
 from redcell.population.demand.practice import ahead, learn
@@ -52,17 +52,12 @@ def look_practiced(
     """
     when = [*moments(at, learned), at]
     outlook = Outlook(at)
-    found = [Gathered(moment, i) for i, moment in enumerate(when)]
     with ledger(rejected) as book:
         plan = Plan(when, at, knowledge, calibration, seed, keeps=book.keeps)
         each = Each(source, plan, knowledge, title="Forecasts", workers=workers, form=form)
-        for past in each.run(book, progress):
-            book.settle(past)
-            outlook.note(past.forecasts[-1])
-            for moment in found:
-                moment.add(past)
+        people = each.run(book, progress)
+        *before, now = gathered(when, people, book, lambda past: outlook.note(past.forecasts[-1]))
         outlook.needs.sort(key=lambda need: need.person)
-        *before, now = found
         outlook.practice = learn([moment.window for moment in before])
         if outlook.practice is not None:
             outlook.practiced = ahead(outlook.practice, now.window, now.hours, seed)
