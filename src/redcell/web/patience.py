@@ -8,13 +8,14 @@ that stands before what counts requests at work: who still sends takes no place 
 from __future__ import annotations
 
 import asyncio
-import json
 from asyncio import TimerHandle
 from collections import deque
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from redcell.web.refusal import FHIR, outcome, refuse
 
 HEAD_SECONDS = 20
 """From the first byte of a request, or from the connection, to the end of its head."""
@@ -150,14 +151,4 @@ class _Body:
 
 async def _refuse(send: Send, status: int, code: str, text: str) -> None:
     """An OperationOutcome; the connection ends with it, as what follows cannot be told apart."""
-    issue = {"severity": "error", "code": code, "diagnostics": text}
-    body = json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode()
-    headers = [
-        (b"content-type", b"application/fhir+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await refuse(send, status, outcome(code, text), FHIR, (b"connection", b"close"))

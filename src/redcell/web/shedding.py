@@ -7,11 +7,12 @@ depends on what is at work: on how many requests, and on how many threads want t
 
 from __future__ import annotations
 
-import json
 import sys
 
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from redcell.web.refusal import FHIR, outcome, refuse
 
 AT_ONCE = 48
 """Requests at work in one process."""
@@ -20,12 +21,7 @@ THREADS = 8
 TURN = 0.001
 """Seconds after which a thread that computes lets another one go on; Python's own are 0.005."""
 BUSY = "the service is busy: the same request may be tried again."
-_OUTCOME = json.dumps(
-    {
-        "resourceType": "OperationOutcome",
-        "issue": [{"severity": "error", "code": "throttled", "diagnostics": BUSY}],
-    }
-).encode()
+_OUTCOME = outcome("throttled", BUSY)
 _WATCHED = ("/healthz", "/readyz", "/metrics")
 
 
@@ -73,13 +69,5 @@ async def _refuse(scope: Scope, send: Send) -> None:
     """503 with when to try again: a sentence for a browser, an OperationOutcome for a program."""
     wanted = dict(scope["headers"]).get(b"accept", b"")
     page = b"text/html" in wanted
-    kind, body = (b"text/plain", BUSY.encode()) if page else (b"application/fhir+json", _OUTCOME)
-    headers = [
-        (b"content-type", kind + b"; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", b"1"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    kind, body = (b"text/plain", BUSY.encode()) if page else (FHIR, _OUTCOME)
+    await refuse(send, 503, body, kind + b"; charset=utf-8", (b"retry-after", b"1"))
