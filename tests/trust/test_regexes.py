@@ -56,10 +56,28 @@ def attacks(pattern: re.Pattern) -> list[str]:
     ]
 
 
-def uses(name: str, source: str) -> list[str]:
-    """How the code asks a pattern: `match`, `search`, `sub`."""
-    found = set(re.findall(rf"\b{re.escape(name)}\s*\.\s*(\w+)\(", source))
-    return sorted(found & {"match", "fullmatch", "search", "finditer", "findall", "sub", "split"})
+def sources() -> dict[str, str]:
+    """The text of each module, by its path inside the package."""
+    return {
+        str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8")
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def uses(name: str, modules: dict[str, str]) -> list[str]:
+    """How the code asks a pattern (`match`, `search`, `sub`): its module, and who imports it."""
+    home, _, own = name.rpartition(":")
+    word = re.escape(own)
+    dotted = re.escape(home.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    imported = re.compile(rf"from redcell\.{dotted} import (\([^)]*\b{word}\b|.*\b{word}\b)")
+    parent, _, last = f"redcell.{dotted}".rpartition(".")
+    through = re.compile(rf"from {parent} import (\([^)]*\b{last}\b|.*\b{last}\b)")
+    found: set[str] = set()
+    for path, text in modules.items():
+        if path == home or imported.search(text) or through.search(text):
+            found |= set(re.findall(rf"\b{word}\s*\.\s*(\w+)\(", text))
+    asked = found & {"match", "fullmatch", "search", "finditer", "findall", "sub", "split"}
+    return sorted(asked) or ["fullmatch"]  # handed on, as the judge of CDS does
 
 
 def took(pattern: re.Pattern, how: str, text: str | bytes) -> float:
@@ -67,7 +85,7 @@ def took(pattern: re.Pattern, how: str, text: str | bytes) -> float:
     began = time.thread_time()
     if how == "sub":
         pattern.sub(text[:0], text)
-    elif how == "finditer":
+    elif how in ("finditer", "findall"):
         began += 1e-6 * sum(1 for _ in pattern.finditer(text))  # the matches cost what they cost
     else:
         getattr(pattern, how)(text)
@@ -76,13 +94,11 @@ def took(pattern: re.Pattern, how: str, text: str | bytes) -> float:
 
 @pytest.mark.trust("F7")
 def test_no_pattern_is_slow_on_a_long_string(record_figure):
-    source = "\n".join(p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py"))
+    modules = sources()
     slow, strings, seen = [], 0, set()
     for name, pattern in patterns().items():
-        if pattern.pattern in seen:
-            continue
-        seen.add(pattern.pattern)
-        asked = uses(name.rpartition(":")[2], source)
+        asked = [how for how in uses(name, modules) if (pattern.pattern, how) not in seen]
+        seen |= {(pattern.pattern, how) for how in asked}
         for attack in attacks(pattern):
             whole = attack.encode("utf-8", "replace") if is_bytes(pattern) else attack
             for how in asked:
@@ -94,6 +110,8 @@ def test_no_pattern_is_slow_on_a_long_string(record_figure):
                         break
             if slow and slow[-1].startswith(f"{name} "):
                 break
-    assert len(seen) > 40
+    assert len({pattern for pattern, _ in seen}) > 40
     assert not slow, slow
-    record_figure("F7", f"{len(seen)} patterns, {strings} strings of 50 kB: none over 10 ms")
+    record_figure(
+        "F7", f"{len({p for p, _ in seen})} patterns, {strings} strings of 50 kB: none over 10 ms"
+    )
