@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
@@ -34,7 +35,8 @@ class Server:
         its own, which nobody waits for.
         """
         self._run("pg_ctl", "-D", str(self.folder), "-m", how, "-w", "stop")
-        subprocess.Popen(["rm", "-rf", "--", str(self.sockets)], start_new_session=True)
+        remove = f"rm -rf -- {shlex.quote(str(self.sockets))} &"
+        subprocess.run(["sh", "-c", remove], start_new_session=True, check=True)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
+from sqlalchemy.engine import Connection
 
 from redcell.sources.as_fhir import SERIES
 from redcell.sources.fhir.times import BadTimeError, moment
+from redcell.store import facts, search
 from redcell.store.facts import Fact, Name
 
 OBSERVATION = "Observation"
@@ -28,6 +30,17 @@ CORRECTS = re.compile(rb'"status":"(?:' + "|".join(REPLACING).encode() + rb')"')
 MARK = SERIES.encode()
 History = Callable[[str, str], Sequence[Fact]]
 """Every version of a resource, by kind and id."""
+
+
+class Stored(Protocol):
+    """A version of a resource as the store gives it."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def rid(self) -> str: ...  # noqa: D102
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
 
 
 class Sent(Struct, frozen=True):
@@ -64,6 +77,21 @@ def replaced(found: Iterable[Fact], history: History) -> dict[Name, Fact]:
         if len(group) > 1:
             gone |= _replaced(group, history)
     return gone
+
+
+def replaced_among(connection: Connection, found: Iterable[Stored]) -> dict[Name, Name]:
+    """Of resources that stand alone, as a search finds them: those replaced, and what replaces."""
+    marked = [f for f in found if f.kind == OBSERVATION and MARK in f.body]
+    series = {_series(f) for f in marked} - {""}
+    shared = search.shared(connection, OBSERVATION, SERIES, series)
+    if not shared:
+        return {}
+    names = {(f.kind, f.rid) for f in marked}
+    gone = replaced(
+        facts.by_names(connection, {(OBSERVATION, rid) for rid in shared}),
+        lambda kind, rid: facts.history(connection, kind, rid),
+    )
+    return {name: (by.kind, by.rid) for name, by in gone.items() if name in names}
 
 
 def _replaced(group: Sequence[Fact], history: History) -> dict[Name, Fact]:
@@ -109,7 +137,7 @@ def _sent(fact: Fact) -> Sent:
     return Sent(fact.asserted, fact.hash, fact.rid, body.status, at, fact)
 
 
-def _series(fact: Fact) -> str:
+def _series(fact: Stored) -> str:
     """Order, test and sub-id of a result; empty for what no message brought."""
     named = (i.get("value") for i in _body(fact.body).identifier if i.get("system") == SERIES)
     return str(next(named, ""))

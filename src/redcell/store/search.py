@@ -167,6 +167,25 @@ def _with_codes(kind: str, group: Sequence[Match]) -> Any:
     return sa.select(c.rid).where(c.kind == kind, sa.or_(*alternatives))
 
 
+def shared(connection: Connection, kind: str, system: str, values: Iterable[str]) -> list[str]:
+    """Ids of the resources that carry one of these identifiers, those that several carry."""
+    c, found = tokens.c, list[str]()
+    wanted = sorted(set(values))
+    for start in range(0, len(wanted), CHUNK):
+        several = (
+            sa.select(c.code)
+            .where(c.kind == kind, c.param == "identifier", c.system == system)
+            .where(c.code.in_(wanted[start : start + CHUNK]))
+            .group_by(c.code)
+            .having(sa.func.count(c.rid.distinct()) > 1)
+        )
+        same = sa.select(c.rid).where(
+            c.kind == kind, c.param == "identifier", c.system == system, c.code.in_(several)
+        )
+        found += connection.scalars(same)
+    return found
+
+
 # -- versions, arrivals ----------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ resource is compared after it, so that every page is exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
 from redcell.clinic import conclusions
+from redcell.clinic.moved import WITHDRAWN
 from redcell.clinic.versions import SPANS, version_of
 from redcell.identity.caller import Caller
 from redcell.store import persons, search
@@ -23,8 +24,8 @@ from redcell.web.fhir.access import grant, visible
 from redcell.web.fhir.criteria import Criteria, Dated, Words
 from redcell.web.fhir.kinds import CONCLUDED, ONLY_CONCLUDED, PARAMETERS
 from redcell.web.fhir.outcome import FhirError
-from redcell.web.fhir.respond import resource_of
 from redcell.web.fhir.spans import Span, spans_in
+from redcell.web.fhir.standing import resources_of
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
@@ -158,19 +159,26 @@ def _beyond(item: Item, c: Criteria, after: Key) -> bool:
 
 
 def _kept(asked: Asked, c: Criteria, patients: frozenset[str]) -> Iterator[Item]:
-    for found in search.find(asked.connection, query_of(c, patients)):
-        item = _item(asked, c, found)
-        if item is not None:
-            yield item
+    return _items(asked, c, search.find(asked.connection, query_of(c, patients)))
 
 
-def _item(asked: Asked, c: Criteria, found: Found, *, ordered: bool = False) -> Item | None:
-    """A fact that fits, with its place in the order; `None` when it does not."""
-    resource = resource_of(found)
-    if not fits(asked, c, resource, found.received):
-        return None
-    key = found.key if ordered else _key(c, resource, found.received)
-    return Item(key, found.rid, found.patient, resource)
+def _items(
+    asked: Asked, c: Criteria, found: Sequence[Found], *, ordered: bool = False
+) -> Iterator[Item]:
+    """The facts that fit, each with its place in the order."""
+    for one, resource in zip(found, resources_of(asked.connection, found), strict=True):
+        if _stands(c, resource) and fits(asked, c, resource, one.received):
+            key = one.key if ordered else _key(c, resource, one.received)
+            yield Item(key, one.rid, one.patient, resource)
+
+
+def _stands(c: Criteria, resource: Json) -> bool:
+    """Has it the status by which the database found it, though something else replaced it?"""
+    return resource.get("status") != WITHDRAWN or not _by_status(c) or _coded(c, resource)
+
+
+def _by_status(c: Criteria) -> bool:
+    return any(m.param == "status" for group in (*c.anyof, *c.noneof) for m in group)
 
 
 def _key(c: Criteria, resource: Json, received: int) -> int | str:
@@ -236,8 +244,7 @@ def _everybody(asked: Asked, c: Criteria) -> Page:
     while len(items) <= c.count:
         rows = search.find(asked.connection, query, after=after, limit=CHUNK)
         looked += len(rows)
-        fitting = (_item(asked, c, row, ordered=True) for row in rows)
-        items += [item for item in fitting if item is not None]
+        items += _items(asked, c, rows, ordered=True)
         if len(rows) < CHUNK:
             return _page(c, items, None)
         after = Key(rows[-1].key, rows[-1].rid)
@@ -252,7 +259,7 @@ def _counted(asked: Asked, c: Criteria, query: Query) -> Page:
     total, after = 0, None
     while True:
         rows = search.find(asked.connection, query, after=after, limit=CHUNK)
-        total += sum(_item(asked, c, row, ordered=True) is not None for row in rows)
+        total += sum(1 for _ in _items(asked, c, rows, ordered=True))
         if len(rows) < CHUNK:
             return Page(total=total)
         after = Key(rows[-1].key, rows[-1].rid)
@@ -260,7 +267,7 @@ def _counted(asked: Asked, c: Criteria, query: Query) -> Page:
 
 def _is_exact(asked: Asked, c: Criteria) -> bool:
     """Does the database alone decide?"""
-    plain = asked.caller.scopes is None and not (c.dates or c.words or c.sources)
+    plain = asked.caller.scopes is None and not (c.dates or c.words or c.sources or _by_status(c))
     return plain and all(len(g) == 1 and g[0].prefix in _RANGES for g in c.updated)
 
 

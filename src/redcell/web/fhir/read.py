@@ -20,6 +20,7 @@ from redcell.web.fhir.kinds import AUDITED, CONCLUDED, SERVED, TRACED
 from redcell.web.fhir.outcome import FhirError, outcome, unknown
 from redcell.web.fhir.respond import etag, resource_of, version_headers
 from redcell.web.fhir.spans import compared
+from redcell.web.fhir.standing import resources_of
 
 Json = dict[str, Any]
 LONGEST_NUMBER = 12
@@ -46,7 +47,7 @@ def one(asked: Asked, kind: str, rid: str) -> Read:
         return Read(*origins.provenance(asked, rid))
     fact = facts.read_one(asked.connection, kind, rid)
     if fact is not None:
-        resource = resource_of(fact)
+        (resource,) = resources_of(asked.connection, [fact])
         if not _may_read(asked, fact.patient, kind, resource):
             raise unknown(kind, rid)
         return Read(resource, (fact.patient,), version_headers(fact))
