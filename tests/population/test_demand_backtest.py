@@ -25,6 +25,7 @@ from redcell.population.demand.backtest import judged as judged_moments
 from redcell.population.demand.judged import table, text
 from redcell.population.demand.moments import Past
 from redcell.population.demand.needs import Forecast
+from redcell.population.demand.question import Question
 from redcell.population.demand.score import Judged, band, crps, score, skill
 from redcell.population.demand.totals import HORIZON, Demand, Need
 from redcell.population.demand.window import LEVELS, Seen
@@ -203,7 +204,8 @@ def source(tmp_path_factory):
 
 def test_a_folder_is_judged_by_its_own_red_cells(source):
     at = moment_of("2026-11-20T09:00:00Z")
-    found, tally = backtest(source, at, knowledge(), count=2, learned=1, workers=1)
+    asked = Question(source, at, knowledge(), workers=1)
+    found, tally = backtest(asked, count=2, learned=1)
     assert [p.at.day for p in found] == [m.day for m in moments(at, 2)]
     assert tally.rows == 3
     units = sum(float(p.policy.given.sum()) + p.others for p in found)

@@ -19,6 +19,7 @@ from redcell.forecasting import Forecaster
 from redcell.knowledge.load import knowledge
 from redcell.population.demand.needs import group_of, shuffled, site_of, units_before
 from redcell.population.demand.outlook import Outlook, look
+from redcell.population.demand.question import Question
 from redcell.population.demand.table import COLUMNS, table
 from redcell.population.demand.text import text
 from redcell.population.demand.totals import Need
@@ -211,7 +212,7 @@ def _last(person) -> float:
 
 @pytest.fixture(scope="module")
 def outlook(source, site):
-    return look(source, moment_of(TIME), knowledge(site), workers=1)[0]
+    return look(Question(source, moment_of(TIME), knowledge(site), workers=1))[0]
 
 
 def test_the_total_is_that_of_the_rows(source, site, outlook):
@@ -233,7 +234,7 @@ def test_any_order_gives_the_same_table(source, site, outlook, tmp_path):
     half = len(rows_of) // 2
     (tmp_path / "b.ndjson").write_text("".join(reversed(rows_of[:half])))
     (tmp_path / "a.ndjson").write_text("".join(reversed(rows_of[half:])))
-    again = look(tmp_path, moment_of(TIME), knowledge(site), workers=1)[0]
+    again = look(Question(tmp_path, moment_of(TIME), knowledge(site), workers=1))[0]
     assert table(again).equals(table(outlook))
 
 

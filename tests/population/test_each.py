@@ -12,6 +12,7 @@ from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.knowledge.load import knowledge
 from redcell.population.cohort import LEAST_MEMORY
 from redcell.population.demand.backtest import backtest
+from redcell.population.demand.question import Question
 from redcell.population.each import Each
 from redcell.population.progress import silent
 from redcell.population.quality import look
@@ -125,8 +126,8 @@ def test_one_failure_ends_no_backtest(source, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "run", failing)
     kept = tmp_path / "rejected.ndjson"
-    more = {"count": 1, "learned": 1, "workers": 1, "rejected": kept}
-    found, tally = backtest(source, AT, knowledge(), **more)
+    asked = Question(source, AT, knowledge(), workers=1, rejected=kept)
+    found, tally = backtest(asked, count=1, learned=1)
     assert len(found) == 1
     assert tally.left_out == {"assessment-failed": 1}
     assert "p05" in kept.read_text()

@@ -126,13 +126,20 @@ def demand(
     """
     from redcell.population.demand.outlook import look
     from redcell.population.demand.practiced import look_practiced
+    from redcell.population.demand.question import Question
     from redcell.population.demand.table import schema, table
 
     schema()  # fails before the work rather than after it
-    given = Path(source), moment_of(at), knowledge_of(policy)
-    fit = calibration_of(calibration)
-    run = look_practiced if practiced else look
-    found, _ = run(*given, workers=workers, calibration=fit, seed=seed, form=form)
+    asked = Question(
+        Path(source),
+        moment_of(at),
+        knowledge_of(policy),
+        calibration=calibration_of(calibration),
+        seed=seed,
+        workers=workers,
+        form=form,
+    )
+    found, _ = look_practiced(asked) if practiced else look(asked)
     return table(found, frozenset(closed))
 
 

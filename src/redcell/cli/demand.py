@@ -13,12 +13,10 @@ import click
 from redcell.cli.options import EXIT_CODES, Command, now, options
 
 if TYPE_CHECKING:
-    from redcell.knowledge.load import Knowledge
+    from redcell.population.demand.question import Question
     from redcell.population.reading.ledger import Tally
     from redcell.population.reading.source import Form
-    from redcell.record.moment import Moment
 
-    Given = tuple[Path, Moment, Knowledge]
     Shut = Callable[[date], frozenset[date]]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -130,6 +128,7 @@ def demand(
     from redcell.forecasting import read_calibration
     from redcell.knowledge.load import knowledge
     from redcell.population.demand import table
+    from redcell.population.demand.question import Question
     from redcell.population.files import check_place
     from redcell.population.progress import shown
 
@@ -138,21 +137,23 @@ def demand(
         table.schema()
     elif not backtest:
         raise click.UsageError("Missing option '--out'. Expected a Parquet file to write.")
-    shared = {
-        "workers": workers,
-        "rejected": rejected,
-        "calibration": read_calibration(calibration) if calibration else None,
-        "seed": seed,
-        "form": form,
-        "progress": shown,
-    }
-    given = source, moment_of(at or now()), knowledge(policy)
+    asked = Question(
+        source,
+        moment_of(at or now()),
+        knowledge(policy),
+        calibration=read_calibration(calibration) if calibration else None,
+        seed=seed,
+        workers=workers,
+        rejected=rejected,
+        form=form,
+        progress=shown,
+    )
     shut = partial(closed_days, **days)
     if backtest:
-        _judge(given, shut, out, count=moments, learned=learned, **shared)
+        _judge(asked, shut, out, count=moments, learned=learned)
     else:
         assert out is not None  # noqa: S101  (asked for above)
-        _foresee(given, shut, out, learned if practiced else 0, shared)
+        _foresee(asked, shut, out, learned if practiced else 0)
 
 
 def closed_days(
@@ -167,7 +168,7 @@ def closed_days(
     return frozenset(d for d in days if d in named or d.weekday() not in usual)
 
 
-def _foresee(given: Given, shut: Shut, out: Path, learned: int, shared: dict[str, Any]) -> None:
+def _foresee(asked: Question, shut: Shut, out: Path, learned: int) -> None:
     """Write the demand ahead, and say it."""
     from redcell.population.demand import table
     from redcell.population.demand.outlook import look
@@ -175,10 +176,7 @@ def _foresee(given: Given, shut: Shut, out: Path, learned: int, shared: dict[str
     from redcell.population.demand.text import text
     from redcell.population.parquet import write
 
-    if learned:
-        found, tally = look_practiced(*given, learned=learned, **shared)
-    else:
-        found, tally = look(*given, **shared)
+    found, tally = look_practiced(asked, learned=learned) if learned else look(asked)
     closed = shut(found.first)
     made = table.table(found, closed)
     write(made, out)
@@ -189,13 +187,13 @@ def _foresee(given: Given, shut: Shut, out: Path, learned: int, shared: dict[str
     click.echo(f"Written: {out} ({made.height:,} rows).", err=True)
 
 
-def _judge(given: Given, shut: Shut, out: Path | None, **shared: Any) -> None:
+def _judge(asked: Question, shut: Shut, out: Path | None, *, count: int, learned: int) -> None:
     """Say how earlier forecasts fared, and write their days where that is asked for."""
     from redcell.population.demand import judged
     from redcell.population.demand.backtest import backtest
     from redcell.population.parquet import write
 
-    past, tally = backtest(*given, closed=shut, **shared)
+    past, tally = backtest(asked, count=count, learned=learned, closed=shut)
     click.echo(judged.text(past), nl=False)
     _told(tally)
     if out is not None:

@@ -127,6 +127,31 @@ def _outcome(patient: Lines, task: Task) -> Outcome:
     return found
 
 
+class Opened(Struct, frozen=True):
+    """One patient's record, or why there is none, and what was set aside while it was read."""
+
+    record: Record | None
+    left_out: str
+    refused: list[Refused]
+    noted: Counter[str]
+
+
+def opened(patient: Lines, knowledge: Knowledge, *, keeps: bool) -> Opened:
+    """Read one patient's lines.
+
+    Args:
+        patient: the lines.
+        knowledge: the knowledge base, with the site's policy.
+        keeps: are the refused lines wanted?
+    """
+    aside: list[SetAside] = []
+    try:
+        record = record_of(patient, knowledge, aside)
+    except UnreadableSourceError:
+        return Opened(None, "patient-not-readable", *parted(aside, patient, keeps=keeps))
+    return Opened(record, "", *parted(record.set_aside, patient, keeps=keeps))
+
+
 def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Record:
     """Read one patient's lines; what cannot be used is added to `aside`.
 

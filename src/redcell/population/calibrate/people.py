@@ -10,20 +10,20 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
+from redcell.errors import DeceasedPatientError, UnderageError
 from redcell.erythropoiesis.history import History
 from redcell.forecasting.history import see, usable_counts
 from redcell.forecasting.withhold import reason
 from redcell.knowledge.load import Knowledge
 from redcell.loop import run, situation_of
 from redcell.population.each import Each
-from redcell.population.patient import parted, record_of
+from redcell.population.patient import opened
 from redcell.population.progress import Progress
 from redcell.population.reading.ledger import Ledger, Refused, Tally
 from redcell.population.reading.lines import Lines
 from redcell.record.measured import Measured
 from redcell.record.moment import Moment
-from redcell.record.record import Record, SetAside
+from redcell.record.record import Record
 
 MOST_PEOPLE = 1000
 """People that numbers are learned from; of more, a sample by the hash of the patient's id."""
@@ -128,19 +128,11 @@ class Plan:
         return lambda batch: [self._read(lines) for lines in batch]
 
     def _read(self, lines: Lines) -> Found:
-        aside: list[SetAside] = []
-        found = Found()
-        try:
-            record = record_of(lines, self._knowledge, aside)
-        except UnreadableSourceError:
-            found.left_out = "patient-not-readable"
-        else:
-            aside = list(record.set_aside)
-            found.at = newest(record)
-            found.record = record if found.at is not None else None
-            found.left_out = "" if found.at is not None else "no-counts"
-        found.refused, found.noted = parted(aside, lines, keeps=False)
-        return found
+        one = opened(lines, self._knowledge, keeps=False)
+        at = newest(one.record) if one.record is not None else None
+        record = one.record if at is not None else None
+        left_out = one.left_out or ("" if at is not None else "no-counts")
+        return Found(record, at, left_out, one.refused, one.noted)
 
 
 def records(
@@ -160,10 +152,6 @@ def records(
     book = Ledger(tally)
     each = Each(source, Plan(knowledge), knowledge, title="Choosing", workers=1)
     for found in each.run(book, progress):
-        for refused in found.refused:
-            book.refuse(refused)
-        tally.noted.update(found.noted)
-        if found.left_out:
-            tally.left_out[found.left_out] += 1
-        elif found.record is not None and found.at is not None:
+        book.settle(found)
+        if found.record is not None and found.at is not None:
             yield found.record, found.at

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
 
-from redcell.forecasting import Calibration
-from redcell.knowledge.load import Knowledge
 from redcell.population.demand.moments import Past, Plan
-from redcell.population.demand.outlook import SEED
 from redcell.population.demand.practice import Practice, ahead, learn
+from redcell.population.demand.question import SEED, Question
 from redcell.population.demand.score import Judged
 from redcell.population.demand.totals import HORIZON, Demand, Need, demand, together
 from redcell.population.demand.window import Window
-from redcell.population.each import Each
-from redcell.population.progress import Progress, silent
 from redcell.population.reading.ledger import Ledger, Tally, ledger
-from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 
 WEEK, BEFORE = 7, 56
@@ -137,19 +131,7 @@ class Gathered:
 
 
 def backtest(
-    source: Path,
-    at: Moment,
-    knowledge: Knowledge,
-    *,
-    count: int,
-    learned: int = LEARNED,
-    closed: Closed = lambda _: frozenset(),
-    workers: int | None = None,
-    rejected: Path | None = None,
-    calibration: Calibration | None = None,
-    seed: int = SEED,
-    form: Form = "fhir",
-    progress: Progress = silent,
+    q: Question, *, count: int, learned: int = LEARNED, closed: Closed = lambda _: frozenset()
 ) -> tuple[list[Then], Tally]:
     """Forecasts of the whole source as of earlier moments, with what came of them.
 
@@ -158,36 +140,26 @@ def backtest(
     The practice of a moment is learned from days that were over then.
 
     Args:
-        source: a folder of FHIR NDJSON, or an OMOP CDM.
-        at: the last moment of which something is known.
-        knowledge: the knowledge base, with the site's policy.
+        q: what is asked; its moment is the last of which something is known.
         count: how many moments are judged.
-        learned: how many moments before them practice is learned from.
+        learned: how many moments before each of them practice is learned from.
         closed: days without transfusions, from the first day of a horizon.
-        workers: processes; by default one for each core.
-        rejected: where rejected input is kept, one JSON object a line.
-        calibration: the site's noise and priors.
-        seed: of the joint draws.
-        form: what the source is.
-        progress: what is told how far the run is.
 
     Raises:
         UnreadableSourceError: no patient was found in the source.
     """
-    earlier = moments(at, count + learned)
-    with ledger(rejected) as book:
-        plan = Plan(earlier, at, knowledge, calibration, seed, keeps=book.keeps)
-        each = Each(source, plan, knowledge, title="Backtest", workers=workers, form=form)
-        found = gathered(earlier, each.run(book, progress), book)
-        tally = book.tally
-    return judged(found, learned, closed, seed), tally
+    earlier = moments(q.at, count + learned)
+    with ledger(q.rejected) as book:
+        plan = Plan(earlier, q.at, q.knowledge, q.calibration, q.seed, keeps=book.keeps)
+        found = gathered(earlier, q.each(plan, "Backtest").run(book, q.progress), book)
+        return judged(found, learned, closed, q.seed), book.tally
 
 
 def judged(found: Sequence[Gathered], learned: int, closed: Closed, seed: int = SEED) -> list[Then]:
-    """Every moment but those that are only learned from."""
+    """Every moment but those that are only learned from; each by as many as a forecast takes."""
     windows = [moment.window for moment in found]
     return [
-        moment.judged(windows[:i], closed(moment.first), seed)
+        moment.judged(windows[i - learned : i], closed(moment.first), seed)
         for i, moment in enumerate(found)
         if i >= learned
     ]

@@ -9,7 +9,7 @@ from datetime import date
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from redcell.errors import DeceasedPatientError, UnderageError, UnreadableSourceError
+from redcell.errors import DeceasedPatientError, UnderageError
 from redcell.forecasting import Calibration, Forecaster
 from redcell.forecasting.many import forecast_many
 from redcell.knowledge.load import Knowledge
@@ -18,12 +18,11 @@ from redcell.population.demand.needs import Forecast, forecast_of, group_of, shu
 from redcell.population.demand.totals import UNKNOWN
 from redcell.population.demand.window import FORECAST, Seen, shares_of
 from redcell.population.each import FEW
-from redcell.population.patient import parted, record_of
+from redcell.population.patient import opened
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.lines import Lines
 from redcell.prediction import Prediction
 from redcell.record.moment import Moment
-from redcell.record.record import SetAside
 
 SYMPTOMS = {True: "no", False: "yes", None: UNKNOWN}
 
@@ -93,26 +92,20 @@ class Plan:
         return replace(found, need=replace(found.need, site=site, transfusions=red))
 
     def _assess(self, lines: Lines) -> tuple[Past, list[tuple[int, Steps]]]:
-        none = [None] * len(self._moments)
-        past = Past([*none], {}, [*none])
-        aside: list[SetAside] = []
+        none, found = [None] * len(self._moments), opened(lines, self._knowledge, keeps=self._keeps)
+        past = Past([*none], {}, [*none], found.left_out, found.refused, found.noted)
         steps: list[tuple[int, Steps]] = []
-        try:
-            record = record_of(lines, self._knowledge, aside)
-        except UnreadableSourceError:
-            past.left_out = "patient-not-readable"
-        else:
-            aside = list(record.set_aside)
-            for one in record.known_at(self._until).transfusions:
-                past.units[one.start.day] = past.units.get(one.start.day, 0.0) + one.units
-            for i, at in enumerate(self._moments):
-                try:
-                    steps.append((i, run(record, at, self._knowledge)))
-                except DeceasedPatientError:
-                    past.left_out = "" if steps else "deceased"
-                except UnderageError:
-                    past.left_out = "" if steps else "under-18"
-        past.refused, past.noted = parted(aside, lines, keeps=self._keeps)
+        if found.record is None:
+            return past, steps
+        for one in found.record.known_at(self._until).transfusions:
+            past.units[one.start.day] = past.units.get(one.start.day, 0.0) + one.units
+        for i, at in enumerate(self._moments):
+            try:
+                steps.append((i, run(found.record, at, self._knowledge)))
+            except DeceasedPatientError:
+                past.left_out = "" if steps else "deceased"
+            except UnderageError:
+                past.left_out = "" if steps else "under-18"
         return past, steps
 
 

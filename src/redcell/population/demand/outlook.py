@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from redcell.forecasting import Calibration
-from redcell.knowledge.load import Knowledge
 from redcell.population.demand.needs import Answer, Forecast, Plan
 from redcell.population.demand.practice import Practice
+from redcell.population.demand.question import Question
 from redcell.population.demand.totals import Demand, Need, demand, together
-from redcell.population.each import Each
-from redcell.population.progress import Progress, silent
 from redcell.population.reading.ledger import Ledger, Tally, ledger
-from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
 
-SEED = 1
 Part = tuple[str, str]
 """Site and blood group."""
 
@@ -81,41 +75,18 @@ class Outlook(Struct):
         return demand((n for n in self.needs if meant((n.site, n.group))), self.first)
 
 
-def look(
-    source: Path,
-    at: Moment,
-    knowledge: Knowledge,
-    *,
-    workers: int | None = None,
-    rejected: Path | None = None,
-    calibration: Calibration | None = None,
-    seed: int = SEED,
-    form: Form = "fhir",
-    progress: Progress = silent,
-) -> tuple[Outlook, Tally]:
+def look(q: Question) -> tuple[Outlook, Tally]:
     """Everybody's red cells ahead, and the counts of the run.
 
     Neither the number of processes nor the order of the source changes the totals.
 
-    Args:
-        source: a folder of FHIR NDJSON, or an OMOP CDM.
-        at: nothing dated later is used, except treatment that is planned.
-        knowledge: the knowledge base, with the site's policy.
-        workers: processes; by default one for each core.
-        rejected: where rejected input is kept, one JSON object a line.
-        calibration: the site's noise and priors.
-        seed: of the order in which people's courses are joined.
-        form: what the source is.
-        progress: what is told how far the run is.
-
     Raises:
         UnreadableSourceError: no patient was found in the source.
     """
-    with ledger(rejected) as book:
-        plan = Plan(at, knowledge, calibration, seed, keeps=book.keeps)
-        each = Each(source, plan, knowledge, title="Forecasts", workers=workers, form=form)
-        outlook = gathered(at, each.run(book, progress), book)
-        return outlook, book.tally
+    with ledger(q.rejected) as book:
+        plan = Plan(q.at, q.knowledge, q.calibration, q.seed, keeps=book.keeps)
+        answers = q.each(plan, "Forecasts").run(book, q.progress)
+        return gathered(q.at, answers, book), book.tally
 
 
 def gathered(at: Moment, answers: Iterable[Answer], book: Ledger) -> Outlook:

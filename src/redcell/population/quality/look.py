@@ -9,10 +9,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.each import Each
-from redcell.population.patient import parted, record_of
+from redcell.population.patient import opened
 from redcell.population.progress import Progress, silent
 from redcell.population.quality.event import Event
 from redcell.population.quality.measures import MEASURES
@@ -21,7 +20,7 @@ from redcell.population.reading.ledger import Ledger, Refused, Tally, ledger
 from redcell.population.reading.lines import Lines
 from redcell.population.reading.source import Form
 from redcell.record.moment import Moment
-from redcell.record.record import Record, SetAside
+from redcell.record.record import Record
 
 ADULT = 18
 
@@ -63,19 +62,14 @@ class Plan:
         return lambda batch: [self._look(lines) for lines in batch]
 
     def _look(self, lines: Lines) -> Answer:
-        aside: list[SetAside] = []
-        answer = Answer([])
-        try:
-            record = record_of(lines, self._knowledge, aside)
-            aside = list(record.set_aside)
-            age = record.patient.age_years(self._at)
+        one = opened(lines, self._knowledge, keeps=self._keeps)
+        answer = Answer([], one.left_out, one.refused, one.noted)
+        if one.record is not None:
+            age = one.record.patient.age_years(self._at)
             if age is not None and age < ADULT:
                 answer.left_out = "under-18"
             else:
-                answer.events = events_of(record, self._at, self._knowledge, self._days)
-        except UnreadableSourceError:
-            answer.left_out = "patient-not-readable"
-        answer.refused, answer.noted = parted(aside, lines, keeps=self._keeps)
+                answer.events = events_of(one.record, self._at, self._knowledge, self._days)
         return answer
 
 
