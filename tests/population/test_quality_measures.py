@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from builder import AT, Said, Value, doses, new, patient, red_cells, taken, when
 from redcell.knowledge.load import knowledge
@@ -86,6 +87,15 @@ def test_an_emergency_and_a_refusal_are_in_neither():
     assert found(ABOVE, sickle) == [("excluded", "sickle-cell-disease")]
 
 
+@pytest.mark.parametrize(
+    ("day", "expected"), [(-5, ("excluded", "last-weeks")), (-15, ("counted", "consider"))]
+)
+def test_in_hospice_care_symptoms_and_goals_decide(day, expected):
+    """T18: since ten days before."""
+    record = counts((day - 1, 7.5), transfusions=[day], hospice=True)
+    assert found(ABOVE, record) == [expected]
+
+
 def test_the_site_sets_the_threshold(tmp_path):
     file = tmp_path / "site.toml"
     file.write_text(
@@ -159,6 +169,39 @@ def test_two_units_that_the_policy_gives_are_in_neither():
 def test_without_hours_nothing_can_lie_between():
     record = counts((-31, 6.8), transfusions=[red_cells(-30, 2.0)], weight=None)
     assert found(SEVERAL, record) == [("excluded", "hours-not-known")]
+    day = on_day(when(-30).day)
+    bags = [Transfusion(day, day, 1.0, f"Procedure/{name}") for name in "ab"]
+    assert found(SEVERAL, counts((-31, 6.8), transfusions=bags)) == [
+        ("excluded", "hours-not-known")
+    ]
+
+
+def test_bags_entered_with_one_time_are_one_session_of_its_hours():
+    bags = [replace(red_cells(-30, hours=4), reference=f"Procedure/{name}") for name in "ab"]
+    inside, after = (
+        counts((-31, 6.8), (-30 + hours / 24, 7.4), transfusions=bags) for hours in (2.0, 4.0)
+    )
+    assert found(SEVERAL, inside) == [("not-counted", "")]
+    assert found(SEVERAL, after) == [("counted", "no-count-between")]
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [(0.5, "counted"), (1.9, "counted"), (2.0, "not-counted"), (4.0, "not-counted"),
+     (4.1, "counted")],
+)  # fmt: skip
+def test_a_count_while_the_first_bag_runs_is_no_look_at_what_it_did(hours, expected):
+    bags = [red_cells(-30, hours=2), red_cells(-30 + 4 / 24, hours=2)]
+    record = counts((-31, 6.8), (-30 + hours / 24, 7.4), transfusions=bags)
+    assert found(SEVERAL, record)[0][0] == expected
+
+
+def test_one_unit_at_a_time_is_no_rule_of_sickle_cell_disease():
+    given = {"transfusions": [red_cells(-30, 2.0, hours=4)]}
+    sickle = counts((-31, 6.8), diagnoses={"sickle-cell-disease": True}, **given)
+    assert found(SEVERAL, sickle) == [("excluded", "sickle-cell-disease")]
+    hospice = counts((-6, 6.8), transfusions=[red_cells(-5, 2.0, hours=4)], hospice=True)
+    assert found(SEVERAL, hospice) == [("counted", "no-count-between")]
 
 
 # -- grade 3 without a count -----------------------------------------------------------------------
@@ -195,10 +238,41 @@ def test_a_preliminary_count_asks_for_none_but_answers_one():
     assert found(UNCOUNTED, record) == [("not-counted", "")]
 
 
-def test_hospice_care_is_in_neither():
-    record = counts((-9, 7.5), hospice=True)  # since ten days before
-    assert found(UNCOUNTED, record) == [("excluded", "hospice")]
-    assert found(UNCOUNTED, counts((-11, 7.5), hospice=True))[0][0] == "counted"
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [(-9, "excluded"), (-16.9, "excluded"), (-17.0, "excluded"), (-17.1, "counted")],
+)
+def test_hospice_care_begun_within_the_days_is_in_neither(day, expected):
+    record = counts((day, 7.5), hospice=True)  # since ten days before
+    assert found(UNCOUNTED, record)[0][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("died", "expected"),
+    [(-23.0, "excluded"), (-22.9, "counted"), (None, "counted")],
+)
+def test_death_within_the_days_is_in_neither(died, expected):
+    record = counts((-30, 7.5))
+    died = died is not None and when(died)
+    record = replace(record, patient=replace(record.patient, deceased=died))
+    assert found(UNCOUNTED, record)[0][0] == expected
+
+
+@pytest.mark.parametrize(("last", "expected"), [(-22.9, "counted"), (-23.0, "excluded")])
+def test_of_a_death_without_a_date_it_is_known_that_it_came_after_the_last_result(last, expected):
+    record = counts((-30, 7.5), ferritin=[(last, 250.0)])
+    kept = {name: record.results[name] for name in ("hemoglobin", "ferritin")}
+    dead = replace(record.patient, deceased=True)
+    assert found(UNCOUNTED, replace(record, results=kept, patient=dead))[0][0] == expected
+
+
+def test_the_same_blood_measured_twice_is_no_second_look():
+    twice = counts((-30.0, 7.5), (-29.99, 7.6))
+    assert found(UNCOUNTED, twice) == [("counted", "no-count-after")]
+    next_day = counts((-30.0, 7.5), (-29.0, 7.6))
+    assert found(UNCOUNTED, next_day) == [("not-counted", ""), ("counted", "no-count-after")]
+    higher = counts((-30.0, 7.5), (-29.9, 8.4))
+    assert found(UNCOUNTED, higher) == [("not-counted", "")]
 
 
 # -- iron ------------------------------------------------------------------------------------------
@@ -242,6 +316,30 @@ def test_a_course_begins_after_56_days_without(gap, courses):
     assert len(found(REPLETE, counts((-101, 9.5), therapy=given, **tests))) == courses
 
 
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [(-30.0, ("excluded", "beside-an-esa")), (-86.0, ("excluded", "beside-an-esa")),
+     (-86.1, ("counted", "replete")), (-28.0, ("counted", "replete"))],
+)  # fmt: skip
+def test_iron_may_be_added_to_an_esa(day, expected):
+    """E3; an ESA ends 56 days after its last dose, and one begun later is no reason."""
+    tests = {"ferritin": [(-40, 250.0)], "tsat": [(-40, 30.0)]}
+    given = {"iron-iv/x": taken(-30, -20), "esa/epoetin": doses(day)}
+    assert found(REPLETE, counts((-40, 9.5), therapy=given, **tests)) == [expected]
+
+
+def test_overload_is_counted_beside_an_esa_too():
+    """I8: no iron in any form."""
+    tests = {
+        "ferritin": [(-40, 1200.0)],
+        "tsat": [(-40, 60.0)],
+        "units_elsewhere": (-400, -300, 25.0),
+    }
+    given = {"iron-iv/x": taken(-30, -20), "esa/epoetin": doses(-30)}
+    record = counts((-40, 9.5), therapy=given, **tests)
+    assert found(REPLETE, record) == [("counted", "overload")]
+
+
 # -- ESA -------------------------------------------------------------------------------------------
 
 ESA = "esa-outside-conditions"
@@ -274,6 +372,10 @@ def with_esa(hemoglobin: float, *, until: float = 60.0, intent: str = "palliativ
         (with_esa(9.9, systolic=[(-31, 159.0)]), ("not-counted", "")),
         (with_esa(9.9, ferritin=None), ("excluded", "conditions-not-known")),
         (with_esa(9.9, intent=""), ("excluded", "conditions-not-known")),
+        (
+            with_esa(10.0, diagnoses={"chronic-kidney-disease": True}),
+            ("excluded", "kidney-disease"),
+        ),
     ],
 )
 def test_an_esa_beside_its_conditions(record, expected):
@@ -358,6 +460,17 @@ def test_only_symptoms_that_decide_about_red_cells_count(symptom, expected):
 @pytest.mark.parametrize(("day", "expected"), [(-1.0, "counted"), (-0.99, "excluded")])
 def test_the_day_after_must_be_over(day, expected):
     assert found(ASKED, counts((day, 8.5), symptoms=None))[0][0] == expected
+
+
+@pytest.mark.parametrize(("died", "expected"), [(-29.0, "excluded"), (-28.9, "counted")])
+def test_nobody_is_asked_after_death(died, expected):
+    record = counts((-30, 8.5), symptoms=None)
+    record = replace(record, patient=replace(record.patient, deceased=when(died)))
+    assert found(ASKED, record)[0][0] == expected
+
+
+def test_in_hospice_care_symptoms_are_asked_about():
+    assert found(ASKED, counts((-5, 8.5), symptoms=None, hospice=True))[0][0] == "counted"
 
 
 # -- all of them -----------------------------------------------------------------------------------

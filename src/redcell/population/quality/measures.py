@@ -46,8 +46,9 @@ MEASURES = (
         "red-cell sessions with a count in the {1:g} days before",
         "hemoglobin not below {0:g} g/dL, and no rule recommended red cells then",
         "no count in the {1:g} days before, or red cells since it; emergency (bleeding, unstable); "
-        "sickle cell disease; a refusal on record",
-        ("T10", "T11", "T13", "T14"),
+        "sickle cell disease; a refusal on record; the last weeks or hospice care, in which "
+        "symptoms and goals decide",
+        ("T10", "T11", "T13", "T14", "T18"),
         ("transfusion.restrictive_hb", "transfusion.count_before", "quality.session"),
         red_cells.transfusion_above_threshold,
     ),
@@ -57,7 +58,8 @@ MEASURES = (
         "red-cell sessions of {0:g} units or more",
         "no hemoglobin between the first and the last unit. A look at the person that was not "
         "written down as a count is not seen",
-        "emergency; the policy itself gives as many units; the hours are not known",
+        "emergency; sickle cell disease; the policy itself gives as many units; the hours are not "
+        "known",
         ("T5", "T17"),
         ("quality.several_units", "quality.session"),
         red_cells.several_units_without_count,
@@ -65,9 +67,9 @@ MEASURES = (
     Measure(
         surveillance.UNCOUNTED,
         "Grade 3 without a count within {1:g} days",
-        "final counts of grade 3",
+        "days with a final count of grade 3, from the last one of the day",
         "no other hemoglobin in the {1:g} days that follow",
-        "hospice care; died in these days; they are not over",
+        "hospice care, begun by the end of these days; died in them; they are not over",
         ("O14", "G3"),
         ("anemia.grade3_below", "monitoring.grade3_interval"),
         surveillance.grade_3_without_count,
@@ -77,8 +79,9 @@ MEASURES = (
         "Iron given to people who have enough",
         "courses of iron begun with iron tests that settle it",
         "the tests say that iron is not missing (replete, or overload)",
-        "no iron tests, or only one of the two that does not settle it",
-        ("I1", "I3"),
+        "no iron tests, or only one of the two that does not settle it; replete, and an ESA was "
+        "being given, to which iron may be added",
+        ("I1", "I3", "E3"),
         ("alternatives.ferritin_low", "alternatives.tsat_low", "quality.iron_course"),
         remedies.iron_to_the_replete,
     ),
@@ -87,7 +90,8 @@ MEASURES = (
         "ESA outside its conditions",
         "courses of an ESA begun with the conditions known",
         "not eligible or contraindicated by the rules at that time",
-        "a condition that is not on record (intent, plan, clot, blood pressure, iron tests)",
+        "a condition that is not on record (intent, plan, clot, blood pressure, iron tests); "
+        "chronic kidney disease, which has rules of its own",
         ("E3", "E4", "E5", "E6"),
         ("alternatives.esa_hemoglobin", "alternatives.esa_planned_days", "quality.iron_course"),
         remedies.esa_outside_conditions,
@@ -98,7 +102,7 @@ MEASURES = (
         "episodes of grade 2 or 3, each from its first count",
         "no ferritin with saturation (or ferritin that settles it alone) from {1:g} days before to "
         "{2:g} days after",
-        "hospice care; died in these days; the {2:g} days are not over",
+        "hospice care, begun by the end of the {2:g} days; died in them; they are not over",
         ("W4", "I1", "A3"),
         ("quality.episode", "quality.tested_before", "quality.tested_after"),
         surveillance.iron_deficiency_not_looked_for,
@@ -106,10 +110,10 @@ MEASURES = (
     Measure(
         surveillance.UNASKED,
         "Symptoms not asked",
-        "final counts of grade 2 or 3",
+        "days with a final count of grade 2 or 3, from the last one of the day",
         "no answer about fatigue, weakness, breathlessness, dizziness or palpitations from {1:g} "
         "days before to {2:g} days after",
-        "the {2:g} days after are not over",
+        "died in the {2:g} days after; they are not over",
         ("T12", "T13b", "S-R26"),
         ("anemia.grade2_below", "freshness.symptom", "quality.asked_after"),
         surveillance.symptoms_not_asked,

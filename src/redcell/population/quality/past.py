@@ -51,17 +51,27 @@ class Past:
 
     def followed(self, time: Moment, days: float) -> str:
         """Why what came within so many days of a moment cannot be judged; empty where it can."""
-        if self.hospice(time):
+        if self.hospice(time.plus(days)):
             return "hospice"
+        return self.lived(time, days)
+
+    def lived(self, time: Moment, days: float) -> str:
+        """The same without a look at hospice care, in which some things are still to be done."""
         died = self.record.patient.deceased
+        if died is True:  # and nobody says when: not before the last result
+            died = self.last_result or time
         if isinstance(died, Moment) and days_between(time, died) <= days:
             return "died-before-its-end"
-        if days_between(time, self.at) < days:
-            return "period-not-over"
-        return ""
+        return "period-not-over" if days_between(time, self.at) < days else ""
+
+    @cached_property
+    def last_result(self) -> Moment | None:
+        """The time of the newest result."""
+        rows = self.record.results.values()
+        return max((own[-1].time for own in rows if own), default=None)
 
     def hospice(self, time: Moment) -> bool:
-        """Was there hospice care at a moment?"""
+        """Had hospice care begun by a moment?"""
         return any(
             c.kind == "hospice" and (c.start is None or days_between(c.start, time) >= 0)
             for c in self.record.care

@@ -109,27 +109,49 @@ def _barred(steps: Steps | None) -> str:
         return "emergency"
     if decision == "declined":
         return "refusal-on-record"
-    return "sickle-cell-disease" if steps.case.diagnosis("sickle-cell-disease") else ""
+    if steps.case.diagnosis("sickle-cell-disease"):
+        return "sickle-cell-disease"
+    return "last-weeks" if steps.transfusion.last_weeks.value else ""
 
 
 # -- several units ---------------------------------------------------------------------------------
 
+UNLIKE = ("emergency", "not-assessable", "sickle-cell-disease")
+"""Where one unit at a time is not the rule."""
+
 
 def _several(past: Past, session: Session, last: Moment | None) -> Judgment:
-    first, latest = session[0], session[-1]
+    first = session[0]
     before = count_before(past.counts, first.start, last, past.number("transfusion.count_before"))
     steps = _just_before(past, first, before)
     barred = _barred(steps)
-    if barred in ("emergency", "not-assessable"):
+    if barred in UNLIKE:
         return excluded(barred)
     allowed = steps.transfusion.units.value if steps is not None and before is not None else None
     units = sum(t.units for t in session)
     if allowed is not None and allowed >= units:
         return excluded("policy-gives-as-many", f"{units:g} units")
-    if first is latest and (first.start.day_only or first.start >= first.end):
+    if not _hours_known(session):
         return excluded("hours-not-known", f"{units:g} units")
-    end = first.end if first is latest else latest.start
-    between = [m for m in past.counts if first.start < m.time <= end and m.time != first.end]
+    between = [m for m in past.counts if _between(session, m.time)]
     if between:
         return fine(f"{units:g} units; {between[0]}", between[0].reference)
     return counted("no-count-between", f"{units:g} units")
+
+
+def _hours_known(session: Session) -> bool:
+    """Is it known how long the session took?"""
+    days = any(t.start.day_only for t in session)
+    return not days and session[0].start < max(session[-1].start, *(t.end for t in session))
+
+
+def _between(session: Session, time: Moment) -> bool:
+    """Does a moment lie after the first unit and before the last?
+
+    Where the units have one start, or stand in one record: inside the session.
+    """
+    first, last = session[0], session[-1].start
+    if last <= first.start:
+        return first.start < time < max(t.end for t in session)
+    apart = first.start < first.end <= last
+    return (first.end <= time if apart else first.start < time) and time <= last

@@ -69,15 +69,33 @@ def _replete(past: Past, row: DrugRecord, start: Moment) -> Judgment:
     known = stores.iron.value
     if isinstance(known, Unassessed):
         return excluded("iron-not-known", said, *references)
+    helped = _esa_of_then(past, start) if known == "replete" else None
+    if helped is not None:
+        return excluded("beside-an-esa", said, *references, helped.reference)
     if known in ENOUGH:
         return counted(known, said, *references)
     return fine(f"{known}: {said}", *references)
+
+
+def _esa_of_then(past: Past, start: Moment) -> DrugRecord | None:
+    """An ESA that was being given when iron began: iron may be added to it (E3)."""
+    gap = past.number("quality.iron_course")
+    for row in past.record.drugs:
+        if row.drug.partition("/")[0] != "esa" or not row.given or row.start is None:
+            continue
+        end = start if row.ongoing and row.end is None else row.end or row.start
+        if row.start.day <= start.day and days_between(end, start) <= gap:
+            return row
+    return None
 
 
 def _outside(past: Past, row: DrugRecord, start: Moment) -> Judgment:
     steps = past.assessed(past.before_drug(row), eve(start))
     if steps is None:
         return excluded("not-assessable")
+    kidney = steps.case.diagnosis("chronic-kidney-disease")
+    if kidney is not None:
+        return excluded("kidney-disease", str(kidney), kidney.reference)
     counsel = next(o.counsel for o in steps.alternatives.options if o.name == "esa").value
     count = steps.case.hemoglobin
     said = str(count) if count is not None else ""

@@ -39,10 +39,16 @@ def iron_deficiency_not_looked_for(past: Past) -> Iterator[Event]:
 
 
 def _below(past: Past, limit: float, *, whole: bool = False) -> Iterator[Measured]:
-    """Counts below a limit: of the period, or of the whole record."""
-    for count in past.counts:
-        if count.value < limit and (whole or past.inside(count.time)):
-            yield count
+    """Counts below a limit, of the period or of the whole record; of each day the last one.
+
+    Laboratory and bedside often measure the same blood twice; that is no second look.
+    """
+    found = {
+        count.time.day: count
+        for count in past.counts
+        if count.value < limit and (whole or past.inside(count.time))
+    }
+    yield from found.values()
 
 
 def _event(measure: str, past: Past, count: Measured, judged: Judgment) -> Event:
@@ -74,7 +80,7 @@ def _uncounted(past: Past, count: Measured) -> Judgment:
 
 def _unasked(past: Past, count: Measured) -> Judgment:
     before, after = past.number("freshness.symptom"), past.number("quality.asked_after")
-    barred = "" if days_between(count.time, past.at) >= after else "period-not-over"
+    barred = past.lived(count.time, after)
     if barred:
         return excluded(barred)
     names = past.case.named("attributable")
