@@ -9,7 +9,7 @@ import pytest
 from fhir_api.conftest import ADMIN, NURSE, patient_caller
 from fhir_api.resources import bundle, entry, hemoglobin, patient
 from redcell import clock
-from redcell.clinic import messages, refresh
+from redcell.clinic import conclusions, messages, refresh
 from redcell.clinic.worker import Worker
 from redcell.sources.read import EXAMPLES
 from redcell.web.fhir.kinds import CONCLUDED
@@ -213,3 +213,11 @@ def test_the_routes_have_their_rows(api):
     from redcell.web.security.authorize import check_table
 
     check_table(api.app)
+
+
+def test_what_is_kept_in_memory_is_packed(assessed):
+    one = of(assessed, "Observation")[0]
+    assert assessed.get(f"Observation/{one['id']}").json() == one
+    kept = [packed for packed in conclusions._cache.values() if b"urn:redcell" not in packed]
+    assert kept
+    assert all(len(packed) < 20_000 for packed in kept)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from redcell.sources.fhir import datatypes
 from redcell.sources.read import read
 
 LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
@@ -371,3 +372,13 @@ def test_a_care_plan_says_what_is_ahead(reader, detail, planned):
         {"resourceType": "CarePlan", "status": "active", "intent": "plan", "activity": [activity]}
     )
     assert [p.drug for p in record.planned] == planned
+
+
+def test_a_long_concept_is_read_and_not_remembered():
+    before = datatypes._concept.cache_info().currsize
+    for number in range(3):
+        one = datatypes.CodeableConcept(text=f"{number}" * 1_000_000)
+        assert one.concept.text == one.text
+    assert datatypes._concept.cache_info().currsize == before
+    short = datatypes.CodeableConcept(text="short")
+    assert short.concept is short.concept

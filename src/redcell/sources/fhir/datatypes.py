@@ -10,6 +10,10 @@ from redcell.codes import SNOMED
 from redcell.sources.terms import Code, Concept
 
 
+KEPT = 500
+"""Characters of a concept that is remembered: who writes books into one fills no memory."""
+
+
 class Coding(Struct, frozen=True, gc=False):
     """FHIR Coding."""
 
@@ -27,7 +31,10 @@ class CodeableConcept(Struct, frozen=True, gc=False):
     @property
     def concept(self) -> Concept:
         """As codes and words, independent of FHIR."""
-        return _concept(self)
+        size = len(self.text)
+        for one in self.coding:
+            size += len(one.system) + len(one.code) + len(one.display)
+        return _concept(self) if size <= KEPT else _concept.__wrapped__(self)
 
     def has(self, *codes: str, system: str = SNOMED) -> bool:
         """Does it carry one of these codes?"""
