@@ -9,7 +9,6 @@ from msgspec import Struct
 from redcell.codes import SNOMED
 from redcell.sources.terms import Code, Concept
 
-
 KEPT = 500
 """Characters of a concept that is remembered: who writes books into one fills no memory."""
 
