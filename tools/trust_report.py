@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from trust import book  # noqa: E402
 from trust.marks import proofs  # noqa: E402
-from trust.rows import Row, rows, unproved  # noqa: E402
+from trust.rows import Row, partly, rows, unproved  # noqa: E402
 
 PAGE = ROOT / "docs" / "trust-report.md"
 KEPT = ROOT / "docs" / "trust.json"
@@ -50,7 +50,8 @@ def state(row: Row, known: dict[str, Any]) -> str:
         return RED
     if not any(one["passed"] for one in ran):
         return NOT_RUN
-    return GREEN if len(ran) == len(tests) and all(one["passed"] for one in ran) else PART
+    every = len(ran) == len(tests) and all(one["passed"] for one in ran)
+    return GREEN if every and row.id not in partly() else PART
 
 
 def page(known: dict[str, Any]) -> str:
@@ -66,7 +67,8 @@ def _lines(known: dict[str, Any]) -> Iterator[str]:
     yield "line, change a test, run it and renew the page."
     yield ""
     yield "- green: every test of the row ran here and passed, and no figure misses its mark"
-    yield "- in part: those of its tests that ran passed; others did not run or were skipped"
+    yield "- in part: those of its tests that ran passed; others did not run or were skipped, or the"
+    yield "  row asks for more than they show (`tests/trust/partly.toml`)"
     yield "- not run: it has tests, none of which ran here"
     yield "- reason: it has no test, and the reason stands on a reviewed list"
     yield ""
@@ -103,6 +105,8 @@ def _row(row: Row, known: dict[str, Any]) -> Iterator[str]:
         yield f"  - through: {', '.join(row.through)}"
     if row.id in unproved():
         yield f"  - no test: {unproved()[row.id]}"
+    if row.id in partly():
+        yield f"  - not shown: {partly()[row.id]}"
     for _, figure in sorted(known["figures"].get(row.id, {}).items()):
         mark = "" if figure["good"] else "MISSED: "
         yield f"  - {mark}{_plain(figure['says'])} (`{figure['by']}`, {_when(figure)})"

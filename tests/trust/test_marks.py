@@ -11,7 +11,7 @@ import pytest
 
 from trust import book
 from trust.marks import marked, proofs
-from trust.rows import HERE, ROOT, rows, unproved
+from trust.rows import HERE, ROOT, partly, rows, unproved
 
 
 def test_marks_name_rows_that_exist():
@@ -22,6 +22,11 @@ def test_every_row_has_a_test_or_a_reason():
     without = {one for one, row in rows().items() if one not in proofs() and not row.through}
     assert without == set(unproved()), "a row without a test, or a reason for one that has a test"
     assert all(len(reason) > 40 for reason in unproved().values())
+
+
+def test_what_is_shown_in_part_has_a_test_and_says_what_is_missing():
+    assert set(partly()) <= set(proofs()), "a row without a test belongs to unproved.toml"
+    assert all(len(missing) > 40 for missing in partly().values())
 
 
 def test_a_promise_or_hazard_rests_on_rows_that_exist():
