@@ -106,7 +106,9 @@ def new(request: Request, q: str = "") -> Response:
             if (text in worklist.folded(head.name) or head.mrn.casefold().startswith(text))
             and caller.sees(head.person)
         ][: MOST_MATCHES + 1]
-        audited(request, None, "search", action="E", detail=f"{len(found)} people found")
+        people = " ".join(head.person for head in found[:MOST_MATCHES])
+        detail = f"{len(found)} people found: {people}"
+        audited(request, None, "search", action="E", detail=detail)
     return render(
         request,
         "inbox/new.html.j2",
