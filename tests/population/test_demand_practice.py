@@ -21,6 +21,7 @@ from redcell.population.demand.window import LEVELS, Seen, Window, shares_of
 from redcell.prediction import Day, Prediction
 
 HOURS = (2.0, 4.0)
+FIRST = AT.day + timedelta(days=1)
 CLINICS = {"north": 7.0, "south": 8.4}
 RATE = 0.06
 
@@ -72,7 +73,8 @@ def test_each_clinics_threshold_units_and_symptoms_are_found(learned):
         assert learned.curves[site].threshold == pytest.approx(threshold, abs=0.4)
     assert learned.units["south"][1] > 0.8
     assert learned.units["north"][1] < 0.2
-    assert learned.symptoms["yes"] / learned.symptoms["no"] == pytest.approx(2.0, rel=0.3)
+    symptoms = learned.factors.symptoms
+    assert symptoms["yes"] / symptoms["no"] == pytest.approx(2.0, rel=0.3)
     shape, span = learned.unseen["counts-too-old"]
     assert shape / span == pytest.approx(0.2 / HORIZON, rel=0.5)
 
@@ -94,7 +96,8 @@ def test_few_sessions_teach_nothing():
 
 def test_a_site_with_few_sessions_leans_on_the_others(learned):
     windows = [window(5, place=-n) for n in range(1, 7)]
-    windows[0].shares["new", "O+", "no"] = windows[0].shares["north", "O+", "no"] * 0.02
+    one = ("O+", "no", "never")
+    windows[0].shares["new", *one] = windows[0].shares["north", *one] * 0.02
     lent = learn(windows).curves["new"]
     assert lent.sessions == 0
     assert min(CLINICS.values()) < lent.threshold < max(CLINICS.values())
@@ -117,10 +120,60 @@ def test_totals_and_bands_hold_over_many_clinics():
     assert band(days, 0.8).even == pytest.approx(0.8, abs=0.06)
 
 
+def again(count: int = 2000, early: float = 1.0) -> Window:
+    """A moment of one clinic that transfuses those more whom it has transfused before."""
+    chance, found = np.random.default_rng(3), Window(AT.plus(-HORIZON))
+    days = np.where(np.arange(HORIZON) < 7, early, 1.0)
+    for _ in range(count):
+        before = ("recent", "never")[int(chance.integers(2))]
+        shares = around(round(chance.uniform(6.0, 9.0), 1))
+        often = shares @ (RATE / (1.0 + np.exp((LEVELS - 7.0) / 0.25))) * days
+        came = np.flatnonzero(chance.random(HORIZON) < often * (1.0 if before == "recent" else 0.4))
+        seen = Seen("north", "O+", "no", "ok", shares, before)
+        found.add(seen, {found.at.day + timedelta(days=int(day) + 1): 1.0 for day in came})
+    return found
+
+
+def test_who_was_given_red_cells_before_gets_them_more_often():
+    before = learn([again()]).factors.before
+    assert before["never"] / before["recent"] == pytest.approx(0.4, rel=0.2)
+    weeks = learn([again(early=2.0)]).factors.weeks
+    assert weeks[0] / weeks[1:].mean() == pytest.approx(2.0, rel=0.2)
+    assert learn([again()]).factors.weeks == pytest.approx(1.0, abs=0.15)
+
+
+def test_factors_keep_the_sum():
+    """With sessions enough what is expected of the days that are over is what came."""
+    seen = again(early=2.0)
+    total = together(ahead(learn([seen]), seen, HOURS, 1).values(), FIRST).units
+    assert total.sum(axis=1).mean() == pytest.approx(seen.units.sum(), rel=0.05)
+
+
+def test_people_who_come_later_are_no_part_of_a_moment(learned):
+    """What they are given is learned beside the size of the clinic, not person by person."""
+    later = Seen("north", "unknown", "unknown", "new")
+    windows = [again(200) for _ in range(3)]
+    for one in windows:
+        for n in range(40):
+            one.add(later, {one.at.day + timedelta(days=20): 1.0} if n < 30 else {})
+    assert windows[0].known == {"north": 200}
+    assert not windows[0].unseen
+    shape, span = learn(windows).newcomers
+    assert (shape, span) == (90.5, 1600.0)
+    now = again(1000)
+    days = ahead(learn(windows), now, HOURS, 1)["north", "unknown"].units
+    assert days.sum(axis=1).mean() == pytest.approx(1000 * shape / span, rel=0.1)
+    assert days[:, :14].sum() < days[:, 14:].sum() / 2
+    early = Window(AT)
+    for _ in range(50):
+        early.add(later, {})
+    assert learn([*windows, early]).newcomers == (shape, span)
+
+
 def test_a_refusal_needs_nothing(learned):
     now = Window(AT)
     now.add(Seen("north", "O+", "unknown", "declined"), {})
-    (nothing,) = ahead(learned, now, HOURS, 1).values()
+    nothing = ahead(learned, now, HOURS, 1)["north", "O+"]
     assert not nothing.units.any()
     assert nothing.people == 1
 

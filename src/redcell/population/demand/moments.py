@@ -16,13 +16,15 @@ from redcell.knowledge.load import Knowledge
 from redcell.loop import Situation, Steps, run, situation_of
 from redcell.population.demand.needs import Forecast, forecast_of, group_of, shuffled, site_of
 from redcell.population.demand.totals import UNKNOWN
-from redcell.population.demand.window import FORECAST, Seen, shares_of
+from redcell.population.demand.window import FORECAST, NEW, RECENT, Seen, shares_of
 from redcell.population.each import FEW
 from redcell.population.patient import opened
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.lines import Lines
 from redcell.prediction import Prediction
-from redcell.record.moment import Moment
+from redcell.record.moment import Moment, days_between
+from redcell.record.record import Record
+from redcell.record.transfusions import Transfusion
 
 SYMPTOMS = {True: "no", False: "yes", None: UNKNOWN}
 
@@ -110,7 +112,23 @@ class Plan:
 
 
 def _seen(steps: Steps, prediction: Prediction, found: Forecast, site: str) -> Seen:
-    group = group_of(steps.case.record)
+    record = steps.case.record
     symptoms = SYMPTOMS[steps.symptoms.asymptomatic.value]
     shares = shares_of(prediction) if found.status == FORECAST else None
-    return Seen(site, group, symptoms, found.status, shares)
+    status = found.status if anything(record) else NEW
+    before = before_of(record.transfusions, steps.case.at)
+    return Seen(site, group_of(record), symptoms, status, shares, before)
+
+
+def anything(record: Record) -> bool:
+    """Was anything measured, said or given by the moment of a record?"""
+    dated = (record.results, record.coded, record.symptoms, record.drugs, record.transfusions)
+    return any(dated) or bool(record.radiation)
+
+
+def before_of(given: Sequence[Transfusion], at: Moment) -> str:
+    """When red cells were last given before a moment."""
+    last = max((one.start for one in given), default=None)
+    if last is None:
+        return "never"
+    return "recent" if days_between(last, at) <= RECENT else "earlier"

@@ -16,8 +16,9 @@ from math import lgamma
 import numpy as np
 from msgspec import Struct
 
-from redcell.population.demand.totals import HORIZON, Demand
-from redcell.population.demand.window import LEVELS, Session, Who, Window
+from redcell.population.demand.factors import Factors, factors
+from redcell.population.demand.totals import HORIZON, UNKNOWN, Demand
+from redcell.population.demand.window import LEVELS, NEW, Session, Who, Window
 
 COURSES = 400
 ENOUGH = 20
@@ -27,6 +28,10 @@ LENT = 10.0
 MOST = 4
 """Units of one session that are told apart."""
 DAYS = 7
+CROWD = 1000.0
+"""People of whom, before anything is seen, half a session of newcomers is thought to come."""
+COMING = np.arange(1, HORIZON + 1) / np.arange(1, HORIZON + 1).sum()
+"""The days of newcomers' sessions: the later, the more have come."""
 THRESHOLDS = np.arange(6.0, 10.01, 0.2)
 WIDTHS = np.array([0.1, 0.2, 0.3, 0.45, 0.7])
 CURVES = np.array([1.0 / (1.0 + np.exp((LEVELS - t) / w)) for t in THRESHOLDS for w in WIDTHS])
@@ -63,11 +68,13 @@ class Practice(Struct, frozen=True):
     """by site"""
     elsewhere: Curve
     """a site that was not seen"""
-    symptoms: dict[str, float]
-    """how many times as often with, without, or with unknown symptoms"""
+    factors: Factors
+    """how many times as often by symptoms, by red cells before, and by week ahead"""
     unseen: dict[str, tuple[float, float]]
     """people without a forecast, by why: shape and span (days) of their rate"""
     otherwise: tuple[float, float]
+    newcomers: tuple[float, float]
+    """people who come later: shape and span (people known at the moment) of their sessions"""
     weekdays: np.ndarray
     """how many times as often, Monday first"""
     units: dict[str, np.ndarray]
@@ -87,9 +94,10 @@ def learn(windows: Sequence[Window]) -> Practice | None:
     return Practice(
         curves=curves,
         elsewhere=_curve(*_evidence(windows, "")),
-        symptoms=_symptoms(windows, curves),
+        factors=factors(windows, lambda site: curves[site].rates()),
         unseen=_unseen(windows, base),
         otherwise=(SHAPE, SHAPE / base),
+        newcomers=_newcomers(windows),
         weekdays=_weekdays(windows),
         units=_units(sessions, sites),
         sessions=len(sessions),
@@ -140,18 +148,6 @@ def _curve(own: _Evidence, others: _Evidence) -> Curve:
     return Curve(weights / weights.sum(), shape, spans, own.sessions)
 
 
-def _symptoms(windows: Sequence[Window], curves: dict[str, Curve]) -> dict[str, float]:
-    """Sessions beside what hemoglobin alone lets expect, drawn to 1 as if few more had come."""
-    expected: dict[str, float] = {}
-    came: Counter[str] = Counter()
-    for window in windows:
-        for (site, _, symptoms), shares in window.shares.items():
-            more = float(shares.sum(axis=0) @ curves[site].rates())
-            expected[symptoms] = expected.get(symptoms, 0.0) + more
-        came.update(s.symptoms for s in window.sessions if s.shares is not None)
-    return {name: (came[name] + LENT) / (expected[name] + LENT) for name in sorted(expected)}
-
-
 # -- the others, days, units -----------------------------------------------------------------------
 
 
@@ -165,6 +161,16 @@ def _unseen(windows: Sequence[Window], base: float) -> dict[str, tuple[float, fl
     return {
         why: (SHAPE + came[why], SHAPE / base + HORIZON * count) for why, count in people.items()
     }
+
+
+def _newcomers(windows: Sequence[Window]) -> tuple[float, float]:
+    """Sessions of people who came after the moment, beside those whom the source knew then.
+
+    A moment at which the record had hardly begun says nothing: everybody came later.
+    """
+    told = [w for w in windows if sum(w.known.values()) > w.new]
+    came = sum(s.status == NEW for w in told for s in w.sessions)
+    return SHAPE + came, CROWD + sum(sum(w.known.values()) for w in told)
 
 
 def _weekdays(windows: Sequence[Window]) -> np.ndarray:
@@ -227,10 +233,10 @@ def _expected(
     chosen = chance.choice(len(CURVES), size=COURSES, p=curve.weights)
     rate = chance.gamma(curve.shape, 1.0 / curve.spans[chosen])
     found: dict[tuple[str, str], np.ndarray] = {}
-    for (where, group, symptoms), shares in sorted(window.shares.items()):
+    for (where, group, symptoms, before), shares in sorted(window.shares.items()):
         if where == site:
-            factor = practice.symptoms.get(symptoms, 1.0)
-            more = (CURVES @ shares.T)[chosen] * rate[:, None] * factor
+            often = practice.factors.days(symptoms, before)
+            more = (CURVES @ shares.T)[chosen] * rate[:, None] * often
             found[site, group] = found.get((site, group), 0.0) + more
     for (where, group, why), people in sorted(window.unseen.items()):
         if where == site:
@@ -238,6 +244,9 @@ def _expected(
             rates = chance.gamma(shape, 1.0 / span, size=(COURSES, 1)) * np.ones(HORIZON)
             more = rates * (0 if why == DECLINED else people)
             found[site, group] = found.get((site, group), 0.0) + more
+    shape, span = practice.newcomers
+    rates = chance.gamma(shape, 1.0 / span, size=(COURSES, 1)) * COMING
+    found[site, UNKNOWN] = found.get((site, UNKNOWN), 0.0) + rates * window.known.get(site, 0)
     return found
 
 

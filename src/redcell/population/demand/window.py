@@ -18,12 +18,20 @@ EDGES = np.arange(5.0, 13.01, 0.25)
 LEVELS = np.concatenate(([EDGES[0]], (EDGES[:-1] + EDGES[1:]) / 2.0, [EDGES[-1]]))
 """One hemoglobin for each level."""
 FORECAST = "ok"
+NEW = "new"
+"""Of somebody of whom nothing was known at the moment: who comes later is in no source of then."""
 DEVIATIONS = np.linspace(-6.0, 6.0, 2401)
 NORMAL = np.array([0.5 * (1.0 + erf(z / sqrt(2.0))) for z in DEVIATIONS.tolist()])
 """The normal distribution at these deviations; between them it is read off to a millionth."""
 
-Who = tuple[str, str, str]
-"""Site, blood group, and symptoms: `yes`, `no`, `unknown`."""
+RECENT = 56
+"""Days for which red cells that were given are recent."""
+
+Who = tuple[str, str, str, str]
+"""Site, blood group, symptoms (`yes`, `no`, `unknown`), red cells before (`recent`, `earlier`,
+`never`)."""
+Why = tuple[str, str, str]
+"""Site, blood group, and why there is no forecast."""
 
 
 class Seen(Struct, frozen=True):
@@ -33,9 +41,11 @@ class Seen(Struct, frozen=True):
     group: str
     symptoms: str
     status: str
-    """`ok`, `declined`, or why there is no forecast"""
+    """`ok`, `declined`, `new`, or why there is no forecast"""
     shares: np.ndarray | None = None
     """`[days, levels]`: P(a count of that day would fall in the level)"""
+    before: str = "never"
+    """red cells before: `recent`, `earlier`, `never`"""
 
 
 class Session(Struct, frozen=True):
@@ -49,6 +59,7 @@ class Session(Struct, frozen=True):
     units: int
     shares: np.ndarray | None = None
     """the levels of that day, as they were forecast"""
+    before: str = "never"
 
 
 class Window(Struct):
@@ -57,8 +68,12 @@ class Window(Struct):
     at: Moment
     shares: dict[Who, np.ndarray] = field(default_factory=dict)
     """people with a forecast, added up: `[days, levels]`"""
-    unseen: dict[Who, int] = field(default_factory=dict)
-    """people without one: site, blood group, and why"""
+    unseen: dict[Why, int] = field(default_factory=dict)
+    """people without one"""
+    new: int = 0
+    """people who came later"""
+    known: dict[str, int] = field(default_factory=dict)
+    """all others, by site"""
     sessions: list[Session] = field(default_factory=list)
     units: np.ndarray = field(default_factory=lambda: np.zeros(HORIZON))
     """given to everybody, by day"""
@@ -66,13 +81,17 @@ class Window(Struct):
     def add(self, seen: Seen, given: Mapping[date, float]) -> None:
         """One person, with all units that he or she was given by day."""
         if seen.shares is not None:
-            who = (seen.site, seen.group, seen.symptoms)
+            who = (seen.site, seen.group, seen.symptoms, seen.before)
             if who not in self.shares:
                 self.shares[who] = np.zeros((HORIZON, len(LEVELS)))
             self.shares[who] += seen.shares
-        else:
+        elif seen.status != NEW:
             why = (seen.site, seen.group, seen.status)
             self.unseen[why] = self.unseen.get(why, 0) + 1
+        if seen.status == NEW:
+            self.new += 1
+        else:
+            self.known[seen.site] = self.known.get(seen.site, 0) + 1
         for day, units in given.items():
             ahead = (day - self.at.day).days
             if not 1 <= ahead <= HORIZON:
@@ -80,7 +99,9 @@ class Window(Struct):
             self.units[ahead - 1] += units
             row = None if seen.shares is None else seen.shares[ahead - 1]
             whole = max(round(units), 1)
-            self.sessions.append(Session(seen.site, seen.symptoms, seen.status, ahead, whole, row))
+            self.sessions.append(
+                Session(seen.site, seen.symptoms, seen.status, ahead, whole, row, seen.before)
+            )
 
     def weekday(self, ahead: int) -> int:
         """The weekday of a day after the moment, Monday 0."""
