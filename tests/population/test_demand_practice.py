@@ -198,5 +198,6 @@ def test_the_table_and_the_text_are_of_the_practice(learned):
     parts = found.filter((found["by"] == "site-and-blood-group") & (found["period"] == "28-days"))
     assert whole["units_mean"].item() == pytest.approx(parts["units_mean"].sum())
     assert whole["people"].item() == parts["people"].sum() == 320
-    assert "learned from" in text(outlook)
+    assert found["basis"].unique().to_list() == ["practice"]
+    assert "Basis: as practiced, learned from" in text(outlook)
     assert "south                red cells below about 8." in text(outlook)

@@ -91,6 +91,7 @@ def test_the_table_begins_with_the_days_of_everybody():
     assert tuple(found.columns) == COLUMNS
     head = found.head(28)
     assert head["by"].unique().to_list() == ["all"]
+    assert found["basis"].unique().to_list() == ["policy"]
     assert head["day"].to_list() == [AT.day + timedelta(days=1 + n) for n in range(28)]
     assert head["site"].null_count() == 28
 
@@ -273,6 +274,10 @@ def test_the_text_says_what_was_given_before():
     assert "given" not in text(outlook)
     outlook.before = 365.0
     assert "365 units were given, 28.0 in 28 days" in text(outlook)
+    assert "do not order blood by it" in text(outlook)
+    outlook.before = 200.0
+    assert "do not order blood by it" not in text(outlook)
+    assert "Basis: the policy alone" in text(outlook)
 
 
 def test_units_before_are_those_of_a_year():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +17,8 @@ from redcell.population.demand.totals import Demand, Need, demand, together
 from redcell.population.reading.ledger import Ledger, Tally, ledger
 from redcell.record.moment import Moment
 
+Basis = Literal["policy", "practice"]
+"""Falls below the policy's threshold; or what the site's own red cells show."""
 Part = tuple[str, str]
 """Site and blood group."""
 
@@ -41,6 +44,11 @@ class Outlook(Struct):
     def first(self) -> date:
         """The first day of the forecast: the one after the moment."""
         return self.at.day + timedelta(days=1)
+
+    @property
+    def basis(self) -> Basis:
+        """What the totals rest on."""
+        return "policy" if self.practiced is None else "practice"
 
     @property
     def unseen(self) -> int:

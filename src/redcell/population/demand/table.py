@@ -17,6 +17,7 @@ WEEK = 7
 MEASURES = ("mean", "q05", "q25", "q50", "q75", "q95")
 COLUMNS = (
     "at",
+    "basis",
     "by",
     "site",
     "blood_group",
@@ -50,7 +51,7 @@ def rows(outlook: Outlook, closed: frozenset[date] = frozenset()) -> Iterator[Ce
     """The rows of the table: each total by day, by week, and over all days."""
     for key, whole in parts(outlook):
         total = whole.on_open_days(closed)
-        head = (outlook.at.time, *key)
+        head = (outlook.at.time, outlook.basis, *key)
         yield from (
             (*head, *period, total.people, *_cells(spreads))
             for period, spreads in _periods(total, closed)
@@ -83,7 +84,7 @@ def schema() -> dict[str, Any]:
         "open": pl.Boolean(),
         "people": pl.Int32(),
     }
-    text = dict.fromkeys(("by", "site", "blood_group", "period"), pl.String())
+    text = dict.fromkeys(("basis", "by", "site", "blood_group", "period"), pl.String())
     return {name: (types | text).get(name, pl.Float64()) for name in COLUMNS}
 
 

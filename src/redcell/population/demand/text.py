@@ -9,8 +9,15 @@ from redcell.population.demand.needs import YEAR
 from redcell.population.demand.outlook import Outlook
 from redcell.population.demand.practice import Practice
 from redcell.population.demand.totals import HORIZON, UNKNOWN, Demand, Spread
+from redcell.population.demand.window import RECENT
 
 WEEK = 7
+BASIS = {
+    "policy": "the policy alone, falls below its threshold at planned counts",
+    "practice": "as practiced, learned from the site's own red cells",
+}
+MUCH = 1.5
+"""Units given before, for each one of the policy's total, from which on that is said."""
 WIDTH = 40
 """Characters of the longest bar."""
 
@@ -21,6 +28,7 @@ def text(outlook: Outlook, closed: frozenset[date] = frozenset()) -> str:
     moved = total.on_open_days(closed)
     lines = [
         f"Red cells ahead, as known at {outlook.at}: {outlook.first} and {HORIZON - 1} days more.",
+        f"Basis: {BASIS[outlook.basis]}.",
         "Estimate for planning. Mean, and in brackets the middle 90 % of the totals.",
         "",
         *_weeks(moved),
@@ -105,20 +113,27 @@ def _basis(outlook: Outlook) -> Iterator[str]:
         yield f"As practiced, learned from {outlook.practice.sessions:,} sessions:"
         yield from shown(outlook.practice)
         return
-    yield "These are falls below the policy's threshold at planned counts, and nothing else."
     if outlook.before:
         monthly = outlook.before * HORIZON / YEAR
         yield (
             f"In the year before {outlook.before:.0f} units were given, {monthly:.1f} in {HORIZON} "
             "days; --as-practiced forecasts what the site gives."
         )
+        if monthly > MUCH * max(outlook.total().total(HORIZON)[0].mean, 1.0):
+            yield "The policy's total is far below that: do not order blood by it."
 
 
 def shown(practice: Practice) -> Iterator[str]:
-    """What was learned, site by site."""
+    """What was learned, site by site, and of people given red cells before."""
     for site, curve in practice.curves.items():
         units = practice.units[site] @ range(1, len(practice.units[site]) + 1)
         yield (
             f"  {site:<20} red cells below about {curve.threshold:.1f} g/dL, {units:.2f} units in "
             f"a session ({curve.sessions:,} sessions of its own)."
+        )
+    before = practice.factors.before
+    if "recent" in before and "never" in before:
+        yield (
+            f"  Red cells in the last {RECENT} days: {before['recent']:.1f} times as often as "
+            f"hemoglobin lets expect; never before: {before['never']:.1f} times."
         )
