@@ -13,6 +13,7 @@ import uvicorn
 from redcell.web import patience
 from redcell.web.patience import Arriving, Patience
 from redcell.web.shedding import Shedding
+from redcell.web.turnstile import Turnstile
 
 SLOW = b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Half"
@@ -62,7 +63,7 @@ def test_slow_senders_keep_nobody_out(monkeypatch):
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.5)
 
     async def test() -> None:
-        async with served(Arriving(Shedding(echo, at_once=2))) as port:
+        async with served(Arriving(Shedding(echo, Turnstile(2)))) as port:
             many = [await opened(port, SLOW if n % 2 else HALF) for n in range(20)]
             async with httpx.AsyncClient() as client:
                 answer = await client.post(f"http://127.0.0.1:{port}/fhir", content=b"12345")

@@ -21,6 +21,7 @@ from redcell.web.security.protect import protect
 from redcell.web.shedding import Shedding, share_processor
 from redcell.web.sign_in import routes as sign_in
 from redcell.web.smart import routes as smart
+from redcell.web.turnstile import Turnstile
 
 
 class Options(Struct, frozen=True):
@@ -64,6 +65,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     )
     app.state.clinic = clinic
     app.state.options = options
+    app.state.turnstile = Turnstile()
     app.include_router(health.router)
     app.include_router(sign_in.router)
     app.include_router(smart.router)
@@ -72,7 +74,7 @@ def create_app(clinic: Clinic, options: Options | None = None) -> FastAPI:
     failures.install(app)
     pages.install(app)
     protect(app, clinic, loopback=options.loopback)
-    app.add_middleware(Shedding)
+    app.add_middleware(Shedding, turnstile=app.state.turnstile)
     app.add_middleware(Arriving)
     app.add_middleware(health.Counted)
     return app

@@ -80,9 +80,13 @@ class Counted:
             await self.app(scope, receive, counted)
         finally:
             route = getattr(scope.get("route"), "name", None) or "unknown"
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            REQUESTS.labels(route, method, str(status)).inc()
-            SECONDS.labels(route).observe(time.perf_counter() - began)
+            count(route, scope["method"], status, time.perf_counter() - began)
+
+
+def count(route: str, method: str, status: int, seconds: float) -> None:
+    """Count an answer and its time."""
+    REQUESTS.labels(route, method if method in _METHODS else "other", str(status)).inc()
+    SECONDS.labels(route).observe(seconds)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

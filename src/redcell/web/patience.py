@@ -2,12 +2,14 @@
 
 Without these limits a few hundred connections that send a byte now and then would be enough to keep
 everybody else out. The head and the answer are timed on the connection, the body by a middleware
-that stands before what counts requests at work: who still sends takes no place there.
+that stands before what counts requests at work: who still sends takes no place there. While
+there is no place, a connection answers what it can by itself (`turnstile`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from asyncio import TimerHandle
 from collections import deque
 from typing import Any
@@ -15,7 +17,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from redcell.web import health
 from redcell.web.refusal import FHIR, outcome, refuse
+from redcell.web.turnstile import Turnstile, refusal
 
 HEAD_SECONDS = 20
 """From the first byte of a request, or from the connection, to the end of its head."""
@@ -39,19 +43,46 @@ class Patience(AutoHTTPProtocol):  # type: ignore[valid-type, misc]
 
     _head: TimerHandle | None = None
     _answer: TimerHandle | None = None
+    _turnstile: Turnstile | None = None
+    """None once the parser has seen a byte: only it knows then where a request begins."""
+    _held: bytes = b""
+    """The beginning of a request that will be refused."""
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
         super().connection_made(transport)
+        self._turnstile = getattr(getattr(self.config.app, "state", None), "turnstile", None)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Wait on while no request is whole; one that is being answered is timed elsewhere."""
+        if self._turnstile is not None:
+            data, self._held = self._held + data, b""
+            if self._turnstile.full and self._refused(data):
+                return
+            self._turnstile = None
         super().data_received(data)
         if self.cycle is None or self.cycle.response_complete:
             self._await_head()
         else:
             self._head = _stop(self._head)
+
+    def _refused(self, data: bytes) -> bool:
+        """Answer one plain request, once it is whole; is it one?"""
+        began, said = time.perf_counter(), refusal(data)
+        if said is None or self.transport.is_closing():
+            return False
+        if not said.answer:
+            self._held = data
+            return True
+        self.transport.write(said.answer)
+        self._head = _stop(self._head)
+        if said.closing:
+            self.transport.close()
+        else:
+            self._await_head()
+        health.count("unknown", said.method, 503, time.perf_counter() - began)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""

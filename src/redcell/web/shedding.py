@@ -2,7 +2,8 @@
 
 A request counts until its answer begins, so that open streams do not. Without this each caller
 beyond what the processor can do would make all of them wait longer. How soon a refusal goes out
-depends on what is at work: on how many requests, and on how many threads want the interpreter.
+depends on what is at work: on how many requests, and on how many threads want the interpreter. Most
+are refused before they come here, on the connection (`patience`).
 """
 
 from __future__ import annotations
@@ -12,17 +13,13 @@ import sys
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from redcell.web.refusal import FHIR, outcome, refuse
+from redcell.web.refusal import refuse
+from redcell.web.turnstile import RETRY, WATCHED, Turnstile, busy
 
-AT_ONCE = 48
-"""Requests at work in one process."""
 THREADS = 8
 """Threads of one process that read the store or compute: as many as the store keeps connections."""
 TURN = 0.001
 """Seconds after which a thread that computes lets another one go on; Python's own are 0.005."""
-BUSY = "the service is busy: the same request may be tried again."
-_OUTCOME = outcome("throttled", BUSY)
-_WATCHED = ("/healthz", "/readyz", "/metrics")
 
 
 def share_processor() -> None:
@@ -34,24 +31,23 @@ def share_processor() -> None:
 class Shedding:
     """Middleware: passes on as many requests as can be at work, and refuses the rest."""
 
-    def __init__(self, app: ASGIApp, at_once: int = AT_ONCE) -> None:
-        self.app, self.at_once = app, at_once
-        self.at_work = 0
+    def __init__(self, app: ASGIApp, turnstile: Turnstile | None = None) -> None:
+        self.app, self.turnstile = app, turnstile or Turnstile()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it."""
-        if scope["type"] != "http" or scope["path"] in _WATCHED:
+        if scope["type"] != "http" or scope["path"] in WATCHED:
             await self.app(scope, receive, send)
             return
-        if self.at_work >= self.at_once:
+        if self.turnstile.full:
             await _refuse(scope, send)
             return
-        self.at_work += 1
+        self.turnstile.at_work += 1
         counted = True
 
         def done() -> None:
             nonlocal counted
-            self.at_work -= counted
+            self.turnstile.at_work -= counted
             counted = False
 
         async def watched(message: Message) -> None:
@@ -66,8 +62,6 @@ class Shedding:
 
 
 async def _refuse(scope: Scope, send: Send) -> None:
-    """503 with when to try again: a sentence for a browser, an OperationOutcome for a program."""
-    wanted = dict(scope["headers"]).get(b"accept", b"")
-    page = b"text/html" in wanted
-    kind, body = (b"text/plain", BUSY.encode()) if page else (FHIR, _OUTCOME)
-    await refuse(send, 503, body, kind + b"; charset=utf-8", (b"retry-after", b"1"))
+    """503 with when to try again."""
+    kind, body = busy(dict(scope["headers"]).get(b"accept", b""))
+    await refuse(send, 503, body, kind, RETRY)
