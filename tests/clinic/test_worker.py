@@ -45,7 +45,7 @@ def line(clinic, person: str = "okafor"):
 
 
 @pytest.mark.trust("D8", "H7.1")
-def test_a_change_shows_on_the_worklist(clinic):
+def test_a_change_shows_on_the_worklist(clinic, moving):
     worker = Worker(clinic)
     worker.start()
     fill(clinic)
