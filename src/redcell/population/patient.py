@@ -16,7 +16,8 @@ from redcell.population.reading.lines import Lines
 from redcell.population.rows import Row, row
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside
-from redcell.sources.fhir.read import RawResource, decode, read_patient_record
+from redcell.sources.fhir.read import RawResource, decode_one, read_patient_record
+from redcell.sources.fhir.reread import rereader
 from redcell.sources.terms import terms
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from redcell.loop import Situation
     from redcell.prediction import Prediction
     from redcell.record.record import Record
+    from redcell.sources.fhir.reading import Located
 
 
 class Task(Struct):
@@ -159,9 +161,41 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
         UnreadableSourceError: there is no readable Patient among them.
     """
     counts: dict[str, int] = {}
-    raws = (RawResource(place, line) for place, line in patient.lines)
-    located = decode(raws, aside, counts)
-    return read_patient_record(located, terms(knowledge), aside, counts, patient.patient, ())
+    reader, before, left = rereader(knowledge), len(aside), set[bytes]()
+    while True:
+        taken = reader.take(patient.patient, patient.lines, left)
+        located = _decoded(patient, taken.left, aside, counts)
+        again = taken.unfit.union(_observed(located).intersection(taken.names))
+        if not again:
+            break
+        left |= again  # several resources of one name: the reader chooses among them
+        del aside[before:]
+        counts.clear()
+    counts["Observation"] = counts.get("Observation", 0) + len(taken.names)
+    return read_patient_record(
+        located,
+        terms(knowledge),
+        [*aside, *taken.aside],
+        counts,
+        patient.patient,
+        (),
+        facts=taken.facts,
+    )
+
+
+def _decoded(
+    patient: Lines, left: Iterable[int], aside: list[SetAside], counts: dict[str, int]
+) -> list[Located]:
+    """The resources of those lines, each with its number among all lines of the patient."""
+    raws = ((number, RawResource(*patient.lines[number])) for number in left)
+    found = (decode_one(raw, number, aside, counts) for number, raw in raws)
+    return [one for one in found if one is not None]
+
+
+def _observed(located: Iterable[Located]) -> set[bytes]:
+    """The ids of the Observations among some resources."""
+    names = (one.reference.partition("/") for one in located)
+    return {name.encode() for kind, _, name in names if kind == "Observation"}
 
 
 def parted(

@@ -56,6 +56,7 @@ Fact = (
 )
 
 F = TypeVar("F")
+R = TypeVar("R", Measured, Coded)
 
 
 class Record(Struct, frozen=True):
@@ -86,8 +87,8 @@ class Record(Struct, frozen=True):
         """
         late: list[SetAside] = []
         past = _Past(at, late)
-        results = {name: past(rows) for name, rows in self.results.items()}
-        coded = {name: past(rows) for name, rows in self.coded.items()}
+        results = {name: past.newest_last(rows) for name, rows in self.results.items()}
+        coded = {name: past.newest_last(rows) for name, rows in self.coded.items()}
         symptoms = {name: past(rows) for name, rows in self.symptoms.items()}
         return replace(
             self,
@@ -139,6 +140,10 @@ class _Past:
                     text = f"{reference} is dated {when}, after the assessment; it was not used."
                     self.late.append(SetAside("future-data-ignored", "", text, reference))
         return kept
+
+    def newest_last(self, facts: tuple[R, ...]) -> tuple[R, ...]:
+        """The same of results in the order of their times."""
+        return facts if not facts or facts[-1].time <= self.at else self(facts)
 
 
 def happened(fact: object) -> Moment | None:
@@ -201,16 +206,24 @@ def _order(fact: object) -> tuple[float, str, str]:
 
 
 def _by_name(rows: list[Fact], key: str, aside: list[SetAside]) -> dict[str, tuple]:  # type: ignore[type-arg]
-    groups: dict[tuple[str, Moment], list[Result]] = {}
+    groups: dict[str, dict[Moment, list[Result]]] = {}
     for row in rows:
-        groups.setdefault((getattr(row, key), row.time), []).append(row)  # type: ignore[union-attr,arg-type]
-    named: dict[str, list[Result]] = {}
-    for (name, _), same in sorted(groups.items(), key=lambda item: item[0]):
-        chosen, conflict = settle(same) if len(same) > 1 else (same[0], False)
-        if conflict:
-            aside.append(_conflict(name, chosen, same))
-        named.setdefault(name, []).append(chosen)
-    return {name: tuple(found) for name, found in named.items()}
+        times = groups.setdefault(getattr(row, key), {})
+        times.setdefault(row.time, []).append(row)  # type: ignore[union-attr,arg-type]
+    named: dict[str, tuple[Result, ...]] = {}
+    for name, times in sorted(groups.items()):
+        named[name] = tuple(_settled(name, times[time], aside) for time in sorted(times))
+    return named
+
+
+def _settled(name: str, same: list[Result], aside: list[SetAside]) -> Result:
+    """The result to use of those for one analyte and time."""
+    if len(same) == 1:
+        return same[0]
+    chosen, conflict = settle(same)
+    if conflict:
+        aside.append(_conflict(name, chosen, same))
+    return chosen
 
 
 def _conflict(name: str, chosen: Result, same: list[Result]) -> SetAside:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from redcell.codes import ICD10CM
 from redcell.record.disease import CareSetting, Diagnosis, Goal, Prognosis, Refusal
 from redcell.record.moment import Moment
 from redcell.record.symptoms import SymptomReport
-from redcell.sources.fhir.datatypes import CodeableConcept
+from redcell.sources.fhir.datatypes import CodeableConcept, Coding
 from redcell.sources.fhir.medications import RED_CELL_NAMES
 from redcell.sources.fhir.observations import Value, symptom_grade
 from redcell.sources.fhir.procedures import names_hospice
@@ -20,6 +21,7 @@ from redcell.sources.fhir.resources import (
     Condition,
     Consent,
     Item,
+    ItemAnswer,
     Provision,
     QuestionnaireResponse,
     RiskAssessment,
@@ -269,20 +271,29 @@ def read_questionnaire(reading: Reading, where: Located, q: QuestionnaireRespons
         if name is None:
             continue
         for reply in item.answer[:1]:
-            coding = reply.valueCoding
-            codeable = None
-            if coding is not None:
-                codeable = CodeableConcept(coding=(coding,), text=coding.display)
-            value = Value(
-                Concept(),
-                codeable=codeable,
-                text=reply.valueString,
-                integer=reply.valueInteger,
-                boolean=reply.valueBoolean,
-            )
-            grade, answered = symptom_grade(reading, value)
+            grade, answered = symptom_grade(reading, _value(reply))
             if answered:
-                reading.add(SymptomReport(name, grade, time, where.reference))
+                reading.facts.append(SymptomReport(name, grade, time, where.reference))
+
+
+def _value(reply: ItemAnswer) -> Value:
+    """What a reply says."""
+    coding = reply.valueCoding
+    return Value(
+        NAMELESS,
+        codeable=_in_words(coding) if coding is not None else None,
+        text=reply.valueString,
+        integer=reply.valueInteger,
+        boolean=reply.valueBoolean,
+    )
+
+
+NAMELESS = Concept()
+
+
+@lru_cache(maxsize=1 << 10)
+def _in_words(coding: Coding) -> CodeableConcept:
+    return CodeableConcept(coding=(coding,), text=coding.display)
 
 
 def _items(items: list[Item]) -> Iterator[Item]:

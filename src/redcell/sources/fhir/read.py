@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from redcell.errors import SeveralPatientsError, UnreadableSourceError
 from redcell.record.patient import Patient
-from redcell.record.record import Record, SetAside, assemble
+from redcell.record.record import Fact, Record, SetAside, assemble
 from redcell.sources.as_fhir import TRANSLATED
 from redcell.sources.fhir import conditions, medications, observations, procedures
 from redcell.sources.fhir.person import joined, patient_of
@@ -114,15 +114,16 @@ def decode(
     """Decode the resource types that are read; what cannot be decoded is set aside."""
     found: list[Located] = []
     for number, raw in enumerate(raws):
-        located = _decode_one(raw, number, aside, counts)
+        located = decode_one(raw, number, aside, counts)
         if located is not None:
             found.append(located)
     return found
 
 
-def _decode_one(
+def decode_one(
     raw: RawResource, number: int, aside: list[SetAside], counts: dict[str, int]
 ) -> Located | None:
+    """Decode one resource, the `number`-th of its source, if it is of a type that is read."""
     try:
         kind = kind_of(raw.data)
         counts[kind or "not a resource"] = counts.get(kind or "not a resource", 0) + 1
@@ -220,6 +221,7 @@ def read_patient_record(
     sources: Iterable[str],
     *,
     aliases: Iterable[str] = (),
+    facts: Iterable[Fact] = (),
 ) -> Record:
     """Gather one patient's resources into a record.
 
@@ -231,6 +233,7 @@ def read_patient_record(
         wanted: which patient, when there are several.
         sources: names of the files.
         aliases: other patient ids that are known to be the same person's.
+        facts: what was read before, of resources that are not among `located`.
 
     Raises:
         SeveralPatientsError: the source holds several patients and none was chosen.
@@ -238,6 +241,7 @@ def read_patient_record(
     """
     reading = Reading(terms)
     reading.aside.extend(aside)
+    reading.add(*facts)
     located = _deduplicate(located, reading)
     for where in located:
         reading.index[where.reference] = where
@@ -252,7 +256,8 @@ def read_patient_record(
         if not _belongs(where, names, reading):
             continue
         _read_checked(reader, reading, where)
-    cross_check(reading, {w.reference for w in located if _translated(w)})
+    if translated := {w.reference for w in located if _translated(w)}:
+        cross_check(reading, translated)
     unknown = Patient(names.reference.rpartition("/")[2])
     patient = patient_of(reading, home) if home is not None else unknown
     own = set(known) - {patient.reference}

@@ -10,7 +10,7 @@ from redcell.record.symptoms import Course, SymptomReport
 from redcell.sources.fhir.observations.values import COURSES, ONSET, Stamp, Value
 from redcell.sources.fhir.reading import Located, Reading
 from redcell.sources.fhir.resources import Component, Observation
-from redcell.sources.terms import Concept
+from redcell.sources.terms import Concept, Terms, remembered
 
 SCALES = ("", "1", "{score}", "{grade}")
 """Units of a grade; a quantity in any other unit is a measurement, not a symptom."""
@@ -86,12 +86,13 @@ def symptom_grade(reading: Reading, value: Value) -> tuple[int | None, bool]:
         return None, False
     if isinstance(grade, int):
         return grade, True
-    return _presence(reading, concept), True
+    return _presence(reading.terms, concept), True
 
 
-def _presence(reading: Reading, concept: Concept) -> int | None:
+@remembered
+def _presence(terms: Terms, concept: Concept) -> int | None:
     """Absent by a smear-style code; otherwise present with unknown grade."""
-    absent = reading.terms.answers["absent"]
+    absent = terms.answers["absent"]
     coded = any(c.code in absent["snomed"] for c in concept.codes)
     worded = any(w.lower().strip() in absent["text"] for w in concept.words)
     return 0 if coded or worded else None
