@@ -6,6 +6,7 @@ import json
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from fhir.resources.R4B.auditevent import AuditEvent
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from redcell.clinic.settings import Audit, Feed
 from redcell.errors import AuditError
 from redcell.store import audit, jobs
 from redcell.store.audit import Entry
+from redcell.store.schema import audit as entries
 from redcell.store.schema import jobs as waiting
 from redcell.store.schema import one_time, sessions, used_tokens
 
@@ -113,6 +115,41 @@ def test_a_line_that_was_cut_off_at_the_end_is_no_harm(clinic, tmp_path):
 
 
 # -- the audit for others --------------------------------------------------------------------------
+
+
+def audit_faults(clinic) -> list[str]:
+    """What a round of its own says of the audit."""
+    with structlog.testing.capture_logs() as logs:
+        Daily(clinic).step(clock.now())
+    return [line["outcome"] for line in logs if line["event"] == "audit-broken"]
+
+
+@pytest.mark.trust("S12", "H9.3")
+def test_the_first_round_and_each_day_walk_the_audit(clinic):
+    fill(clinic)
+    assert audit_faults(clinic) == []
+    with clinic.database.write() as connection:
+        sqlite = clinic.database.dialect == "sqlite"
+        name = "audit_no_update" if sqlite else "audit_append_only ON audit"
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.execute(sa.update(entries).where(entries.c.seq == 1).values(actor="nobody"))
+    (said,) = audit_faults(clinic)
+    assert said.startswith("audit entry 1 does not fit the chain")
+    work, at = Daily(clinic), clock.now()
+    with structlog.testing.capture_logs() as logs:
+        for later in (0, clock.HOUR, clock.DAY + clock.HOUR):
+            work.step(at + later)
+    assert [line["event"] for line in logs].count("audit-broken") == 2
+
+
+@pytest.mark.trust("S12", "H9.2", "H9.3")
+def test_a_round_sees_a_store_that_was_rolled_back(clinic):
+    fill(clinic)
+    path = accounting.anchor_path(clinic)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"seq":9000,"hash":"00","at":"2026-11-22"}\n')
+    (said,) = audit_faults(clinic)
+    assert "rolled back" in said
 
 
 def entry(**more) -> Entry:

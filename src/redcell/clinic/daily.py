@@ -1,4 +1,4 @@
-"""The daily round: who was not assessed for a day, what has expired, where the audit is anchored.
+"""The daily round: who was not assessed for a day, what has expired, is the audit whole.
 
 Time passes without any fact coming in: a count becomes due, a symptom old, a forecast stale. So
 everybody is assessed once a day at least, a few in each round and only while little else waits:
@@ -18,8 +18,8 @@ from redcell import clock
 from redcell.clinic import accounting, capacity_past, inbox
 from redcell.clinic.intake import ASSESS
 from redcell.clock import DAY, MINUTE, SECOND
-from redcell.errors import StoreError
-from redcell.store import jobs
+from redcell.errors import AuditError, StoreError
+from redcell.store import audit, jobs
 from redcell.store.database import StoreBusyError
 from redcell.store.schema import jobs as waiting
 from redcell.store.schema import one_time, sessions, used_tokens, worklist
@@ -88,6 +88,8 @@ class Daily:
         if not self._checked <= at < self._checked + DAY:
             self._checked = at
             self._check_store()
+            if self._checked:
+                self._check_audit()
 
     def _check_store(self) -> None:
         """Is the store's file whole? At the first round, then each day; `doctor` tells more."""
@@ -97,6 +99,16 @@ class Daily:
             self._checked = 0
         except StoreError:
             self._log.error("store-damaged", error="StoreError")
+
+    def _check_audit(self) -> None:
+        """Does each entry of the audit follow from the one before, and do the anchors fit?"""
+        path = accounting.anchor_path(self.clinic)
+        try:
+            anchors = accounting.read_anchors(path) if path.exists() else []
+            with self.clinic.database.read() as connection:
+                audit.verify(connection, anchors)
+        except AuditError as error:
+            self._log.error("audit-broken", error="AuditError", outcome=str(error))
 
 
 def assess_old(connection: Connection, *, at: int, most: int = MOST) -> int:
