@@ -94,7 +94,17 @@ READ = (
 class Mold:
     """A text with blanks: the pieces between them, and what each filling means."""
 
-    __slots__ = ("blanks", "closings", "first", "following", "held", "layouts", "pieces", "told")
+    __slots__ = (
+        "blanks",
+        "closings",
+        "first",
+        "following",
+        "held",
+        "layouts",
+        "model",
+        "pieces",
+        "told",
+    )
 
     def __init__(self, pieces: tuple[bytes, ...], blanks: tuple[Blank, ...]) -> None:
         """Make a mold.
@@ -109,6 +119,8 @@ class Mold:
         """The mold of the line that came after the last one of this mold."""
         self.held: dict[bytes, Any] = {}
         """What a reader knows of lines of this mold, by the value that they give."""
+        self.model: Any = None
+        """What it knows of all of them."""
         self.first = len(pieces[0])
         """Where the first blank begins."""
         self.layouts: dict[tuple[int, int], Callable[[bytes], tuple[bytes, ...]]] = {}
@@ -131,6 +143,12 @@ class Mold:
             if parts[::2] == self.pieces:
                 return None if b"".join(parts[1::2]).translate(None, PLAIN) else parts
         return self._looked_for(line)
+
+    @property
+    def is_number(self) -> bool:
+        """Is the value the number of a quantity?"""
+        at = self.blanks.index(Blank.VALUE) if Blank.VALUE in self.blanks else -1
+        return at >= 0 and self.pieces[at].rstrip(b" :").endswith(b'"value"')
 
     def _looked_for(self, line: bytes) -> tuple[bytes, ...] | None:
         found, here = [], 0

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -23,7 +24,7 @@ from redcell.record.record import Fact, SetAside
 from redcell.record.symptoms import SymptomReport
 from redcell.sources.as_fhir import TRANSLATED
 from redcell.sources.fhir.alike import Mold, Molds, Told
-from redcell.sources.fhir.observations import read_observation
+from redcell.sources.fhir.observations import original, read_observation, value_again
 from redcell.sources.fhir.read import OWN, SHAPES
 from redcell.sources.fhir.reading import MAX_ID, Located, Reading
 from redcell.sources.fhir.resources import DECODERS
@@ -42,6 +43,7 @@ MOMENTS = 8192
 OWN_SOURCES = (OWN.encode(), TRANSLATED.encode())
 """Where what was made here comes from; more is asked of it than its text."""
 _decode = DECODERS["Observation"].decode
+_number = msgspec.json.Decoder(float).decode
 
 
 class Answer(Struct, frozen=True):
@@ -51,7 +53,7 @@ class Answer(Struct, frozen=True):
     unmapped: str = ""
     """What is told of a code that is not known."""
     number: tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]] | None = None
-    """Where there is one number and no more: its fields before, between and after the new ones."""
+    """Of one number and no more its fields before, between and after those that are new."""
 
 
 class Taken(Struct):
@@ -116,12 +118,7 @@ class Rereader:
                 continue
             taken.names.append(name)
             reference, stamp = f"Observation/{name.decode()}", (version or updated).decode()
-            if answer.number is not None:
-                one, two, three = answer.number
-                fields = (*one, time, reference, *two, issued, stamp, *three)
-                taken.facts.append(Measured(*fields))
-            else:
-                taken.facts += _stamped(answer, time, reference, issued, stamp)
+            taken.facts += _said_again(answer, time, reference, issued, stamp)
             if answer.unmapped:
                 text = f"{reference}: {answer.unmapped}"
                 taken.aside.append(SetAside("unmapped-code", lines[number][0], text, reference))
@@ -157,13 +154,37 @@ class Rereader:
 
     def _learned(self, mold: Mold, told: Told, line: bytes) -> Answer | None:
         """Have the reader read a line, and remember what it says if that can be said again."""
-        answer = self._asked(told, line) if len(told[-1]) <= MAX_DIGITS else None
+        value = told[-1]
+        if len(value) > MAX_DIGITS:
+            return None
+        answer = self._reckoned(mold.model, value) if mold.model is not None else None
+        if answer is None:
+            answer = self._asked(told, line)
+            if answer is not None and mold.is_number and mold.model is None:
+                again = self._reckoned(answer, value)
+                mold.model = answer if again is not None and again.number == answer.number else None
         if self._answers >= ANSWERS:
             self._molds.forget()
             self._answers = 0
         self._answers += 1
-        mold.held[told[-1]] = answer
+        mold.held[value] = answer
         return answer
+
+    def _reckoned(self, model: Answer, value: bytes) -> Answer | None:
+        """What the reader makes of another number, where it makes nothing else of it."""
+        if model.number is None:
+            return None
+        (analyte, _, ucum), between, (sent, note) = model.number
+        unit = sent.partition(" ")[2]
+        try:
+            number = _number(value)
+        except msgspec.MsgspecError:
+            return None
+        read = value_again(self._terms, analyte, number, unit)
+        if read is None:
+            return None
+        fields = ((analyte, read, ucum), between, (original(number, unit), note))
+        return Answer(number=fields)
 
     def _asked(self, told: Told, line: bytes) -> Answer | None:
         name, _, at, issued_at, updated, version, _, _ = told
@@ -178,8 +199,8 @@ class Rereader:
         time, issued = self._moment(at), self._moment(issued_at)
         if answer is None or time is None:
             return None
-        again = _stamped(answer, time, reference, issued, (version or updated).decode())
-        return answer if again == reading.facts else None
+        again = _said_again(answer, time, reference, issued, (version or updated).decode())
+        return answer if list(again) == reading.facts else None
 
 
 def _answer(reading: Reading, reference: str) -> Answer | None:
@@ -195,14 +216,18 @@ def _answer(reading: Reading, reference: str) -> Answer | None:
     if len(facts) == 1 and isinstance(f := facts[0], Measured):
         between = (f.status, f.comparator, f.low, f.high)
         number = ((f.analyte, f.value, f.ucum), between, (f.original, f.note))
-        return Answer(facts, unmapped, number)
+        return Answer((), unmapped, number)
     return Answer(facts, unmapped)
 
 
-def _stamped(
+def _said_again(
     answer: Answer, time: Moment, reference: str, issued: Moment | None, version: str
-) -> list[Again]:
+) -> Sequence[Again]:
     """The facts of an answer with the time and the names of another line."""
+    if answer.number is not None:
+        one, two, three = answer.number
+        fields = (*one, time, reference, *two, issued, version, *three)
+        return (Measured(*fields),)
     return [
         replace(fact, time=time, reference=reference, issued=issued, version=version)
         for fact in answer.facts

@@ -48,6 +48,8 @@ def read_result(
 
 
 WORDED = ("ecog", "smoking-status", "pregnancy-status")
+COUNTED_OTHERWISE = ("hypersegmented-percent", "cigarettes-per-day", "packs-per-day")
+"""Analytes whose numbers are kept as what they mean."""
 
 
 def _keep(
@@ -82,10 +84,27 @@ def _keep(
             high=high,
             issued=stamp.issued,
             version=stamp.version,
-            original=f"{quantity.value:g} {quantity.sent_unit}",
+            original=original(quantity.value, quantity.sent_unit),
             note=" ".join(x for x in (stamp.note, method) if x),
         )
     )
+
+
+def original(number: float | None, unit: str) -> str:
+    """A result as it was sent."""
+    return f"{number:g} {unit}"
+
+
+def value_again(terms: Terms, slug: str, number: float, unit: str) -> float | None:
+    """The value of a result that differs in its number alone from one that gave a `Measured`.
+
+    Nothing where the number decides more than the value, or cannot be used.
+    """
+    if slug in (*WORDED, *COUNTED_OTHERWISE) or terms.knowledge.analytes[slug].kind != "number":
+        return None
+    sent = (slug, number, unit)
+    read = terms.read(sent) if number else terms.value(*sent)
+    return read if isinstance(read, float) else None
 
 
 def _by_name(reading: Reading, o: Observation, value: Value) -> str | None:
