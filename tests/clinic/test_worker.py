@@ -44,7 +44,6 @@ def line(clinic, person: str = "okafor"):
         return assessments.line_of(connection, person)
 
 
-@pytest.mark.trust("D8", "H7.1")
 def test_a_change_shows_on_the_worklist(clinic, moving):
     worker = Worker(clinic)
     worker.start()
@@ -54,6 +53,41 @@ def test_a_change_shows_on_the_worklist(clinic, moving):
         time.sleep(0.05)
     worker.stop()
     assert line(clinic).hemoglobin == 7.6
+
+
+@pytest.mark.trust("D8", "H7.1")
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({"status": "corrected", "valueQuantity": {"value": 9.4, "unit": "g/dL"}}, 9.4),
+        ({"status": "amended", "valueQuantity": {"value": 5.8, "unit": "g/dL"}}, 5.8),
+        ({"status": "entered-in-error"}, 7.6),
+    ],
+    ids=["corrected", "amended", "entered in error"],
+)
+def test_a_correction_makes_a_new_assessment(clinic, change, shown):
+    """The newest count is corrected or withdrawn: its old value decides nothing any more."""
+    worker, at = Worker(clinic), clock.now()
+    count = {
+        "resourceType": "Observation", "id": "hb-x", "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]},
+        "subject": {"reference": "Patient/okafor"}, "effectiveDateTime": clock.iso(at),
+        "valueQuantity": {"value": 7.1, "unit": "g/dL"},
+    }  # fmt: skip
+
+    def take(number: int, one: dict) -> tuple[int, float | None]:
+        arrival = arrived("lab", "fhir", f"k{number}", b"{}", at + number)
+        clinic.writer.write(lambda c: intake.take(c, arrival, [one], Sender("lab", "feed")))
+        while worker.step():
+            pass
+        with clinic.database.read() as connection:
+            return assessments.newest(connection, "okafor").id, line(clinic).hemoglobin
+
+    fill(clinic)
+    before, seen = take(1, count)
+    assert seen == 7.1
+    after, seen = take(2, count | change)
+    assert (after > before, seen) == (True, shown)
 
 
 def test_nothing_new_makes_no_new_assessment(clinic):

@@ -112,7 +112,12 @@ def test_one_commit_serves_many(database, send):
     messages = [
         oru(pid(f"{n}^^^HOSP^MR"), obr(filler=f"F{n}"), obx(), control=f"M{n}") for n in range(60)
     ]
+    commits: list[object] = []
+    hear = commits.append
+    sa.event.listen(database.engine, "commit", hear)
     assert send(*messages) == ["AA"] * 60
+    sa.event.remove(database.engine, "commit", hear)
+    assert 0 < len(commits) < 30
     assert len(rows(database, arrivals)) == 60
     assert {j.key for j in rows(database, jobs)} == {
         patient_id(f"{AUTHORITY}HOSP", str(n)) for n in range(60)

@@ -8,6 +8,8 @@ from argon2 import extract_parameters
 from identity import people
 from identity.web import Browser, account, session, signed_in
 from redcell import clock
+from redcell.clinic import intake
+from redcell.clinic.intake import Sender, arrived
 from redcell.clinic.settings import SignIn
 from redcell.clock import HOUR, MINUTE
 from redcell.identity import accounts, links, passwords, sessions
@@ -296,11 +298,22 @@ def test_another_password_ends_every_other_session(app, clinic, nurse):
     assert try_password(Browser(app), password=OTHER).status_code == 303
 
 
-@pytest.mark.trust("D6")
-def test_a_merged_person_stays_the_patients_own(clinic):
+@pytest.mark.trust("D6", "H1.3")
+def test_a_merged_person_stays_the_patients_own_until_the_merge_is_taken_back(clinic):
     who = account(clinic, "p", "patient", person=people.OWN)
-    with clinic.database.read() as connection:
-        assert accounts.people(connection, who, at=AT) == {people.OWN}
+    own = people.patient(people.OWN, people.OWN_NAME, people.OWN_MRN)
+    whole = people.patient("whole", people.OWN_NAME, "MRN-WHOLE")
+    link = [{"other": {"reference": "Patient/whole"}, "type": "replaced-by"}]
+
+    def reached_after(number: int, *resources: dict) -> frozenset[str]:
+        with clinic.database.write() as connection:
+            arrival = arrived("lab", "fhir", f"merge{number}", b"{}", clock.now() + number)
+            intake.take(connection, arrival, resources, Sender("lab", "feed"))
+            return accounts.people(connection, who, at=AT)
+
+    assert reached_after(1, whole) == {people.OWN}
+    assert reached_after(2, own | {"link": link}) == {people.OWN, "whole"}
+    assert reached_after(3, own) == {people.OWN}
 
 
 def test_a_grant_ends(clinic):

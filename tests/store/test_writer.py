@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from redcell.errors import StoreError
 from redcell.store import events
-from redcell.store.database import StoreBusyError, UnfitError
+from redcell.store.database import StoreBusyError, UnfitError, open_database
 from redcell.store.events import Event
 from redcell.store.schema import events as table
 from redcell.store.writer import OverloadedError, Writer
@@ -35,9 +35,10 @@ def say(text: str):
 def test_answers_come_after_the_commit(database, writer):
     seen = []
     futures = [writer.submit(say(f"{n}")) for n in range(200)]
-    for future in futures:
+    for number, future in enumerate(futures, 1):
         assert future.result(10) == 1
         seen.append(count(database))
+        assert seen[-1] >= number, "answered before it was kept"
     assert seen[-1] == 200
 
 
@@ -140,3 +141,13 @@ def test_what_the_database_cannot_hold_is_said_as_such_and_harms_no_neighbor(dat
     assert [future.result(10) for future in numbers] == [1, 1, 1]
     kinds = [type(future.exception(10)) for future in wrong]
     assert kinds == [UnfitError, StoreError, StoreBusyError]
+
+
+@pytest.mark.trust("A4")
+def test_a_write_holds_the_store_from_its_first_moment(database, store_address, monkeypatch):
+    """Begun later, it could fail at its first statement without having waited."""
+    monkeypatch.setattr("redcell.store.database.BUSY_SECONDS", 1)
+    other = open_database(store_address)
+    with database.write(), pytest.raises(StoreBusyError), other.write():
+        pass
+    other.close()
