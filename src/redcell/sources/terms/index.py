@@ -189,7 +189,6 @@ class Terms:
         """`dyspnea` and its forms are one family: the coded form stays."""
         return coded.startswith("dyspnea") and "dyspnea" in named
 
-    @remembered
     def grade(self, concept: Concept) -> int | str | None:
         """0 to 4; `None` present with unknown grade; "not answered" when there is no answer."""
         for words in concept.words:

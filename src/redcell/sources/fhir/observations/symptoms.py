@@ -79,17 +79,21 @@ def symptom_grade(reading: Reading, value: Value) -> tuple[int | None, bool]:
     if number is not None:
         return (number if 0 <= number <= VERY_SEVERE else None), True
     concept = value.codeable.concept if value.codeable else Concept(text=value.text)
+    return _grade_in_words(reading.terms, concept)
+
+
+@remembered
+def _grade_in_words(terms: Terms, concept: Concept) -> tuple[int | None, bool]:
     if not concept.words and not concept.codes:
         return None, False
-    grade = reading.terms.grade(concept)
+    grade = terms.grade(concept)
     if grade == "not answered":
         return None, False
     if isinstance(grade, int):
         return grade, True
-    return _presence(reading.terms, concept), True
+    return _presence(terms, concept), True
 
 
-@remembered
 def _presence(terms: Terms, concept: Concept) -> int | None:
     """Absent by a smear-style code; otherwise present with unknown grade."""
     absent = terms.answers["absent"]
