@@ -127,7 +127,7 @@ def test_nothing_is_in_a_card_that_a_client_could_take_for_html(patient):
         assert not HTML.search(json.dumps(msgspec.to_builtins(draft.card)))
 
 
-@pytest.mark.trust("S7.2", "H1.5")
+@pytest.mark.trust("S7.2")
 def test_suggestions_are_drafts_of_this_patient(patient):
     steps = steps_of(patient)
     for draft in everything(patient):

@@ -117,6 +117,7 @@ def test_a_new_result_changes_the_next_answer(clinic, kept):
     assert "6.8" in card["summary"]
 
 
+@pytest.mark.trust("H1.2")
 def test_the_same_id_with_another_birth_date_is_somebody_else(clinic, kept):
     everybody(clinic)
     data = {"hemoglobin_v1": prefetch()["hemoglobin_v1"], "patient_v1": prefetch()["patient_v1"]}

@@ -236,7 +236,6 @@ FOR = [
 ]  # fmt: skip
 
 
-@pytest.mark.trust("D5")
 @pytest.mark.parametrize(("name", "more", "about"), FOR, ids=[row[0] for row in FOR])
 def test_an_order_for_somebody_else_or_not_to_be_done_is_not_spoken_about(name, more, about):
     bundle = json.dumps(drafts(cells(1, **more))).encode()

@@ -149,6 +149,7 @@ def test_somebody_who_died_gets_no_card(world):
     assert world.cards(STATUS, call(data=data)) == []
 
 
+@pytest.mark.trust("H1.2")
 def test_another_patients_results_are_not_used(world):
     data = {"hemoglobin_v1": prefetch()["hemoglobin_v1"]}
     for entry in data["hemoglobin_v1"]["entry"][:3]:

@@ -57,7 +57,7 @@ def test_answers_come_back_as_they_were_given(database):
     }
 
 
-@pytest.mark.trust("H4.1", "S2.2")
+@pytest.mark.trust("S2.2")
 def test_a_red_flag_makes_an_emergency(database):
     _, out = read_back(database, report(Answer("dyspnea-at-rest", 1, course="new")))
     assert out["urgency"]["level"] == "emergency"

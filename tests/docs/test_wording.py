@@ -263,7 +263,6 @@ def test_every_topic_of_conversation_has_a_short_label() -> None:
     assert set(LABELS["conversation_label"]) | {"vitals-today"} == set(LABELS["conversation"])
 
 
-@pytest.mark.trust("P6")
 def test_every_warning_from_the_findings_has_a_sentence() -> None:
     assert _tuple_heads("redcell.outputs.warnings") <= set(LABELS["warning"])
 

@@ -349,6 +349,7 @@ def test_without_a_time_no_other_time_takes_its_place(time, code):
     assert codes(found) == [code]
 
 
+@pytest.mark.trust("D7")
 def test_a_day_alone_stays_a_day_and_a_leap_second_is_read():
     assert observation(obx(time="20261120"))["effectiveDateTime"] == "2026-11-20"
     data = oru(pid(), obr(time="20161231235960"), obx(), sent="20261120080000")

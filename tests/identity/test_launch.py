@@ -46,7 +46,7 @@ def go(browser: Browser, ehr: Provider, **more: str):
     return browser.get("/launch/back", params=ehr.visit(begin(browser, ehr)) | more)
 
 
-@pytest.mark.trust("S1", "H1.1")
+@pytest.mark.trust("S1")
 def test_the_chart_of_the_launched_patient_opens_and_no_other(app, clinic, ehr):
     browser = Browser(app)
     answer = go(browser, ehr)

@@ -61,7 +61,6 @@ def test_a_row_that_crashes_fails_and_one_that_cannot_be_measured_says_why():
         validation._lines(absent, 3, quick=False)
 
 
-@pytest.mark.trust("H5.2")
 def test_every_row_is_measured_by_a_module_or_listed_as_not_run():
     modules, _ = validation._modules()
     table = {n: validation._functions(modules, n) for n in validation.NUMBERS}

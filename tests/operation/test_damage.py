@@ -19,7 +19,7 @@ from redcell.store.database import FILE, MARK, check_at_start, open_database
 from redcell.store.schema import facts
 
 
-@pytest.mark.trust("A7", "H9.4")
+@pytest.mark.trust("A7")
 def test_a_changed_byte_never_makes_another_answer(tmp_path, record_figure):
     report = flip(tmp_path, flips=100, seed=2)
     assert report.good, report.wrong

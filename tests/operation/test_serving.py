@@ -58,7 +58,7 @@ def test_several_processes_share_the_port_and_one_that_dies_comes_back(start):
     wait_until(lambda: not any(alive(pid) for pid in everybody), 20)
 
 
-@pytest.mark.trust("A1")
+@pytest.mark.trust("L8")
 def test_a_killed_main_process_leaves_nothing_behind(start):
     service = start("--workers", "2")
     everybody = children(service)
@@ -186,7 +186,6 @@ def listening_on(folder, host: str) -> Serving:
     return Serving(folder, mllp_host=host, mllp_port=0)
 
 
-@pytest.mark.trust("S9")
 def test_hl7_from_other_machines_needs_encryption(clinic):
     with pytest.raises(SettingsError, match=r"unencrypted") as caught:
         check(clinic, listening_on(clinic.folder, OUTSIDE))

@@ -23,7 +23,7 @@ def login_of(clinic, login: str) -> accounts.Account | None:
         return accounts.by_login(connection, login)
 
 
-@pytest.mark.trust("U1", "X1")
+@pytest.mark.trust("S1")
 @pytest.mark.parametrize("path", [*PAGES, "/disclosures?person=okafor", "/audit.ndjson"])
 @pytest.mark.parametrize("who", ["nurse", "doctor", "joy"])
 def test_for_administrators_alone(look, path, who):

@@ -185,7 +185,7 @@ def test_a_closed_day_moves_its_units(own):
     assert after.days[2].units.mean == pytest.approx(moved)
 
 
-@pytest.mark.trust("U1", "X1")
+@pytest.mark.trust("S1")
 @pytest.mark.parametrize("who", ["joy", "admin"])
 def test_not_for_others(look, who):
     page = look("", who)

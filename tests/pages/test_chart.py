@@ -157,8 +157,8 @@ def test_it_prints_on_two_pages_with_the_servers_picture(look):
     assert not page.locator("#course-vega").is_visible()
 
 
-@pytest.mark.trust("F3", "S8")
-def test_csv_holds_the_rows_and_no_formula(look):
+@pytest.mark.trust("P7")
+def test_csv_holds_the_rows_and_is_audited(look):
     page = look(OVERVIEW)
     answer = page.request.get(look.address + OVERVIEW + "/course.csv")
     lines = answer.text().splitlines()
@@ -323,7 +323,7 @@ def test_options_are_several_with_their_basis_and_what_is_not_known(look):
     assert letters == ["A", "B", "C", "D", "…"]
 
 
-@pytest.mark.trust("H7.1")
+@pytest.mark.trust("S7.2")
 def test_a_decision_on_an_assessment_that_has_changed_is_not_kept(work):
     page = work(OVERVIEW, js=False)
     site.assess(work.clinic, "okafor", site.AT + 60_000_000)

@@ -70,7 +70,7 @@ def test_empty_lists_say_why_and_what_next(nobody):
     assert "Nothing has come in yet" in nobody("/admin/feeds", "admin").locator("main").inner_text()
 
 
-@pytest.mark.trust("U9")
+@pytest.mark.trust("U9", "P5", "H2.1")
 @pytest.mark.parametrize(("who", "path"), TRIED)
 def test_stale(busy, axe, who, path):
     with site.clock_at(site.AT + 3 * clock.DAY):

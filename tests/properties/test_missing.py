@@ -25,8 +25,6 @@ from redcell.findings.red_flags import LEVELS
 from redcell.knowledge.load import knowledge
 from redcell.loop import Steps
 
-pytestmark = pytest.mark.trust("H6.1")
-
 FIVE = {"ldh", "bilirubin-indirect", "schistocytes", "spherocytes", "dat"}
 CORE = ("fatigue", "dizziness", "palpitations")
 SYMPTOMS = tuple(knowledge().symptoms)
@@ -41,6 +39,7 @@ def normal_tests(steps: Steps) -> set[str]:
     return {a.cause for a in steps.causes.ranked for s in a.support if s.finding.rule == "W9"}
 
 
+@pytest.mark.trust("H6.1")
 @given(words(simple=True), st.sampled_from(sorted(set(WELL) - FIVE - {"hemoglobin"})))
 @settings(max_examples=250)
 def test_taking_a_result_away_never_adds_a_normal_test(patient_words, analyte):
@@ -69,6 +68,7 @@ def test_an_answer_no_that_is_taken_away_never_lowers_the_urgency(patient_words,
     assert {f.rule for f in no.flags.flags} <= {f.rule for f in unknown.flags.flags}
 
 
+@pytest.mark.trust("S1.5")
 @given(words(simple=True), st.sampled_from(SYMPTOMS))
 @settings(max_examples=200)
 def test_asymptomatic_never_comes_from_an_absent_answer(patient_words, symptom):
@@ -81,6 +81,7 @@ def test_asymptomatic_never_comes_from_an_absent_answer(patient_words, symptom):
         assert after.symptoms.asymptomatic.value is not True
 
 
+@pytest.mark.trust("H6.1")
 @given(words(simple=True), st.sampled_from(["cardiovascular-disease", "venous-thromboembolism"]))
 def test_a_diagnosis_that_is_not_on_record_is_not_a_no(patient_words, meaning):
     unknown = review(**patient_words | {"diagnoses": patient_words["diagnoses"] | {meaning: None}})
@@ -98,6 +99,7 @@ def test_a_diagnosis_that_is_not_on_record_is_not_a_no(patient_words, meaning):
         assert unknown.alternatives.advice("esa") != "may-be-considered"
 
 
+@pytest.mark.trust("H6.1")
 @given(words(simple=True))
 def test_what_was_not_measured_is_named(patient_words):
     steps = review(**patient_words)
@@ -122,6 +124,7 @@ def weights(steps: Steps) -> dict[str, float]:
     }
 
 
+@pytest.mark.trust("H6.2")
 @given(words())
 @settings(max_examples=100)
 def test_probabilities_are_the_shares_of_the_weights(patient_words):
@@ -135,6 +138,7 @@ def test_probabilities_are_the_shares_of_the_weights(patient_words):
     assert "background" in {a.cause for a in ranked}
 
 
+@pytest.mark.trust("H6.2")
 @given(words(simple=True))
 @settings(max_examples=200)
 def test_taking_the_evidence_for_a_cause_away_never_raises_its_odds(patient_words):

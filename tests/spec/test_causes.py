@@ -374,7 +374,7 @@ NO_CAUSES = [
 ]
 
 
-@pytest.mark.trust("S3.4", "H6.3")
+@pytest.mark.trust("S3.4")
 @pytest.mark.parametrize(("name", "words", "listed"), NO_CAUSES, ids=ids(NO_CAUSES))
 def test_causes_are_listed_below_the_limit(name, words, listed):
     assert bool(review(**words).causes.ranked) is listed

@@ -115,7 +115,7 @@ DECISIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.trust("S4.1", "H11.2", "Q3")
+@pytest.mark.trust("S4.1", "H11.2", "Q3", "H1.4")
 @pytest.mark.parametrize(
     ("name", "words", "decision", "rule"), DECISIONS, ids=[d[0] for d in DECISIONS]
 )
@@ -332,7 +332,7 @@ PRECAUTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.trust("S4.2", "S4.4")
+@pytest.mark.trust("S4.2", "S4.4", "H3.3", "H3.5")
 @pytest.mark.parametrize(("name", "words", "codes"), PRECAUTIONS, ids=[p[0] for p in PRECAUTIONS])
 def test_precautions(name, words, codes):
     assert {p.code for p in review(**words).transfusion.precautions} == codes
