@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from builder import AT
+from builder import AT, red_cells
+from redcell.population.demand.moments import before_of
 from redcell.population.demand.outlook import Outlook
 from redcell.population.demand.practice import ENOUGH, ahead, learn
 from redcell.population.demand.score import Judged, band
@@ -125,10 +126,10 @@ def again(count: int = 2000, early: float = 1.0) -> Window:
     chance, found = np.random.default_rng(3), Window(AT.plus(-HORIZON))
     days = np.where(np.arange(HORIZON) < 7, early, 1.0)
     for _ in range(count):
-        before = ("recent", "never")[int(chance.integers(2))]
+        before = ("often", "never")[int(chance.integers(2))]
         shares = around(round(chance.uniform(6.0, 9.0), 1))
         often = shares @ (RATE / (1.0 + np.exp((LEVELS - 7.0) / 0.25))) * days
-        came = np.flatnonzero(chance.random(HORIZON) < often * (1.0 if before == "recent" else 0.4))
+        came = np.flatnonzero(chance.random(HORIZON) < often * (1.0 if before == "often" else 0.4))
         seen = Seen("north", "O+", "no", "ok", shares, before)
         found.add(seen, {found.at.day + timedelta(days=int(day) + 1): 1.0 for day in came})
     return found
@@ -136,10 +137,19 @@ def again(count: int = 2000, early: float = 1.0) -> Window:
 
 def test_who_was_given_red_cells_before_gets_them_more_often():
     before = learn([again()]).factors.before
-    assert before["never"] / before["recent"] == pytest.approx(0.4, rel=0.2)
+    assert before["never"] / before["often"] == pytest.approx(0.4, rel=0.2)
     weeks = learn([again(early=2.0)]).factors.weeks
     assert weeks[0] / weeks[1:].mean() == pytest.approx(2.0, rel=0.2)
     assert learn([again()]).factors.weeks == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [((), "never"), ((-57,), "earlier"), ((-56,), "recent"), ((-40, -10), "recent"),
+     ((-40, -20, -10), "often"), ((-20, -10, -10.1), "recent"), ((-60, -20, -10), "recent")],
+)  # fmt: skip
+def test_how_often_red_cells_were_given_is_counted_in_days(days, expected):
+    assert before_of([red_cells(day) for day in days], AT) == expected
 
 
 def test_factors_keep_the_sum():

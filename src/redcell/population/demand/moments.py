@@ -16,7 +16,7 @@ from redcell.knowledge.load import Knowledge
 from redcell.loop import Situation, Steps, run, situation_of
 from redcell.population.demand.needs import Forecast, forecast_of, group_of, shuffled, site_of
 from redcell.population.demand.totals import UNKNOWN
-from redcell.population.demand.window import FORECAST, NEW, RECENT, Seen, shares_of
+from redcell.population.demand.window import FORECAST, NEW, OFTEN, RECENT, Seen, shares_of
 from redcell.population.each import FEW
 from redcell.population.patient import opened
 from redcell.population.reading.ledger import Refused
@@ -127,8 +127,8 @@ def anything(record: Record) -> bool:
 
 
 def before_of(given: Sequence[Transfusion], at: Moment) -> str:
-    """When red cells were last given before a moment."""
-    last = max((one.start for one in given), default=None)
-    if last is None:
-        return "never"
-    return "recent" if days_between(last, at) <= RECENT else "earlier"
+    """How red cells were given before a moment: `often`, `recent`, `earlier`, `never`."""
+    days = {one.start.day for one in given if days_between(one.start, at) <= RECENT}
+    if days:
+        return "often" if len(days) >= OFTEN else "recent"
+    return "earlier" if given else "never"

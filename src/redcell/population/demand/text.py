@@ -9,7 +9,7 @@ from redcell.population.demand.needs import YEAR
 from redcell.population.demand.outlook import Outlook
 from redcell.population.demand.practice import Practice
 from redcell.population.demand.totals import HORIZON, UNKNOWN, Demand, Spread
-from redcell.population.demand.window import RECENT
+from redcell.population.demand.window import OFTEN, RECENT
 
 WEEK = 7
 BASIS = {
@@ -132,8 +132,8 @@ def shown(practice: Practice) -> Iterator[str]:
             f"a session ({curve.sessions:,} sessions of its own)."
         )
     before = practice.factors.before
-    if "recent" in before and "never" in before:
+    if "often" in before and "never" in before:
         yield (
-            f"  Red cells in the last {RECENT} days: {before['recent']:.1f} times as often as "
-            f"hemoglobin lets expect; never before: {before['never']:.1f} times."
+            f"  Red cells on {OFTEN} of the last {RECENT} days or more: {before['often']:.2f} "
+            f"times as often as hemoglobin says; never before: {before['never']:.2f} times."
         )

@@ -24,12 +24,12 @@ DEVIATIONS = np.linspace(-6.0, 6.0, 2401)
 NORMAL = np.array([0.5 * (1.0 + erf(z / sqrt(2.0))) for z in DEVIATIONS.tolist()])
 """The normal distribution at these deviations; between them it is read off to a millionth."""
 
-RECENT = 56
-"""Days for which red cells that were given are recent."""
+RECENT, OFTEN = 56, 3
+"""Days for which red cells that were given are recent; days among them that are often."""
 
 Who = tuple[str, str, str, str]
-"""Site, blood group, symptoms (`yes`, `no`, `unknown`), red cells before (`recent`, `earlier`,
-`never`)."""
+"""Site, blood group, symptoms (`yes`, `no`, `unknown`), red cells before (`often`, `recent`,
+`earlier`, `never`)."""
 Why = tuple[str, str, str]
 """Site, blood group, and why there is no forecast."""
 
@@ -45,7 +45,7 @@ class Seen(Struct, frozen=True):
     shares: np.ndarray | None = None
     """`[days, levels]`: P(a count of that day would fall in the level)"""
     before: str = "never"
-    """red cells before: `recent`, `earlier`, `never`"""
+    """red cells before: `often`, `recent`, `earlier`, `never`"""
 
 
 class Session(Struct, frozen=True):
