@@ -24,6 +24,7 @@ import redcell.loop
 import redcell.plan
 from redcell.findings.causes.names import ORDER
 from redcell.findings.red_flags import LEVELS, Alarm, Urgency
+from redcell.findings.surveillance import Mismatch
 from redcell.knowledge.load import knowledge
 from redcell.outputs.assessment import to_dict
 from redcell.plan.alternatives import OPTIONS, Counsel
@@ -121,13 +122,20 @@ def _members(hint: Any) -> Iterator[Any]:
         yield hint
 
 
+FIXED: dict[Any, set[str]] = {
+    Urgency: set(LEVELS),
+    Mismatch: set(typing.get_args(typing.get_type_hints(Mismatch)["said"])),
+}
+"""Answers that say one of a closed list of words."""
+
+
 def _keys_of(name: str, hint: Any) -> set[str]:
     """The wording keys that an answer of this type can choose."""
     function = FUNCTIONS[name]
     if hint is Alarm:
         return _clauses(function) | {"no"}
-    if hint is Urgency:
-        return set(LEVELS)
+    if hint in FIXED:
+        return FIXED[hint]
     if hint is Due:
         return _first_rules(function)
     if hint is Verdict:

@@ -11,6 +11,8 @@ from msgspec import Struct
 from redcell.clinic.people import Person
 from redcell.clock import micros
 from redcell.loop import Steps
+from redcell.outputs.speech import Speech
+from redcell.outputs.warnings import identity_doubt
 from redcell.record.moment import within
 from redcell.store.assessments import Line
 
@@ -141,7 +143,7 @@ def _detail(person: Person, steps: Steps, out: dict[str, Any]) -> Detail:
     return Detail(
         sex=person.sex,
         birth_date=person.birth_date,
-        reasons=_reasons(out),
+        reasons=(*_reasons(out), *_doubt(steps)),
         symptoms=tuple(
             Complaint(s["symptom"], s["grade"]) for s in out["symptoms"] if s["grade"] != 0
         ),
@@ -170,6 +172,13 @@ def _reasons(out: dict[str, Any]) -> tuple[Reason, ...]:
         if rule not in named and said.get(rule)
     ]
     return tuple(dict.fromkeys((*flags, *more)))
+
+
+def _doubt(steps: Steps) -> tuple[Reason, ...]:
+    """That a sample may be another person's: said last, as it holds nothing back."""
+    found = steps.survey.identity
+    said = identity_doubt(steps, Speech(steps.case.knowledge))
+    return (Reason(found.rule, said),) if said else ()
 
 
 def _course(steps: Steps) -> tuple[Point, ...]:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from redcell.findings.red_flags import Alarm, Urgency
+from redcell.findings.surveillance import Mismatch
 from redcell.knowledge.load import Knowledge
 from redcell.plan.alternatives import Counsel
 from redcell.plan.bloodwork import Due
 from redcell.plan.transfusion import Verdict
 from redcell.quantity import plain, printed
 from redcell.record.measured import Coded, Measured
-from redcell.record.symptoms import Answer
+from redcell.record.symptoms import Answer, SymptomReport
 from redcell.record.therapies import Treatment
 from redcell.rule import Finding, Unassessed
 
@@ -91,6 +92,7 @@ class Speech:
             (Coded, self._coded),
             (Answer, self._answer),
             (Treatment, lambda item: self.drug(item.drug)),
+            (SymptomReport, lambda item: self.knowledge.symptoms[item.symptom].name),
             (Finding, lambda item: self.show(item.value)),
             (Counsel, lambda item: self.label("advice", item.advice)),
             (str, lambda item: str(self._labels.get("cause", {}).get(item, item))),
@@ -156,6 +158,7 @@ KEYS: tuple[tuple[type, Callable[[Any], tuple[str, ...]]], ...] = (
     (Verdict, lambda value: value.because[:1]),
     (Due, lambda value: value.because[:1]),
     (Urgency, lambda value: (value.level,)),
+    (Mismatch, lambda value: (value.said,)),
     (bool, lambda value: ("yes",) if value else ("no",)),
     (type(None), lambda _: ("unknown",)),
     (Unassessed, lambda _: ("unassessed",)),

@@ -12,6 +12,7 @@ from redcell.outputs.lines import LABEL, WIDTH, Lines
 from redcell.outputs.sentences import conversation_text, reassess_text
 from redcell.outputs.speech import Speech
 from redcell.outputs.style import Style
+from redcell.outputs.warnings import identity_doubt
 
 OTHERS_SHOWN = 4
 CAUSES_SHOWN = 6
@@ -230,6 +231,9 @@ class _Page(Lines):
             yield from self.row("SELF-CARE", names)
 
     def known(self) -> Iterator[str]:
+        doubt = identity_doubt(self.steps, self.speech)
+        if doubt:
+            yield from self.row("DATA", doubt, tone="warn")
         warnings = self.out["warnings"]
         for warning in warnings[:WARNINGS_SHOWN]:
             yield from self.row("DATA", warning["text"], tone="warn")

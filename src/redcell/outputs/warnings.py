@@ -115,6 +115,17 @@ def _from_findings(steps: Steps, speech: Speech) -> list[DataWarning]:
     ]
 
 
+def identity_doubt(steps: Steps, speech: Speech) -> str:
+    """That a sample may be another person's, with the rows it is said from; empty when it is not.
+
+    The contract's closed list of warnings has no code for it: it stands beside the warnings.
+    """
+    found = steps.survey.identity
+    if not found.value.suspected:
+        return ""
+    return f"{speech.statement(found)} Rows: {', '.join(found.evidence)}."
+
+
 def _preliminary(steps: Steps) -> bool:
     """Is any current result preliminary?"""
     case = steps.case
@@ -135,4 +146,4 @@ def _distorted(steps: Steps) -> bool:
     return sample is not None and case.after_red_cells(sample, window)
 
 
-__all__ = ["CODES", "cardiovascular_history_known", "warnings_of"]
+__all__ = ["CODES", "cardiovascular_history_known", "identity_doubt", "warnings_of"]

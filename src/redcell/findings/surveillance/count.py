@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from redcell.findings.surveillance.identity import Mismatch
 from redcell.rule import Finding
 
 Status = Literal["anemic", "not-anemic", "provisional", "unknown"]
@@ -63,6 +64,7 @@ class Surveillance(Struct, frozen=True):
     production_index: Finding[float | None]
     trend: Finding[Trend | None]
     delta: Finding[Suspicion]
+    identity: Finding[Mismatch]
     fall: Finding[bool]
     stale: Finding[bool]
     egfr: Finding[float | None]

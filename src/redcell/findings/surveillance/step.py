@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from redcell.findings.case import Case
 from redcell.findings.surveillance.count import Surveillance
+from redcell.findings.surveillance.identity import identity
 from redcell.findings.surveillance.rules import (
     delta_check,
     fall,
@@ -51,6 +52,7 @@ def survey(case: Case) -> Surveillance:
         ),
         trend=trend(k, hemoglobin, _since_transfusion(case)),
         delta=delta,
+        identity=identity(case),
         fall=fall(k, hemoglobin, lately, limit, delta),
         stale=stale(k, hemoglobin, age),
         egfr=filtration(

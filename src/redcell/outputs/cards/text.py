@@ -10,6 +10,7 @@ from redcell.outputs.cards.card import Indicator
 from redcell.outputs.cards.markdown import labeled, listed
 from redcell.outputs.cards.talk import Talk
 from redcell.outputs.forecast.page import block
+from redcell.outputs.warnings import identity_doubt
 from redcell.quantity import plain as number_text
 
 CAUSES_SHOWN = 4
@@ -86,6 +87,9 @@ def _status(talk: Talk) -> Iterator[str]:
         yield talk.say("say", "trend", trend=shown, points=trend["points"], days=days)
     for code in ("delta-check-failed", "preliminary-result", "stale-hemoglobin"):
         yield from (w["text"] for w in talk.out["warnings"] if w["code"] == code)
+    doubt = identity_doubt(talk.steps, talk.speech)
+    if doubt:
+        yield doubt
 
 
 # -- causes, forecast ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from redcell.outputs.explain import all_findings
 from redcell.outputs.fhir.parts import Context, Json, kind_of, own, sentence, sources
+from redcell.outputs.warnings import identity_doubt
 
 INVESTIGATED = (
     "Observation",
@@ -124,6 +125,9 @@ def _limits(c: Context) -> Iterator[str]:
     if c.steps.gaps:
         names = ", ".join(c.speech.label("not_assessed", name) for name in c.steps.gaps)
         yield f"Not assessed: {names}."
+    doubt = identity_doubt(c.steps, c.speech)
+    if doubt:
+        yield f"Data: {sentence(doubt)}"
     for warning in c.out["warnings"]:
         yield f"Data: {sentence(warning['text']) or warning['code']}"
     yield ROLE

@@ -18,6 +18,7 @@ from redcell.outputs.html.notes import Notes
 from redcell.outputs.sentences import cause_label
 from redcell.outputs.speech import Speech
 from redcell.outputs.templates import environment
+from redcell.outputs.warnings import identity_doubt
 from redcell.quantity import plain
 
 SHOWN_CAUSES = 6
@@ -159,7 +160,9 @@ class Page:
 
     def _doubt(self) -> str:
         """What has to stand beside a figure that rests on a count which is not confirmed."""
-        return ", not confirmed" if self.steps.survey.status.value == "provisional" else ""
+        survey = self.steps.survey
+        other = ", perhaps another person's sample" if survey.identity.value.suspected else ""
+        return f"{', not confirmed' if survey.status.value == 'provisional' else ''}{other}"
 
     # -- causes ----------------------------------------------------------------------------------
 
@@ -309,7 +312,10 @@ class Page:
 
     def warnings(self) -> list[dict[str, Any]]:
         """Problems in the data."""
-        return [{**w, "notes": self.notes.of(w["evidence"])} for w in self.out["warnings"]]
+        doubt = identity_doubt(self.steps, self.speech)
+        first = [{"code": "identity", "text": doubt, "notes": []}] if doubt else []
+        more = [{**w, "notes": self.notes.of(w["evidence"])} for w in self.out["warnings"]]
+        return [*first, *more]
 
     # -- used, not used, not known ---------------------------------------------------------------
 
