@@ -19,6 +19,7 @@ from redcell.population import cohort as engine
 from redcell.population import parts
 from redcell.population.cohort import cohort, partitions_of
 from redcell.population.explain import explain
+from redcell.population.hemoglobin import hemoglobin
 from redcell.population.parquet import write
 from redcell.population.pool import Pool
 from redcell.population.reading import pieces
@@ -140,6 +141,24 @@ def test_each_line_is_in_one_piece(tmp_path_factory, size, block, cuts, packed):
             counted += read.lines
     assert sorted(line.strip() for line in seen) == sorted(LINES)
     assert counted == len(LINES)
+
+
+def test_the_references_of_a_flattened_bundle_name_ids(plain, tmp_path):
+    def flattened(line):
+        for kind in ("Patient", "Medication"):
+            line = line.replace(f'"reference":"{kind}/'.encode(), b'"reference":"urn:uuid:')
+        return line
+
+    source, rows, tally = plain
+    flat = folder(tmp_path / "flat", [flattened(line) for line in LINES])
+    found, counted = run(flat)
+    assert found.equals(rows)
+    assert counted == tally
+    told = "\n".join(explain(flat, NAMES[0], AT, knowledge()))
+    assert "MedicationAdministration/a1  used  carboplatin" in told
+    assert hemoglobin(flat, AT, knowledge(), workers=1).equals(
+        hemoglobin(source, AT, knowledge(), workers=1)
+    )
 
 
 def test_an_owner_read_off_the_bytes_is_the_one_that_decoding_finds():

@@ -10,13 +10,13 @@ from msgspec import Struct
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.ndjson import BROKEN, RefusedFileError, references
 from redcell.sources.fhir.read import UNOWNED, kind_of
-from redcell.sources.fhir.reading import name_of, tail
+from redcell.sources.fhir.reading import URN, name_of, tail
 from redcell.sources.fhir.resources import DECODERS
 
 SHARED = UNOWNED - {"Patient"}
 """Resources that may belong to several patients: found by reference, not by subject."""
 
-SIGNS = tuple(f"{kind}/".encode() for kind in sorted(SHARED))
+SIGNS = (*(f"{kind}/".encode() for kind in sorted(SHARED)), URN.encode())
 """How a line without an escape refers to one of them."""
 
 BUNDLE = "a Bundle is no line of Bulk Data NDJSON; assess it with: redcell assess FILE"
@@ -89,7 +89,14 @@ def belonging(line: bytes, place: str, *, first: bool) -> Owned | Shared | NotRe
     if found is None or not found.reference:
         text = "it names no patient; it was left out."
         return Refused("no-patient-named", place, text, line.strip())
-    return Owned(tail(found.reference))
+    return Owned(_owner(found.reference))
+
+
+def _owner(reference: str) -> str:
+    """Whose a reference makes a line; that of a Bundle that was flattened names a patient's id."""
+    if reference.startswith(URN):
+        return f"Patient/{reference.removeprefix(URN)}"
+    return tail(reference)
 
 
 def _no_line(kind: str, place: str, line: bytes, *, first: bool) -> Refused:
@@ -119,3 +126,6 @@ def wanted(line: bytes) -> Iterator[str]:
         return
     for reference in references(line):
         yield from dict.fromkeys((reference, tail(reference)))
+        if reference.startswith(URN):
+            name = reference.removeprefix(URN)
+            yield from (f"{kind}/{name}" for kind in sorted(SHARED))

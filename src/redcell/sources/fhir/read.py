@@ -14,7 +14,7 @@ from redcell.record.record import Fact, Record, SetAside, assemble
 from redcell.sources.as_fhir import TRANSLATED
 from redcell.sources.fhir import conditions, medications, observations, procedures
 from redcell.sources.fhir.person import joined, patient_of
-from redcell.sources.fhir.reading import Located, Reading, name_of, tail
+from redcell.sources.fhir.reading import URN, Located, Reading, name_of, tail
 from redcell.sources.fhir.resources import DECODERS, Resource
 from redcell.sources.fhir.resources import Patient as FhirPatient
 from redcell.sources.fhir.times import BadTimeError, moment
@@ -245,8 +245,8 @@ def read_patient_record(
     located = _deduplicate(located, reading)
     for where in located:
         reading.index[where.reference] = where
-        if where.full_url:
-            reading.index[where.full_url] = where
+        if url := _url(where):
+            reading.index[url] = where
     known = [f"Patient/{name}" for name in aliases]
     home, names = _choose(located, reading, wanted, known)
     for where in located:
@@ -265,6 +265,11 @@ def read_patient_record(
     patient = joined(reading, patient, [patient_of(reading, where) for where in others])
     reading.counts = counts
     return assemble(patient, reading.facts, reading.aside, sources)
+
+
+def _url(where: Located) -> str:
+    """The address that others know a resource by; outside of a Bundle its id names it."""
+    return where.full_url or (URN + where.resource.id if where.resource.id else "")
 
 
 def _translated(where: Located) -> bool:
@@ -348,7 +353,7 @@ def _choose(
             known = ", ".join(sorted(r.partition("/")[2] for r in found)[:SHOWN]) or "none"
             raise UnreadableSourceError(f"No patient {wanted!r} in the source; it holds: {known}")
         strangers = {r: w for r, w in found.items() if r != reference and r not in aliases}
-        others = [n for r, w in strangers.items() for n in (r, w.full_url) if n]
+        others = [n for r, w in strangers.items() for n in (r, _url(w)) if n]
         found = {reference: found[reference]}
     if len(found) > 1:
         names = sorted(r.partition("/")[2] for r in found)
@@ -359,7 +364,7 @@ def _choose(
         )
     if found:
         reference, home = next(iter(found.items()))
-        return home, Names(reference, home.full_url, others, aliases)
+        return home, Names(reference, _url(home), others, aliases)
     subjects = {tail(w.resource.owner) for w in located if w.resource.owner}
     if len(subjects) == 1:
         text = "the source has no Patient resource: sex and birth date are unknown."

@@ -95,6 +95,10 @@ class Reading:
         return self.index.get(reference) or self.index.get(tail(reference))
 
 
+URN = "urn:uuid:"
+"""How the entries of a Bundle refer to each other; in single resources it names an id."""
+
+
 def tail(reference: str) -> str:
     """`Type/id` at the end of a reference, without a version."""
     parts = reference.partition("/_history/")[0].rstrip("/").split("/")
@@ -104,8 +108,8 @@ def tail(reference: str) -> str:
 def name_of(kind: str, resource_id: str, full_url: str, fallback: str) -> str:
     """The reference `Type/id` of a resource; an entry without an id is named by its fullUrl."""
     found = resource_id
-    if not found and full_url.startswith("urn:uuid:"):
-        found = full_url.removeprefix("urn:uuid:")
+    if not found and full_url.startswith(URN):
+        found = full_url.removeprefix(URN)
     if not found and full_url:
         found = full_url.rstrip("/").rpartition("/")[2]
     found = found or fallback
