@@ -168,6 +168,7 @@ def test_keys_that_are_not_ours_are_read_and_count_for_nothing(world):
     assert "not sent: sex and birth date" in part(answer["cards"][0]["detail"], "Missing")
 
 
+@pytest.mark.trust("D3", "H3.4")
 def test_the_same_result_under_two_keys_counts_once(world):
     _, answer = answered(world, prefetch())
     used = part(answer["cards"][0]["detail"], "Used")

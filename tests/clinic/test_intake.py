@@ -145,6 +145,19 @@ def test_merge_and_unmerge(database, basis):
     assert len(assessed(database, "new", basis).folded.facts) == 2
 
 
+@pytest.mark.trust("D6", "H1.2", "H1.3")
+def test_who_is_taken_apart_leaves_no_results_behind(database, basis):
+    """Two with one number; the one whose id names the person turns out to be somebody else."""
+    take(database, patient("a", "1"), hemoglobin("x", "a", 7.9, 18), key="1")
+    joined = take(database, patient("b", "1"), hemoglobin("y", "b", 9.9, 20), key="2")
+    assert joined.persons == ("a",)
+    apart = take(database, patient("a", "2"), key="3", at=AT + 1)
+    assert apart.persons == ("a", "b")
+    for person, value in (("a", 7.9), ("b", 9.9)):
+        results = assessed(database, person, basis).folded.record.results["hemoglobin"]
+        assert [one.value for one in results] == [value]
+
+
 @pytest.mark.trust("D6", "H1.3")
 def test_a_result_that_moves_to_somebody_else_refreshes_both(database):
     take(database, patient("a", "1"), patient("b", "2"), hemoglobin("hb", "a", 7.0, 20), key="1")

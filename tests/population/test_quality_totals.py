@@ -101,6 +101,7 @@ def test_reasons_are_counted_the_same_way(people, seen):
     assert found.excluded == {"hospice": seen}
 
 
+@pytest.mark.trust("H8.3")
 def test_no_hidden_number_follows_from_those_that_are_shown():
     """For every small table: what is shown fits several values of what is hidden."""
     for hit in range(24):

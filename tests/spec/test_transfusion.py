@@ -115,7 +115,7 @@ DECISIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.trust("S4.1", "H11.2", "Q3", "H1.4")
+@pytest.mark.trust("S4.1", "H11.2", "Q3", "H1.4", "H3.3")
 @pytest.mark.parametrize(
     ("name", "words", "decision", "rule"), DECISIONS, ids=[d[0] for d in DECISIONS]
 )
