@@ -24,6 +24,7 @@ from redcell.population.parquet import write
 from redcell.population.pool import Pool
 from redcell.population.reading import pieces
 from redcell.population.reading.belonging import Owned, belonging
+from redcell.population.reading.partition import index_shared, numbers_of, partition
 from redcell.population.reading.pieces import owner_at_a_glance, pieces_of
 
 TIME = "2026-11-20T09:00:00Z"
@@ -159,6 +160,21 @@ def test_the_references_of_a_flattened_bundle_name_ids(plain, tmp_path):
     assert hemoglobin(flat, AT, knowledge(), workers=1).equals(
         hemoglobin(source, AT, knowledge(), workers=1)
     )
+
+
+def test_lines_of_strangers_are_counted_without_being_held(tmp_path):
+    lines = [compact(count(f"o{n}", f"stranger{n % 3}")) for n in range(300)]
+    source = folder(tmp_path / "s", [*lines, compact(person("a")), compact(count("own", "a"))])
+    piece = pieces_of(source)[0]
+    pieces.read_piece(piece, tmp_path, 1)
+    index_shared(tmp_path)
+    numbers = numbers_of([piece], [302])
+    found = partition(tmp_path, 0, numbers, keeps=False)
+    assert [len(one.lines) for one in found.patients] == [2]
+    assert len(found.strangers) == 300
+    assert len({id(one) for one in found.strangers}) == 1
+    kept = partition(tmp_path, 0, numbers, keeps=True).strangers
+    assert sorted(one.line for one in kept) == sorted(lines)
 
 
 def test_an_owner_read_off_the_bytes_is_the_one_that_decoding_finds():

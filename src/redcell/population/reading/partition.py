@@ -15,7 +15,7 @@ from redcell.population.reading.ledger import Refused
 from redcell.population.reading.lines import Lines
 from redcell.population.reading.pieces import Piece
 from redcell.population.reading.search import Search
-from redcell.population.reading.spill import SHARED, Held, spilled
+from redcell.population.reading.spill import SHARED, Held, patients_of, spilled
 
 INDEX = "shared.sqlite"
 
@@ -81,16 +81,25 @@ def partition(
         keeps: is the text of refused lines wanted?
         only: the one patient that is wanted, as a reference.
     """
-    own: dict[str, list[Held]] = {}
-    for held in spilled(folder, number):
-        if only is None or held.owner == only:
-            own.setdefault(held.owner, []).append(held)
-    patients = {name for name, parts in own.items() if any(held.patients for held in parts)}
+    patients, own = patients_of(folder, number), dict[str, list[Held]]()
+    others: dict[str, list[Held]] = {}
     strangers: list[Refused] = []
-    for name in sorted(own.keys() - patients):
-        for place, line in _placed(own.pop(name), numbers).values():
-            strangers.append(stranger(name, place, line if keeps else b""))
+    for held in spilled(folder, number):
+        if held.name in patients:
+            if only is None or held.owner == only:
+                own.setdefault(held.owner, []).append(held)
+        elif keeps:
+            others.setdefault(held.owner, []).append(held)
+        elif only is None:
+            strangers += [COUNTED] * len(held.numbers)
+    for name in sorted(others):
+        for place, line in _placed(others[name], numbers).values():
+            strangers.append(stranger(name, place, line))
     return Partition(People(folder, own, numbers), strangers)
+
+
+COUNTED = stranger("", "", b"")
+"""A line of somebody who is no patient, where it is only counted: none of it is held."""
 
 
 class People(Sequence[Lines]):

@@ -6,6 +6,7 @@ of the source has one file; at its end stands where in it each partition is.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,14 @@ class Held(Struct, array_like=True):
     def owner(self) -> str:
         """The name as text."""
         return self.name.decode("utf-8", "surrogatepass")
+
+
+class Chunk(Struct, array_like=True):
+    """Where in a file some lines of a partition stand, and whose Patient is among them."""
+
+    begin: int
+    end: int
+    patients: list[bytes] = []
 
 
 _decode = msgspec.msgpack.Decoder(list[Held]).decode
@@ -77,7 +86,7 @@ class Spill:
         self._only = None if only is None else _bytes(only)
         self._owners: dict[bytes, Owner] = {}
         self._shared: dict[bytes, Owner] = {}
-        self._parts: dict[int, list[tuple[int, int]]] = {}
+        self._parts: dict[int, list[Chunk]] = {}
         self._size = 0
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         self._file = (folder / FOLDER / f"{piece:08d}").open("wb")
@@ -121,7 +130,9 @@ class Spill:
         for part in sorted(groups):
             begin = self._file.tell()
             self._file.write(_encode(groups[part]))
-            self._parts.setdefault(part, []).append((begin, self._file.tell()))
+            patients = [held.name for held in groups[part] if held.patients]
+            chunk = Chunk(begin, self._file.tell(), patients)
+            self._parts.setdefault(part, []).append(chunk)
         self._owners.clear()
         self._shared.clear()
         self._size = 0
@@ -143,18 +154,38 @@ def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
+def patients_of(folder: Path, partition: int) -> set[bytes]:
+    """Whose Patient resource is in a partition."""
+    return {
+        name
+        for file in _files(folder)
+        for chunk in _chunks(file, partition)
+        for name in chunk.patients
+    }
+
+
 def spilled(folder: Path, partition: int) -> Iterator[Held]:
     """All lines of a partition, in the order of the source."""
+    for file in _files(folder):
+        for chunk in _chunks(file, partition):
+            file.seek(chunk.begin)
+            yield from _decode(file.read(chunk.end - chunk.begin) or b"")
+
+
+def _files(folder: Path) -> Iterator[io.FileIO]:
+    """The file of each piece, one after the other."""
     place = folder / FOLDER
     for path in sorted(place.iterdir()) if place.is_dir() else ():
         with path.open("rb", buffering=0) as file:
-            end = file.seek(-END.size, 2)
-            begin = END.unpack(file.read(END.size) or b"")[0]
-            file.seek(begin)
-            parts = _parts(file.read(end - begin) or b"")
-            for first, last in parts.get(partition, ()):
-                file.seek(first)
-                yield from _decode(file.read(last - first) or b"")
+            yield file
 
 
-_parts = msgspec.msgpack.Decoder(dict[int, list[tuple[int, int]]]).decode
+def _chunks(file: io.FileIO, partition: int) -> list[Chunk]:
+    """Where the lines of a partition stand, as it is written at the end of a file."""
+    end = file.seek(-END.size, io.SEEK_END)
+    begin = END.unpack(file.read(END.size) or b"")[0]
+    file.seek(begin)
+    return _parts(file.read(end - begin) or b"").get(partition, [])
+
+
+_parts = msgspec.msgpack.Decoder(dict[int, list[Chunk]]).decode
