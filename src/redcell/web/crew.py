@@ -141,7 +141,9 @@ def background(serving: Serving) -> None:
 
 def _begin(serving: Serving) -> None:
     from redcell.web import logs
+    from redcell.web.settled import share_heaps
 
+    share_heaps()
     logs.configure(serving.log_level)
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group

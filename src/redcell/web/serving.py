@@ -33,7 +33,7 @@ from redcell.store.database import check_at_start
 from redcell.web import logs
 from redcell.web.exposure import check, is_loopback
 from redcell.web.patience import Patience
-from redcell.web.settled import settle
+from redcell.web.settled import settle, share_heaps
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -196,6 +196,7 @@ def serve(serving: Serving, said: Say, ready: Callable[[Clinic, str], None]) -> 
     """
     from redcell.clinic import setup
 
+    share_heaps()
     logs.configure(serving.log_level)
     check_at_start(serving.folder)
     for line in setup.init_if_new(serving.folder):
