@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 from fastapi import Depends, FastAPI, HTTPException, Request
 from joserfc.jwk import ECKey
 
@@ -166,3 +167,19 @@ def test_what_is_not_http_passes_the_middlewares(small, small_app):
     scope = {"type": "websocket", "path": "/none", "headers": [], "query_string": b"", "state": {}}
     asyncio.run(small_app(scope, receive, send))
     assert "websocket.close" in seen
+
+
+@pytest.mark.trust("S1")
+def test_who_is_refused_what_is_in_the_log_and_a_stranger_is_not(small_app, small):
+    patient = signed_in(small_app, small, account(small, "p", "patient", person=people.OWN))
+    with structlog.testing.capture_logs() as logs:
+        assert patient.get(f"/patients/{people.OTHER}/apps").status_code == 404
+        assert patient.get("/today").status_code in (403, 404)
+        assert patient.get("/me").status_code == 200
+        Browser(small_app).get("/today")
+    said = [
+        (one["route"], one["method"], one["outcome"]) for one in logs if one["event"] == "refused"
+    ]
+    assert said == [("apps", "GET", "unknown"), ("today", "GET", "forbidden")]
+    assert {one["actor"] for one in logs if one["event"] == "refused"} != {""}
+    assert people.OTHER not in str(logs)

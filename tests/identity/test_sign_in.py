@@ -81,10 +81,26 @@ def test_an_unknown_account_costs_the_same_work(monkeypatch, hashed):
     assert len({str(extract_parameters(h)) for h in seen}) == 1
 
 
-@pytest.mark.parametrize("weak", ["short", "x" * 201, "aaaaaaaaaaaaaa", "ndiaye-ndiaye"])
+@pytest.mark.trust("S10")
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "short",
+        "elevensigns",
+        "x" * 201,
+        "aaaaaaaaaaaaaa",
+        "ndiaye-ndiaye",
+        "Redcell-2026!",
+        "Password123456",
+    ],
+)
 def test_a_weak_password_is_not_taken(weak):
     with pytest.raises(passwords.WeakPasswordError):
         passwords.hashed(weak, login="ndiaye")
+
+
+def test_a_word_that_all_would_try_may_stand_in_a_long_password():
+    assert passwords.hashed("my hospital has a walnut tree")
 
 
 # -- sign-in ----------------------------------------------------------------------------------------
@@ -121,6 +137,7 @@ def test_a_wrong_login_and_a_wrong_password_look_alike(browser, nurse, login, pa
     assert COOKIE not in browser.cookies
 
 
+@pytest.mark.trust("S9")
 def test_a_closed_account_cannot_sign_in_and_its_session_ends(browser, app, clinic, nurse):
     other = signed_in(app, clinic, nurse)
     assert other.get("/account").status_code == 200
@@ -333,6 +350,7 @@ def made_link(clinic, who, at: int | None = None, minutes: int = 15) -> str:
         return links.make(connection, who.id, clock.now() if at is None else at, minutes)
 
 
+@pytest.mark.trust("S9")
 def test_a_link_signs_in_once_and_asks_first(app, clinic, nurse):
     token = made_link(clinic, nurse)
     for _ in range(2):  # opened ahead by a mail scanner
@@ -345,10 +363,26 @@ def test_a_link_signs_in_once_and_asks_first(app, clinic, nurse):
     assert again.status_code == 401
 
 
+@pytest.mark.trust("S9")
 def test_an_old_link_and_a_made_up_one_sign_in_nobody(app, clinic, nurse):
     old = made_link(clinic, nurse, clock.now() - 16 * MINUTE)
     for token in (old, "made-up", "", "x" * 5000):
         assert Browser(app).send_form("/sign-in/link", token=token).status_code == 401
+
+
+@pytest.mark.trust("S9")
+def test_each_try_is_in_the_audit_with_its_way_and_outcome(app, clinic, nurse):
+    try_password(Browser(app), password=WRONG)
+    try_password(Browser(app))
+    for token in (made_link(clinic, nurse), "made-up"):
+        Browser(app).send_form("/sign-in/link", token=token)
+    with clinic.database.read() as connection:
+        query = "select actor, detail, outcome from audit where what = 'sign-in' order by seq"
+        found = [tuple(row) for row in connection.exec_driver_sql(query)]
+    assert [row[1:] for row in found] == [
+        ("password", "refused"), ("password", "ok"), ("link", "ok"), ("link", "refused"),
+    ]  # fmt: skip
+    assert [row[0] for row in found[1:3]] == [nurse.id, nurse.id]
 
 
 def test_a_link_of_a_closed_account_signs_in_nobody(app, clinic, nurse):

@@ -159,10 +159,13 @@ def test_a_stranger_signs_in_first_and_comes_back(app, growth):
     assert answer.headers["location"].startswith("/sign-in?next=/smart/authorize%3F")
 
 
+@pytest.mark.trust("S2")
 def test_consent_then_a_token_for_ones_own_record(app, clinic, growth, patient):
     page = patient.get("/smart/authorize", params=asking(growth))
     assert people.OWN_NAME.upper() in page.text
     assert "https://app.example" in page.headers["content-security-policy"]
+    for told in ("An app", "app.example", "for one hour", "read", "search", "all records"):
+        assert told in page.text, told
     back = sent_back(answer(patient, page))
     assert back["state"] == "st"
     found = redeem(app, growth, back["code"]).json()
@@ -180,6 +183,7 @@ def test_consent_then_a_token_for_ones_own_record(app, clinic, growth, patient):
     assert api.get("/account").status_code == 403
 
 
+@pytest.mark.trust("S2")
 def test_the_token_is_stored_as_a_hash_and_ends(app, clinic, growth, patient):
     code = sent_back(answered(patient, growth))["code"]
     token = redeem(app, growth, code).json()["access_token"]
@@ -189,10 +193,12 @@ def test_the_token_is_stored_as_a_hash_and_ends(app, clinic, growth, patient):
         assert tokens.resolve(connection, token, at=later) is None
 
 
+@pytest.mark.trust("S2")
 def test_no_is_no(patient, growth):
     assert sent_back(answered(patient, growth, "deny")) == {"error": "access_denied", "state": "st"}
 
 
+@pytest.mark.trust("S2")
 def test_nobody_lends_somebody_elses_record(patient, growth):
     for person in (people.OTHER, people.OTHER_MRN, people.UNKNOWN, ""):
         assert answered(patient, growth, person=person).status_code == 400
@@ -215,6 +221,7 @@ def test_nobody_is_sent_to_an_address_that_was_not_registered(patient, growth, c
     assert "location" not in answer.headers
 
 
+@pytest.mark.trust("S2")
 @pytest.mark.parametrize(
     ("changed", "error"),
     [
@@ -280,6 +287,15 @@ def test_a_code_works_once_for_its_own_app(app, clinic, growth, patient):
     assert redeem(app, growth, code).status_code == 400
 
 
+@pytest.mark.trust("S2")
+def test_a_code_is_worth_nothing_after_a_minute(app, growth, patient, monkeypatch):
+    code = sent_back(answered(patient, growth))["code"]
+    later = clock.now() + clock.MINUTE + clock.SECOND
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert redeem(app, growth, code).json() == {"error": "invalid_grant"}
+
+
+@pytest.mark.trust("S2")
 def test_a_token_ends_with_its_account_its_app_and_by_revocation(app, clinic, growth):
     who = account(clinic, "p", "patient", person=people.OWN)
     browser = signed_in(app, clinic, who)
@@ -354,6 +370,7 @@ def test_a_wrong_assertion_is_refused(app, service, how):
     assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
 
 
+@pytest.mark.trust("S3")
 def test_an_assertion_works_once(app, service):
     signed = assertion(service)
     assert ask_service(app, signed).status_code == 200
@@ -382,6 +399,7 @@ def test_an_unknown_token_is_401_with_a_challenge(app):
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.trust("S2")
 def test_introspection_is_for_services_that_prove_themselves(app, service):
     token = ask_service(app, assertion(service)).json()["access_token"]
     proof = {"client_assertion_type": assertions.TYPE, "client_assertion": assertion(service)}
@@ -393,6 +411,7 @@ def test_introspection_is_for_services_that_prove_themselves(app, service):
     assert Browser(app).post("/smart/introspect", data={"token": token}).status_code == 401
 
 
+@pytest.mark.trust("S2")
 @pytest.mark.parametrize(
     ("form", "error"),
     [

@@ -17,6 +17,11 @@ PASSES = 3
 LANES = 2
 """RFC 9106's second choice needs 64 MiB and 3 passes; OWASP asks for at least 19 MiB and 2."""
 SHORTEST, LONGEST = 12, 200
+WORDS = (
+    "redcell", "hemoglobin", "anemia", "transfusion", "oncology", "hospital", "clinic", "patient",
+    "password", "passwort", "contraseña", "qwertyuiop", "1234567890",
+)  # fmt: skip
+"""What somebody would try first here; beside one of them a password needs its full length."""
 AT_ONCE = 4
 """Hashes that are made at the same time; each holds its memory."""
 
@@ -47,12 +52,19 @@ def hashed(password: str, *, login: str = "") -> str:
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise WeakPasswordError(f"A password has {SHORTEST} to {LONGEST} characters.")
-    if login and login.casefold() in password.casefold() and len(password) < len(login) + SHORTEST:
+    if login and _is_built_from(password, login.casefold()):
         raise WeakPasswordError("The password must not be built from the login.")
+    if any(_is_built_from(password, word) for word in WORDS):
+        raise WeakPasswordError("The password must not be built from a word that all would try.")
     if len(set(password)) <= 3:  # noqa: PLR2004  (aaaaaaaaaaaa)
         raise WeakPasswordError("The password repeats too few characters.")
     with _turns:
         return hasher().hash(_composed(password))
+
+
+def _is_built_from(password: str, word: str) -> bool:
+    """Is it this word, with less around it than a password of its own?"""
+    return word in password.casefold() and len(password) < len(word) + SHORTEST
 
 
 def fits(stored: str | None, password: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +25,8 @@ from redcell.web.security import csrf
 VERDICT = "verdict"
 """Where a request's state keeps the answer; the tests of the table read it."""
 LONGEST_NUMBER = 18
+
+_log = structlog.get_logger("redcell.authorize")
 
 
 def unknown() -> HTTPException:
@@ -48,6 +51,7 @@ async def authorize(request: Request) -> None:
         verdict = Verdict.FORBIDDEN
     setattr(request.state, VERDICT, verdict)
     if verdict is not Verdict.ALLOWED:
+        _told(verdict, request, row, caller)
         raise _refusal(verdict, request)
     if _beyond(request):
         raise unknown()
@@ -75,6 +79,18 @@ def _beyond(request: Request) -> bool:
         and len(str(values.get(one.alias, ""))) > LONGEST_NUMBER
         for one, values in given
     )
+
+
+def _told(verdict: Verdict, request: Request, row: Row, caller: Caller) -> None:
+    """Say in the log who was refused what. A stranger only has to sign in first."""
+    if caller.known:
+        _log.warning(
+            "refused",
+            actor=caller.account,
+            route=row.name,
+            method=request.method,
+            outcome=verdict.value,
+        )
 
 
 def _refusal(verdict: Verdict, request: Request) -> HTTPException:
