@@ -1,4 +1,4 @@
-"""D7: what lies after the moment of the assessment is not used, whatever it is; it is named."""
+"""D7: what lies after the assessment or before the birth is not used; it is named."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def later(kind: str, day: float) -> dict[str, Any]:
     return LOW | words[kind]
 
 
-def said(steps) -> dict[str, Any]:
+def said(steps, left_out: str = "future-data-ignored") -> dict[str, Any]:
     """The answer, without the warning that something was left out."""
     out = to_dict(steps)
-    kept = [one for one in out["warnings"] if one["code"] != "future-data-ignored"]
+    kept = [one for one in out["warnings"] if one["code"] != left_out]
     return out | {"warnings": kept}
 
 
@@ -43,3 +43,24 @@ def test_nothing_after_the_moment_is_used(kind, after):
     steps = review(**later(kind, AFTER[after]))
     assert said(steps) == said(review(**LOW))
     assert {aside.code for aside in steps.case.record.set_aside} == {"future-data-ignored"}
+
+
+BEFORE_BIRTH = ("count", "critical count", "iron", "smear", "red flag", "red cells")
+
+
+@pytest.mark.trust("D7")
+@pytest.mark.parametrize("kind", BEFORE_BIRTH)
+def test_nothing_from_before_the_year_of_birth_is_used(kind):
+    age = 60
+    steps = review(**later(kind, -365.25 * (age + 2)), age=age)
+    assert {aside.code for aside in steps.case.record.set_aside} == {"implausible-value"}
+    assert "before the patient was born" in steps.case.record.set_aside[0].text
+    assert said(steps, "implausible-value") == said(review(**LOW, age=age))
+    assert "implausible-value" in {warning["code"] for warning in to_dict(steps)["warnings"]}
+
+
+@pytest.mark.trust("D7")
+def test_the_year_of_birth_and_an_unknown_birth_date_leave_everything():
+    same_year = review(**later("count", -365.25 * 59.9), age=60)
+    assert not same_year.case.record.set_aside
+    assert not review(**later("count", -365.25 * 130), age=None).case.record.set_aside

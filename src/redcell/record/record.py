@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from html import escape
 from typing import TypeVar
 
@@ -57,6 +58,7 @@ Fact = (
 
 F = TypeVar("F")
 R = TypeVar("R", Measured, Coded)
+M = TypeVar("M", Measured, Coded, SymptomReport, Transfusion)
 
 
 class Record(Struct, frozen=True):
@@ -159,6 +161,35 @@ def happened(fact: object) -> Moment | None:
     return None
 
 
+class _Lived:
+    """Leaves out what is dated before the year of birth: another person's, or a wrong date."""
+
+    def __init__(self, birth: date | None, aside: list[SetAside]) -> None:
+        self.year = birth.year if birth else 0
+        self.aside = aside
+
+    def __call__(self, facts: tuple[M, ...]) -> tuple[M, ...]:
+        """Those that remain, of facts in the order of their times."""
+        if not facts or self._lived(facts[0]):
+            return facts
+        for fact in facts:
+            if not self._lived(fact):
+                text = (
+                    f"{fact.reference} is dated {happened(fact)}, before the patient was born; it "
+                    "was not used. Is it another person's?"
+                )
+                self.aside.append(SetAside("implausible-value", "", text, fact.reference))
+        return tuple(fact for fact in facts if self._lived(fact))
+
+    def _lived(self, fact: Measured | Coded | SymptomReport | Transfusion) -> bool:
+        when = happened(fact)
+        return when is None or when.day.year >= self.year
+
+    def named(self, facts: dict[str, tuple[M, ...]]) -> dict[str, tuple[M, ...]]:
+        """The same of facts by name; names without any are gone."""
+        return {name: kept for name, rows in facts.items() if (kept := self(rows))}
+
+
 def assemble(
     patient: Patient,
     facts: Iterable[Fact],
@@ -170,6 +201,7 @@ def assemble(
     for fact in facts:
         by_type.setdefault(type(fact), []).append(fact)
     aside = list(set_aside)
+    lived = _Lived(patient.birth_date, aside)
 
     def ordered(kind: type[F]) -> tuple[F, ...]:
         rows = by_type.get(kind, [])
@@ -177,12 +209,12 @@ def assemble(
 
     return Record(
         patient=patient,
-        results=_by_name(by_type.get(Measured, []), "analyte", aside),
-        coded=_by_name(by_type.get(Coded, []), "analyte", aside),
-        symptoms=_by_symptom(ordered(SymptomReport)),
+        results=lived.named(_by_name(by_type.get(Measured, []), "analyte", aside)),
+        coded=lived.named(_by_name(by_type.get(Coded, []), "analyte", aside)),
+        symptoms=lived.named(_by_symptom(ordered(SymptomReport))),
         drugs=ordered(DrugRecord),
         radiation=ordered(RadiationCourse),
-        transfusions=_merge(ordered(Transfusion)),
+        transfusions=lived(_merge(ordered(Transfusion))),
         transfusion_totals=ordered(TransfusionTotal),
         diagnoses=ordered(Diagnosis),
         refusals=ordered(Refusal),
