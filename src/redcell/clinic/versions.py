@@ -294,7 +294,7 @@ def _time(resource: Json) -> int | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _micros(text: str) -> int | None:
     """A time as written; the results of one order have the same."""
     try:

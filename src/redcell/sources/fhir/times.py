@@ -13,7 +13,7 @@ class BadTimeError(ValueError):
     """A date or time that cannot be read."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def moment(text: str) -> tuple[Moment, bool]:
     """The moment that a FHIR date, dateTime or instant means, and whether it lacked an offset.
 
