@@ -12,6 +12,8 @@ from redcell.knowledge.load import knowledge
 from redcell.knowledge.policy import read_policy
 from redcell.loop import run
 from redcell.outputs.assessment import to_json
+from redcell.outputs.html import report
+from redcell.outputs.text import page
 
 HEAD = '[policy]\nname = "General Hospital"\nversion = "3"\n'
 
@@ -242,3 +244,14 @@ def test_the_published_number_stays_beside_the_sites(policy):
     assert base.value("transfusion.restrictive_hb") == 7.5
     assert base.number("urgency.fever").site is False
     assert knowledge().value("transfusion.restrictive_hb") == 7.0
+
+
+@pytest.mark.trust("H6.3", "S3.4")
+@pytest.mark.parametrize("above", [0.0, 0.01], ids=["at the limit", "below it"])
+def test_a_single_cause_is_named_from_the_limit_on(policy, above):
+    """The probability of the first cause held against the published limit, moved by the site."""
+    words = {"hemoglobin": 8.2, "therapy": "paclitaxel"}
+    limit = round(steps(None, **words).causes.leading.probability + above, 2)
+    found = steps(policy(entry("attribution.single_cause", f"value = {limit}")), **words)
+    for text in (page(found, color=False), report(found)):
+        assert ("No single cause stands out" in text) is (above > 0)

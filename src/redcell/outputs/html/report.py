@@ -24,8 +24,6 @@ from redcell.quantity import plain
 SHOWN_CAUSES = 6
 SHOWN_FROM = 0.03
 LEAST = 0.01
-CLEAR = 0.6
-"""Below this probability of the first cause nothing names a single one."""
 
 
 class Fact(Struct, frozen=True):
@@ -178,7 +176,8 @@ class Page:
     def one_stands_out(self) -> bool:
         """May a sentence name the first cause?"""
         leading = self.steps.causes.leading
-        return leading is not None and leading.probability >= CLEAR
+        least = self.steps.case.knowledge.value("attribution.single_cause")
+        return leading is not None and leading.probability >= least
 
     def _split(self) -> tuple[list[Attribution], list[Attribution]]:
         ranked = list(self.steps.causes.ranked)
