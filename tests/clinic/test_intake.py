@@ -123,6 +123,24 @@ def test_a_shared_identifier_makes_one_person(database, basis):
         assert persons.person_of(connection, "v2-77") == "p9"
 
 
+NOT_ONE_PERSON = {
+    "a family's insurance": {"type": {"coding": [{"code": "MB"}]}},
+    "the number of an account": {"type": {"coding": [{"code": "AN"}]}},
+    "an old number": {"use": "old"},
+    "a number of no system": {"system": ""},
+}
+
+
+@pytest.mark.trust("H1.2", "D6")
+@pytest.mark.parametrize("kind", NOT_ONE_PERSON)
+def test_a_number_that_several_people_may_have_joins_nobody(database, kind):
+    number = {"system": "urn:hospital", "value": "417733"} | NOT_ONE_PERSON[kind]
+    for who in ("a", "b"):
+        take(database, patient(who, identifier=[number]), key=who)
+    with database.read() as connection:
+        assert [persons.person_of(connection, who) for who in ("a", "b")] == ["a", "b"]
+
+
 @pytest.mark.trust("D6", "H1.2")
 def test_the_same_number_of_another_hospital_is_somebody_else(database, basis):
     take(database, patient("a", "1", "urn:one"), key="1")
@@ -185,6 +203,15 @@ def test_refused_input_keeps_nothing_else(database):
         take(database, patient("p"), {"resourceType": "Observation", "id": "no spaces"})
     with database.read() as connection:
         assert facts.read_one(connection, "Patient", "p") is None
+
+
+@pytest.mark.trust("D3", "H3.4")
+def test_the_same_result_under_other_ids_counts_once(database, basis):
+    again = [hemoglobin(f"hb{number}", "p", 7.6, 20) for number in range(100)]
+    take(database, patient("p"), *again)
+    found = assessed(database, "p", basis)
+    assert [one.value for one in found.folded.record.results["hemoglobin"]] == [7.6]
+    assert found.out["anemia"]["trend"]["points"] == 1
 
 
 def test_a_refresh_is_kept_shown_and_told_once(database, basis):
