@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hl7apy.consts import VALIDATION_LEVEL
+from hl7apy.parser import parse_message
 
 from feeds.messages import cbc, obx
 from redcell.feeds.mllp.acknowledge import Reply, answers, due
@@ -111,3 +113,24 @@ def test_an_answer_never_holds_what_would_end_its_frame():
     (answer,) = answers(header_of(cbc(obx(), control="M\x1c")), GOOD, at=AT, number=1)
     assert b"\rMSA|AA|M\r" in answer
     assert b"\x1c" not in answer
+
+
+@pytest.mark.trust("F10")
+@pytest.mark.parametrize("version", ["2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6"])
+def test_another_library_reads_every_answer_and_finds_it_valid(version):
+    known = version not in ("2.2", "2.3")  # it has no structure ACK_R01 there, and reads it loosely
+    level = VALIDATION_LEVEL.STRICT if known else VALIDATION_LEVEL.TOLERANT
+    odd = Reply("AR", "a | b ^ c & d ~ e \\ f", "202", "MSH-11")
+    wants = [("", ""), ("AL", "AL"), ("AL", "NE")]
+    for reply in (GOOD, WRONG, ELSE, odd):
+        for data in (
+            cbc(obx(), version=version, control=f"M{n}", wants=w) for n, w in enumerate(wants)
+        ):
+            header = header_of(data)
+            made = answers(header, reply, at=AT, number=7)
+            assert len(made) == len(due(header.wants, reply)) > 0
+            for code, text in zip(due(header.wants, reply), made, strict=True):
+                read = parse_message(text.decode(), validation_level=level)
+                assert not known or read.validate()
+                assert (read.msa.msa_1.value, read.msa.msa_2.value) == (code, header.field(10))
+                assert read.msh.msh_9.msh_9_1.value == "ACK"

@@ -18,6 +18,8 @@ from redcell.sources.translated import Answer
 
 VERSION = "2.5.1"
 WITH_ERR = re.compile(r"2\.[5-9]")
+TWO_PARTS = re.compile(r"2\.[12]|2\.3$")
+"""Versions whose MSH-9 is a type and an event; from 2.3.1 on it names the structure too."""
 TABLE = "HL70357"
 MEANS = {
     "100": "Segment sequence error",
@@ -79,7 +81,8 @@ def _message(header: Header, code: str, reply: Reply, at: int, control: str) -> 
     signs = header.separators
     version = header.field(12) or VERSION
     event = header.field(9).split(signs.repeat)[0].split(signs.component)[1:2]
-    kind = signs.component.join(["ACK", *event, "ACK"] if event and event[0] else ["ACK"])
+    structure = [] if TWO_PARTS.match(version) else ["ACK"]
+    kind = signs.component.join(["ACK", *event, *structure] if event and event[0] else ["ACK"])
     fields = ["MSH", header.field(2), *(header.field(n) for n in (5, 6, 3, 4))]
     fields += [f"{when(at):%Y%m%d%H%M%S}+0000", "", kind, control]
     fields += [header.field(11) or "P", version, "", ""]
