@@ -161,10 +161,23 @@ def _values(case: Case, count: Measured) -> dict[str, Measured]:
     """The values of one count, by analyte: of its own time, else of its day."""
     found: dict[str, Measured] = {}
     for name in VALUES:
-        rows = [m for m in case.series(name) if m.time.day == count.time.day]
-        same = [m for m in rows if m.time == count.time] or rows
-        if same and same[-1].value > 0 and not same[-1].comparator:
-            found[name] = same[-1]
+        one = _beside(case.series(name), count)
+        if one is not None and one.value > 0 and not one.comparator:
+            found[name] = one
+    return found
+
+
+def _beside(rows: tuple[Measured, ...], count: Measured) -> Measured | None:
+    """The row of a count's own time, else the last one of its day."""
+    found, day = None, count.time.day
+    for row in reversed(rows):
+        if row.time == count.time:
+            return row
+        of = row.time.day
+        if of < day:
+            break
+        if of == day and found is None:
+            found = row
     return found
 
 
