@@ -185,6 +185,7 @@ def refuse(world: World, card: str) -> None:
     world.tell(STATUS, told(card, "overridden", overrideReason={"reason": DECLINES}))
 
 
+@pytest.mark.trust("H11.1")
 def test_a_refusal_becomes_a_fact_of_a_known_patient(clinic, kept):
     everybody(clinic)
     (card,) = kept.cards(STATUS, call(data={}))
@@ -198,6 +199,7 @@ def test_a_refusal_becomes_a_fact_of_a_known_patient(clinic, kept):
     assert "a refusal of red cells is on record" in after["summary"]
 
 
+@pytest.mark.trust("H11.1")
 def test_a_refusal_of_somebody_whom_the_store_does_not_know_is_remembered(clinic, kept):
     (card,) = kept.cards(STATUS, call())
     refuse(kept, card["uuid"])

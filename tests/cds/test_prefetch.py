@@ -144,6 +144,7 @@ def test_a_hint_beside_results_is_no_fault(world):
     assert "diagnoses" not in part(answer["cards"][0]["detail"], "Missing")
 
 
+@pytest.mark.trust("H11.1")
 def test_a_refusal_that_did_not_come_is_said_to_be_unknown(world):
     data = prefetch()
     del data["consents_v1"]

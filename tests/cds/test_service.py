@@ -143,6 +143,7 @@ def test_a_patient_under_18_is_not_assessed(world):
     assert world.cards(ORDERS, ordering("order-sign", cells(), data=data)) != []
 
 
+@pytest.mark.trust("D7")
 def test_somebody_who_died_gets_no_card(world):
     data = prefetch()
     data["patient_v1"]["deceasedBoolean"] = True
@@ -364,6 +365,7 @@ def test_bad_feedback_is_refused_and_nothing_of_it_is_kept(world, body):
     assert world.feedback_store.everything() == ()
 
 
+@pytest.mark.trust("H11.1")
 def test_a_refusal_becomes_the_patients_state(world):
     (card,) = world.cards(STATUS, call())
     assert "1 unit" in card["summary"]

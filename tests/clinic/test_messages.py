@@ -67,6 +67,7 @@ def test_what_nobody_takes_escalates_step_by_step(database):
     assert steps == [(15, 1), (30, 2)]
 
 
+@pytest.mark.trust("H4.3")
 def test_what_somebody_has_does_not_escalate(database):
     send(database, pressure="emergency")
     act(database, messages.TAKEN, inbox(database)[0])

@@ -110,6 +110,7 @@ def test_a_plan_that_was_taken_back_has_ended(spoken):
     assert plan["status"] == "stopped"
 
 
+@pytest.mark.trust("S1", "H8.1")
 def test_nobody_sees_what_was_said_of_others(spoken):
     (other,) = [e["resource"] for e in spoken.get("Communication?patient=q").json()["entry"]]
     spoken.as_(patient_caller("p"))

@@ -131,6 +131,7 @@ def test_a_patient_opens_it_for_themselves_alone(small, small_app, growth):
     assert patient.get(PAGE).status_code == 404
 
 
+@pytest.mark.trust("U11", "H1.5")
 def test_the_form_of_another_person_is_refused(growth, nurse):
     form = {"client": growth.id, "for_person": people.OWN}
     assert nurse.send_form(PAGE, PAGE, **form).status_code == 409

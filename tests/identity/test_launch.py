@@ -122,6 +122,7 @@ def test_a_state_of_the_hospitals_sign_in_is_no_launch(small_app, ehr):
     assert go(Browser(small_app), ehr, state="made-up").status_code == 401
 
 
+@pytest.mark.trust("S1")
 def test_a_launch_for_somebody_not_here_shows_nobody(small_app, ehr):
     ehr.tokens = {"patient": people.UNKNOWN}
     browser = Browser(small_app)
@@ -129,6 +130,7 @@ def test_a_launch_for_somebody_not_here_shows_nobody(small_app, ehr):
     assert browser.get(where).status_code == 404
 
 
+@pytest.mark.trust("S1")
 def test_launch_again_for_another_patient_leaves_the_first(small_app, ehr):
     browser = Browser(small_app)
     go(browser, ehr)

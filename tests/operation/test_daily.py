@@ -30,6 +30,7 @@ def due(clinic, at: int) -> list[str]:
         return list(connection.scalars(query.order_by(waiting.c.run_after, waiting.c.id)))
 
 
+@pytest.mark.trust("H2.2")
 def test_everybody_is_assessed_once_a_day(clinic):
     fill(clinic)
     settle(clinic)

@@ -42,6 +42,7 @@ def body(database, rid: str = "hb1") -> bytes:
         return found.body
 
 
+@pytest.mark.trust("P2")
 def test_a_new_version_becomes_current(database):
     assert [k.current for k in keep(database, version("7.6"))] == [True]
     assert [k.version for k in keep(database, version("7.9", asserted=20))] == [2]

@@ -175,6 +175,7 @@ def test_a_consent_that_is_not_active_refuses_nothing(reader, word):
     assert not reader({**consent(coded(SNOMED, "116863004")), "status": word}).refusals
 
 
+@pytest.mark.trust("H11.1")
 def test_what_the_same_consent_permits_is_kept(reader):
     denied = consent(coded(SNOMED, "116863004"))
     permit = {"type": "permit", "code": [{"text": "Albumin"}]}
