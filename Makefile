@@ -54,7 +54,7 @@ torture: $(VENV)/.dev  ## long runs, hours: kills, power loss, damage, orders, m
 	$(BIN)/python tests/operation/damage.py --flips 1000
 	$(BIN)/python tests/operation/tamper.py --edits 1000
 	$(BIN)/python tests/operation/orders.py --events 8
-	-$(BIN)/python tests/operation/swaps.py --swaps 10000
+	$(BIN)/python tests/operation/swaps.py --swaps 10000
 	$(BIN)/python tests/operation/malformed.py --number 10000
 	$(BIN)/python tests/operation/overload.py --seconds 60
 	$(BIN)/python tests/operation/soak.py --minutes 60
