@@ -68,7 +68,9 @@ class Report:
     def good(self) -> bool:
         known = {"201", "200", "429", "503"}
         well = self.recovered <= RECOVERED and self.growth <= GROWTH
-        quick = not self.refused_in or (bool(self.seen) and middle(self.seen) <= REFUSED_IN)
+        quick = not self.refused_in or (
+            bool(self.seen) and max(middle(self.seen), middle(self.refused_in)) <= REFUSED_IN
+        )
         return self.sent > 0 and not self.lost and well and quick and known >= set(self.answers)
 
     def __str__(self) -> str:
