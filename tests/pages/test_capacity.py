@@ -17,6 +17,7 @@ from redcell.clinic.chairs import Single, Week
 from redcell.population.demand import Need, demand
 from redcell.store import assessments
 from redcell.web.pages.capacity import export, view
+from redcell.web.pages.formats import percent
 
 TODAY = site.NOW.date()
 
@@ -136,6 +137,17 @@ def test_a_blood_group_is_read_off_the_record():
     assert capacity.group_in(b'{"valueString":"b negative"}') == "B"
     assert capacity.group_in(b'{"status":"entered-in-error","valueString":"B"}') == ""
     assert capacity.group_in(b'{"valueString":"not typed"}') == ""
+
+
+@pytest.mark.trust("H10.3")
+def test_how_often_earlier_ranges_held_is_shown(work):
+    capacity_past.check(work.clinic, today=TODAY, at=clock.now())
+    with work.clinic.database.read() as connection:
+        past = capacity_past.read(work.clinic, connection, TODAY)
+    said = " ".join(work("/capacity", js=False).locator("main").text_content().split())
+    held = sum(day.inside for day in past.days)
+    share = percent(held / len(past.days))
+    assert f"units inside the 90 % range on {share} of {len(past.days)} days" in said
 
 
 @pytest.mark.trust("H10.3")
