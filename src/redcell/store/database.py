@@ -27,7 +27,7 @@ MARK = "redcell.db-damaged"
 """Lies beside the file of a store that was found damaged: no process reads or writes it then."""
 AT_START = 256 << 20
 """Bytes of a file up to which it is checked before the service starts; a larger one soon after."""
-CACHE_KIB = 2048
+CACHE_KIB = 1024
 """Of each connection, beside what the machine itself keeps of the file."""
 DAMAGED = "the store's file is damaged: {}. Restore a backup: redcell restore"
 
