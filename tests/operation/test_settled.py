@@ -33,6 +33,7 @@ print(len(re.findall("<heap nr", open(sys.argv[1]).read())))
 """
 
 
+@pytest.mark.trust("L7")
 @pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux")
 @pytest.mark.parametrize("how", ["shared", "each"])
 def test_threads_share_a_few_heaps(tmp_path, how):
