@@ -58,6 +58,15 @@ def test_fewer_courses_are_used_round_and_round():
     assert found.units[:, 0].sum() == 10
 
 
+@pytest.mark.trust("H10.1")
+def test_a_week_is_the_sum_of_its_days_in_each_course():
+    found = demand([need(Given(0, 1, 1), Given(0, 3, 1), Given(1, 2, 1), courses=2)], DAY)
+    units, _ = found.between(0, 7)
+    assert units.mean == pytest.approx(1.5)
+    assert units.q95 == pytest.approx(2, abs=0.1)
+    assert units.mean == pytest.approx(sum(day.units.mean for day in found.days()[:7]))
+
+
 @pytest.mark.trust("H10.2")
 def test_closed_days_move_to_the_next_open_one():
     found = demand([need(Given(0, 1, 1), Given(1, 2, 1))], DAY)
