@@ -151,3 +151,12 @@ def test_a_write_holds_the_store_from_its_first_moment(database, store_address, 
     with database.write(), pytest.raises(StoreBusyError), other.write():
         pass
     other.close()
+
+
+@pytest.mark.trust("A4")
+def test_nothing_is_written_where_only_reading_was_meant(database):
+    with pytest.raises(StoreError, match=r"read-?only"), database.read() as connection:
+        say("in vain")(connection)
+    with database.write() as connection:  # perhaps on the same connection
+        say("heard")(connection)
+    assert count(database) == 1
