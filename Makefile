@@ -11,7 +11,7 @@ AT := 2026-11-22T09:00:00Z
 SECONDS ?= 1800
 MUTANTS ?= 400
 
-.PHONY: help demo setup test check format bench bench-model bench-service bench-population bench-spark torture fuzz mutation trust-report sbom validation lock clean
+.PHONY: help demo setup test check format bench bench-model bench-service bench-population bench-spark bench-demand torture fuzz mutation trust-report sbom validation lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -56,6 +56,7 @@ torture: $(VENV)/.dev  ## long runs, hours: kills, power loss, damage, orders, m
 	$(BIN)/python tests/operation/orders.py --events 8
 	$(BIN)/python tests/operation/swaps.py --swaps 10000
 	$(BIN)/python tests/operation/malformed.py --number 10000
+	$(BIN)/python tests/operation/large.py --entries 1000000 --megabytes 1000
 	$(BIN)/python tests/operation/overload.py --seconds 60
 	$(BIN)/python tests/operation/soak.py --minutes 60
 	REDCELL_EVERY_LOOK=1 $(BIN)/python -m pytest tests/pages/test_today_access.py tests/pages/test_states.py
@@ -83,6 +84,9 @@ bench-service: $(VENV)/.dev  ## the service: start, latency, feeds, pages, CDS c
 
 bench-population: $(VENV)/.dev  ## many patients beside orjson, DuckDB and FHIR libraries: FOLDER=a folder of NDJSON
 	$(BIN)/python benchmarks/population.py $(FOLDER)
+
+bench-demand: $(VENV)/.dev  ## is demand right at large clinics, and at small ones: hours
+	$(BIN)/python benchmarks/demand.py
 
 bench-spark: $(VENV)/.dev  ## a cohort on Spark, beside one process and the plain way
 	$(BIN)/python benchmarks/spark.py
