@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builder import PRESENT, Said, Value, assess, facts, new, red_cells, review, taken, when
+from redcell.outputs.assessment import to_dict
 from redcell.record.disease import Prognosis
 from redcell.record.record import assemble
 
@@ -364,3 +365,29 @@ def test_a_symptom_older_than_seven_days_no_longer_counts():
         ).transfusion.verdict.value.because[0]
         == "T12"
     )
+
+
+# -- T34: again within days ------------------------------------------------------------------------
+
+SOON = [
+    ("six days apart", 8.9, (-10.0, -4.0), True),
+    ("seven days apart", 8.9, (-11.0, -4.0), False),
+    ("two days of one transfusion", 8.9, (-12.0, -4.0, -3.0), False),
+    ("six days apart, long ago", 8.9, (-40.0, -34.0), False),
+    ("six days apart, four weeks ago", 8.9, (-34.0, -28.0), True),
+    ("wanted now, given six days ago", 6.6, (-6.0,), True),
+    ("wanted now, given seven days ago", 6.6, (-7.0,), False),
+    ("not wanted, given four days ago", 8.9, (-4.0,), False),
+    ("never given", 6.6, (), False),
+]
+
+
+@pytest.mark.trust("S4.4")
+@pytest.mark.parametrize(("name", "hemoglobin", "given", "said"), SOON, ids=[r[0] for r in SOON])
+def test_red_cells_again_within_a_week_ask_for_another_cause(name, hemoglobin, given, said):
+    steps = review(hemoglobin=[(-1.0, hemoglobin)], transfusions=[red_cells(d) for d in given])
+    found = steps.transfusion.again_soon
+    assert (found.value, found.rule) == (said, "T34")
+    reassess = to_dict(steps)["transfusion"]["reassess"] or ""
+    assert ("look for bleeding and hemolysis" in reassess) is said
+    assert ("Red cells again within 7 days. Latest: 1 unit(s) on" in reassess) is said

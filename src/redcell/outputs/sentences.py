@@ -52,7 +52,7 @@ def precaution_text(steps: Steps, code: str, speech: Speech) -> str:
 
 
 def reassess_text(steps: Steps, speech: Speech) -> str | None:
-    """What to recheck and when, or nothing."""
+    """What to recheck and when, and that a need so soon has another cause; or nothing."""
     decision = steps.transfusion.verdict.value.decision
     day = steps.monitoring.due.value.day
     because = steps.transfusion.verdict.value.because[0]
@@ -60,7 +60,8 @@ def reassess_text(steps: Steps, speech: Speech) -> str | None:
     if decision in ("recommend", "consider") and steps.transfusion.units.value == 2:  # noqa: PLR2004
         key = "two_units"
     said = speech.sentence("reassess", key, day=day.isoformat() if day else "today")
-    return said or None
+    soon = steps.transfusion.again_soon
+    return " ".join(s for s in (said, speech.statement(soon) if soon.value else "") if s) or None
 
 
 def conversation_text(steps: Steps, topic: str, speech: Speech) -> str:

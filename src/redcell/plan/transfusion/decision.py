@@ -54,4 +54,5 @@ class TransfusionPlan(Struct, frozen=True):
     refusal: Finding[bool]
     emergency: Finding[Alarm]
     irradiation: Finding[bool]
+    again_soon: Finding[bool]
     precautions: tuple[Precaution, ...]

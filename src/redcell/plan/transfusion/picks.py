@@ -15,6 +15,7 @@ from redcell.record.disease import Diagnosis, Refusal
 from redcell.record.moment import days_between, within
 from redcell.record.symptoms import Answer
 from redcell.record.therapies import Treatment
+from redcell.record.transfusions import Transfusion
 
 
 def refusal_of(case: Case) -> Refusal | None:
@@ -49,6 +50,23 @@ def coronary(case: Case) -> tuple[Any, ...]:
 
 
 TROPONINS = ("troponin-i", "troponin-i-hs", "troponin-t", "troponin-t-hs")
+
+
+def last_two(case: Case) -> tuple[Transfusion | None, Transfusion | None]:
+    """The newest red cells given, and those before them that are not units of the same time."""
+    given = case.record.transfusions
+    if not given:
+        return None, None
+    latest = given[-1]
+    for one in reversed(given):
+        if days_between(one.end, latest.start) > SAME_TIME:
+            return one, latest
+        latest = one
+    return None, latest
+
+
+SAME_TIME = 1.0
+"""Days between units that are one transfusion, given over two days."""
 
 
 def irradiation_reasons(case: Case) -> tuple[Treatment | Diagnosis, ...]:

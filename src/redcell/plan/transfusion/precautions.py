@@ -16,6 +16,7 @@ from redcell.knowledge.load import Cited
 from redcell.plan.transfusion.decision import Precaution, TransfusionPlan, Verdict
 from redcell.record.disease import Diagnosis
 from redcell.record.measured import Measured
+from redcell.record.moment import days_between
 from redcell.record.therapies import Treatment
 from redcell.record.transfusions import Transfusion
 from redcell.rule import Finding, rule
@@ -61,6 +62,28 @@ def irradiation_needed(reasons: tuple[Treatment | Diagnosis, ...]) -> bool:
 def group_and_screen(component: str | None) -> bool:
     """Is a group and screen sample needed, still valid?"""
     return component is not None
+
+
+@rule("T34", least="transfusion.shortest_interval", recent="transfusion.interval_recent")
+def again_soon(
+    before: Transfusion | None,
+    latest: Transfusion | None,
+    wanted: bool,
+    days_since: int | None,
+    *,
+    least: Cited,
+    recent: Cited,
+) -> bool:
+    """Are red cells needed again sooner than a marrow that makes too few of them explains?
+
+    `wanted` says whether they are considered now, `days_since` how long ago the latest were given.
+    """
+    if latest is None or days_since is None:
+        return False
+    if wanted and days_since < least.value:
+        return True
+    apart = days_between(before.start, latest.start) if before is not None else least.value
+    return apart < least.value and days_since <= recent.value
 
 
 class _List:

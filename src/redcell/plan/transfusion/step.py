@@ -25,12 +25,13 @@ from redcell.plan.transfusion.picks import (
     fluid,
     hospice,
     irradiation_reasons,
+    last_two,
     own_rises,
     refusal_of,
     standing_risks,
     weeks_left,
 )
-from redcell.plan.transfusion.precautions import irradiation_needed, precautions
+from redcell.plan.transfusion.precautions import again_soon, irradiation_needed, precautions
 from redcell.plan.transfusion.rules import (
     decide,
     declined,
@@ -45,6 +46,7 @@ from redcell.plan.transfusion.rules import (
     units,
 )
 from redcell.prediction import Prediction
+from redcell.record.moment import days_between
 from redcell.rule import Finding
 
 
@@ -85,6 +87,7 @@ def plan_transfusion(
         refusal=refusal,
         emergency=pathway,
         irradiation=irradiated,
+        again_soon=_again_soon(case, verdict),
         precautions=(),
     )
     falling = forecast.p_below_threshold_by_next_visit if forecast is not None else None
@@ -102,6 +105,14 @@ def overload_factors(case: Case, survey: Surveillance) -> tuple[str, ...]:
 def refusal_stands(case: Case) -> bool:
     """Has the patient clearly refused red cells (T16)?"""
     return declined(case.knowledge, refusal_of(case)).value
+
+
+def _again_soon(case: Case, verdict: Finding[Verdict]) -> Finding[bool]:
+    before, latest = last_two(case)
+    newest = case.record.transfusions[-1] if case.record.transfusions else None
+    since = int(days_between(newest.end, case.at)) if newest is not None else None
+    wanted = verdict.value.decision in ("recommend", "consider", "emergency")
+    return again_soon(case.knowledge, before, latest, wanted, since)
 
 
 def _component(irradiated: Finding[bool]) -> str:
