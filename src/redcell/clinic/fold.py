@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from array import array
 
 from msgspec import Struct
 from sqlalchemy.engine import Connection
@@ -61,19 +62,21 @@ def _require_whole(fact: Fact) -> None:
     """A number that the disk changed is no number: the body must still have its hash."""
     if not isinstance(fact.body, bytes):
         raise _damaged(fact)
-    seen = hash(fact.body)
-    if _whole.get(fact.hash) == seen:
+    own = hash(fact.hash)
+    mark = (own ^ hash(fact.body)) & WORD
+    if _whole[own % PLACES] == mark:
         return  # these bytes were found whole before
     if not is_sealed(fact.body, fact.hash):
         raise _damaged(fact)
-    if len(_whole) >= MOST_WHOLE:
-        _whole.clear()
-    _whole[fact.hash] = seen
+    _whole[own % PLACES] = mark
 
 
-MOST_WHOLE = 200_000
-_whole: dict[str, int] = {}
-"""Contents by hash whose bytes were checked, with a short mark of these bytes."""
+WORD = (1 << 64) - 1
+PLACES = 1 << 17
+"""Contents whose bytes are remembered as whole: a megabyte from the start, so that a process that
+runs for months is as large as one of a day."""
+_whole = array("Q", bytes(8 * PLACES))
+"""By the hash of a content: a short mark of the bytes that were checked against it."""
 
 
 def _damaged(fact: Fact) -> StoreError:
