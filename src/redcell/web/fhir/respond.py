@@ -10,6 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from redcell import clock
+from redcell.clinic import moved
 from redcell.clinic.resources import with_meta
 from redcell.clinic.versions import decode_json, encode_json
 
@@ -17,19 +18,13 @@ Json = dict[str, Any]
 MEDIA = "application/fhir+json"
 
 
-class Stored(Protocol):
-    """A version of a resource as the store gives it."""
+class Stored(moved.Stored, Protocol):
+    """A version of a resource as the store gives it, with its number and time."""
 
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def rid(self) -> str: ...  # noqa: D102
     @property
     def version(self) -> int: ...  # noqa: D102
     @property
     def received(self) -> int: ...  # noqa: D102
-    @property
-    def body(self) -> bytes: ...  # noqa: D102
 
 
 def resource_of(one: Stored) -> Json:
