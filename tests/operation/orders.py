@@ -40,6 +40,8 @@ from trust import book
 
 AT = clock.micros(clock.EPOCH.replace(year=2026, month=11, day=22, hour=9))
 BY = Sender("lab", "feed")
+BEGINNING = 4
+"""Events of one transaction that all its orders share."""
 
 
 def patient(rid: str, value: str, updated: str, **more: object) -> dict:
@@ -120,11 +122,11 @@ def taken_back(database: Database) -> Iterator[Connection]:
 def every_order(database: Database, events: Sequence[dict]) -> Report:
     """Try every order, and take everything back.
 
-    One transaction for each beginning of two: what was taken back stays on the pages of PostgreSQL
-    until the transaction ends, and each search would step over it.
+    One transaction for each beginning: what was taken back stays on the pages of PostgreSQL until
+    the transaction ends, and each search would step over it.
     """
     report, basis = Report(), Basis(knowledge())
-    for first in itertools.permutations(range(len(events)), min(2, len(events))):
+    for first in itertools.permutations(range(len(events)), min(BEGINNING, len(events))):
         with taken_back(database) as connection:
             for place, number in enumerate(first):
                 _take(connection, events, number, place)
