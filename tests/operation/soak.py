@@ -2,7 +2,9 @@
 
     python tests/operation/soak.py --minutes 60
 
-Results come in over FHIR and HL7 v2 and are read back, at a few a second. Each half minute the
+Results come in over FHIR and HL7 v2 and are read back, at a few a second. Each person keeps a dozen,
+which are corrected again and again: the store grows by versions, arrivals and audit entries, as it
+does for years, while no record grows, so that memory has no reason to. Each half minute the
 resident memory, the open descriptors and the size of SQLite's log are noted. The first fifth is
 left out as warming up; the slope is that of the median of pairs (Theil and Sen).
 """
@@ -26,13 +28,15 @@ from fhir_api.resources import hemoglobin, patient
 from operation.kill import prepare
 from operation.malformed import memory, renewed, token_of
 from operation.process import Service
-from operation.senders import Mllp, messages
+from operation.senders import Mllp, Unit
 from redcell.store.database import FILE
 from trust import book
 
 EACH = 0.25
 """Seconds between two rounds of three requests."""
 PEOPLE = 40
+RESULTS = 12
+"""That a person has from each feed."""
 SLOPE, LOG = 1.0, 64.0
 """Megabytes of memory an hour, and of the log at any time."""
 
@@ -88,12 +92,12 @@ def soak(folder: Path, minutes: float) -> Report:
     headers = {"Authorization": f"Bearer {token_of(str(folder))}"}
     report, began = Report(minutes), time.monotonic()
     service = Service(folder, "--port", "0", "--mllp-port", "0").wait_until_ready()
-    units, line = messages("soak"), Mllp(service.mllp)
+    line = Mllp(service.mllp)
     try:
         with httpx.Client(base_url=service.address, headers=headers, timeout=60) as client:
             following = 0.0
             while (now := time.monotonic() - began) < minutes * 60:
-                _round(client, line, next(units), report)
+                _round(client, line, report)
                 if now >= following:
                     report.notes.append(note(service, folder, began))
                     following = now + 30
@@ -106,20 +110,35 @@ def soak(folder: Path, minutes: float) -> Report:
     return report
 
 
-def _round(client: httpx.Client, line: Mllp, unit: object, report: Report) -> None:
+def _round(client: httpx.Client, line: Mllp, report: Report) -> None:
     """A result over each feed, and one that is read."""
     number = report.requests // 3
-    who = f"p{number % PEOPLE}"
-    # the ids come again: a store that grows for a reason is no leak, and costs the same
+    who, rid = f"p{number % PEOPLE}", f"s{number % (PEOPLE * RESULTS)}"
+    value = 7 + number // (PEOPLE * RESULTS) % 50 / 10
+    when = f"2026-11-{1 + number // PEOPLE % RESULTS:02}T08:00:00Z"
     answers = [
         client.put(f"/fhir/Patient/{who}", json=patient(who, who)),
-        client.put(f"/fhir/Observation/s{number}", json=hemoglobin(f"s{number}", who)),
+        client.put(f"/fhir/Observation/{rid}", json=hemoglobin(rid, who, value, when)),
         client.get(f"/fhir/Observation?patient={who}&_count=5"),
     ]
     report.requests += 3
     report.faults += [f"{a.request.url.path}: {a.status_code}" for a in answers if a.is_error]
-    if number % 4 == 0 and not line(unit):  # type: ignore[arg-type]
+    if number % 4 == 0 and not line(_message(number // 4)):
         report.faults.append("a message was not taken")
+
+
+def _message(number: int) -> Unit:
+    """A result, or the next correction of one that was sent before."""
+    order, again = number % (PEOPLE * RESULTS), number // (PEOPLE * RESULTS)
+    person, day = order % PEOPLE, 1 + order // PEOPLE
+    value, status = 7 + again % 50 / 10, "C" if again else "F"
+    segments = (
+        f"MSH|^~\\&|LAB|SOAK|REDCELL|CLINIC|202611{day:02}0900||ORU^R01|soak-{number}|P|2.5.1",
+        f"PID|1||M{person}^^^HOSP^MR||Soak^Ada||19700101|F",
+        f"OBR|1||o{order}|58410-2^CBC^LN|||202611{day:02}0800",
+        f"OBX|1|NM|718-7^Hemoglobin^LN||{value:.1f}|g/dL|12-16|L|||{status}|||202611{day:02}0800",
+    )
+    return Unit("mllp", f"soak-{number}", "\r".join([*segments, ""]).encode())
 
 
 def main() -> int:
