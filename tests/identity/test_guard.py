@@ -159,6 +159,24 @@ def test_a_proxy_is_believed_only_when_it_is_listed(small):
     assert behind.state["caller"].origin == "203.0.113.5"
 
 
+@pytest.mark.trust("S3")
+def test_only_a_listed_proxy_can_say_that_it_verified_a_certificate(small):
+    from msgspec.structs import replace
+
+    cds = replace(small.settings.cds, certificate_header="X-Client-Verify")
+    small.settings = replace(small.settings, cds=cds, base_url="https://redcell.example.org")
+    call = "/cds-services"
+
+    def said(*proxies: str) -> str:
+        small.settings = replace(small.settings, proxies=proxies)
+        browser = Browser(create_app(small, Options(works=False)))
+        return browser.get(call, headers={"X-Client-Verify": "SUCCESS"}).text
+
+    assert "client certificate" in said()
+    assert "client certificate" in said("192.0.2.8")
+    assert "client certificate" not in said("192.0.2.7")
+
+
 @pytest.mark.trust("S9")
 def test_cookies_without_tls_are_for_loopback_alone(small):
     from msgspec.structs import replace

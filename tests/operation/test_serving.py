@@ -155,6 +155,16 @@ def test_beyond_loopback_it_serves_once_somebody_can_sign_in(clinic):
     assert "key" in refused(clinic, half)
 
 
+@pytest.mark.trust("S3")
+def test_a_header_about_certificates_needs_a_proxy_that_sends_it(clinic):
+    cds = replace(clinic.settings.cds, certificate_header="X-Client-Verify")
+    clinic.settings = replace(clinic.settings, cds=cds)
+    with pytest.raises(SettingsError, match="proxies"):
+        check(clinic, Serving(clinic.folder))
+    clinic.settings = replace(clinic.settings, proxies=("127.0.0.1",))
+    check(clinic, Serving(clinic.folder))
+
+
 def test_loopback_is_free(clinic):
     check(clinic, Serving(clinic.folder, cds_open=True))
 

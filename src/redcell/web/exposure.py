@@ -33,6 +33,11 @@ def check(clinic: Clinic, serving: Serving) -> None:
     settings = clinic.settings
     if bool(settings.tls.certificate) != bool(settings.tls.key):
         raise SettingsError("redcell.toml: [tls] needs both certificate and key.")
+    if settings.cds.certificate_header and not settings.proxies:
+        raise SettingsError(
+            "redcell.toml: [cds] certificate_header is a proxy's word. Name the proxy's address: "
+            'proxies = ["10.0.0.5"]; from nobody else is it believed.'
+        )
     _check_mllp(settings, serving)
     if is_loopback(serving.host):
         return

@@ -158,15 +158,13 @@ class Server(uvicorn.Server):
 def server(app: Any, settings: Settings, folder: Path) -> Server:
     """A server for an application, with the settings that concern transport."""
     certificate = settings.tls.certificate or None
-    proxies = ",".join(settings.proxies)
     config = uvicorn.Config(
         app,
         http=Patience,
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies or "127.0.0.1",
+        proxy_headers=False,  # the application does it: web.security.proxies
         timeout_graceful_shutdown=DRAIN,
         ssl_certfile=certificate and folder / certificate,
         ssl_keyfile=certificate and folder / settings.tls.key,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from redcell.clinic.service import Clinic
 from redcell.errors import SettingsError
@@ -12,6 +11,7 @@ from redcell.web.security import refusals
 from redcell.web.security.authorize import check_table
 from redcell.web.security.callers import Callers
 from redcell.web.security.headers import Headers
+from redcell.web.security.proxies import Proxies
 from redcell.web.smart.cross_origin import CrossOrigin
 
 
@@ -33,7 +33,6 @@ def protect(app: FastAPI, clinic: Clinic, *, loopback: bool) -> None:
     app.add_middleware(Callers)
     app.add_middleware(CrossOrigin)
     app.add_middleware(Headers, settings=clinic.settings)
-    if clinic.settings.proxies:
-        trusted = list(clinic.settings.proxies)
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)
+    verified = clinic.settings.cds.certificate_header
+    app.add_middleware(Proxies, proxies=clinic.settings.proxies, own=verified)
     check_table(app)
