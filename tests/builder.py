@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.knowledge.load import Knowledge, knowledge
 from redcell.loop import Steps, run
@@ -213,7 +214,18 @@ def _results(given: dict[str, Any], limit: float | None) -> list[Measured | Code
             )
     if "hematocrit" not in said:
         rows += [_hematocrit(m) for m in rows if m.analyte == "hemoglobin"]
+    if not given.keys().isdisjoint(("hemoglobin", "mcv", "hematocrit")) and "rbc" not in given:
+        rows = [_fitting(m, rows) if m.analyte == "rbc" else m for m in rows]
     return rows
+
+
+def _fitting(rbc: Any, rows: list[Any]) -> Measured:
+    """As many red cells as the hematocrit and the MCV of their count make."""
+    same = {m.analyte: m.value for m in rows if m.time == rbc.time and isinstance(m, Measured)}
+    if not same.get("mcv") or not same.get("hematocrit"):
+        return rbc
+    value = round(10 * same["hematocrit"] / same["mcv"], 2)
+    return replace(rbc, value=value, original=f"{value:g} {rbc.ucum}")
 
 
 def _hematocrit(m: Any) -> Measured:

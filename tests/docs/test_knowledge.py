@@ -250,6 +250,7 @@ PLAIN = {0, 1, -1, 2, 100}
 """Counting, signs, squares and pairs, percent."""
 NAMED = {
     # constants of arithmetic and of scales that cannot be moved: module, value -> why
+    ("findings/contradictions.py", 10): "thousandths in a hundredth",
     ("findings/derived.py", 86400.0): "seconds in a day",
     ("findings/red_flags/emergencies.py", 60): "seconds in a minute",
     ("findings/red_flags/alarm.py", 3): "PRO-CTCAE grade 3, severe: a point of the scale",

@@ -164,7 +164,8 @@ RPI = [
 @pytest.mark.trust("S1.2")
 @pytest.mark.parametrize(("hematocrit", "maturation"), RPI)
 def test_production_index_bands(hematocrit, maturation):
-    index = review(hematocrit=hematocrit, reticulocytes_percent=4.5).survey.production_index.value
+    words = {"hemoglobin": hematocrit / 3, "hematocrit": hematocrit, "reticulocytes_percent": 4.5}
+    index = review(**words).survey.production_index.value
     assert index == pytest.approx(4.5 * hematocrit / 45 / maturation, abs=0.0051)
 
 

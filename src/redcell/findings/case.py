@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from redcell.findings.contradictions import consistent
 from redcell.findings.derived import complete
 from redcell.knowledge.load import Knowledge
 from redcell.quantity import half_up
@@ -28,7 +29,8 @@ class Case:
     """A record at a moment with the knowledge to read it. Picks facts; judges nothing."""
 
     def __init__(self, record: Record, at: Moment, knowledge: Knowledge) -> None:
-        self.record = complete(record.known_at(at), knowledge)
+        known, self.contradicted = consistent(record.known_at(at), knowledge)
+        self.record = complete(known, knowledge)
         self.at = at
         self.knowledge = knowledge
 
@@ -66,6 +68,13 @@ class Case:
             if same_day:
                 return same_day[-1]
         return self.current(analyte)
+
+    @property
+    def hematocrit_of_count(self) -> Measured | None:
+        """The hematocrit beside the newest hemoglobin, also one that contradicts it."""
+        now = self.hemoglobin
+        held = (m for m in self.contradicted if m.analyte == "hematocrit")
+        return next((m for m in held if now and m.time == now.time), self.with_count("hematocrit"))
 
     def _fresh(self, analyte: str, when: Moment) -> bool:
         group = self.knowledge.analytes[analyte].group

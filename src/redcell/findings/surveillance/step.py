@@ -35,7 +35,7 @@ def survey(case: Case) -> Surveillance:
     hemoglobin = case.hemoglobin
     pregnancy, mid = _pregnancy(case)
     limit = lower_limit(k, hemoglobin, patient.sex, pregnancy, mid)
-    delta = delta_check(k, hemoglobin, *_before(case), case.with_count("hematocrit"))
+    delta = delta_check(k, hemoglobin, *_before(case), case.hematocrit_of_count)
     standing = status(k, hemoglobin, limit, delta)
     adjusted = _adjusted(case)
     age = days_since(case, hemoglobin)
