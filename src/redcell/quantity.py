@@ -26,10 +26,12 @@ def half_up(value: float, digits: int) -> float:
     """
     if not abs(value) < WHOLE:
         return value
+    near = round(value, digits)
+    if near == value:
+        return float(value)  # as it is: the usual case
     text = repr(value)
-    decimals = text.partition(".")[2]
-    if decimals and len(decimals) <= digits and "e" not in text:
-        return value  # as it is: the usual case
+    if text[-1] != "5" and "e" not in text:
+        return near  # not half way between two: every way of rounding agrees
     return float(Decimal(text).quantize(_quantum(digits), rounding=ROUND_HALF_UP))
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from redcell.knowledge.load import Cited, Knowledge
 
 T = TypeVar("T")
@@ -53,19 +55,14 @@ class RuleSpec:
         self.doc = function.__doc__ or ""
 
 
-class Finding(Generic[T]):
+class Finding(Struct, Generic[T], eq=False):
     """One rule's answer together with everything that it was given."""
 
-    __slots__ = ("_evidence", "cited", "given", "spec", "value")
-
-    def __init__(
-        self, spec: RuleSpec, value: T, given: tuple[Any, ...], cited: dict[str, Cited]
-    ) -> None:
-        self.spec = spec
-        self.value = value
-        self.given = given
-        self.cited = cited
-        self._evidence: tuple[str, ...] | None = None
+    spec: RuleSpec
+    value: T
+    given: tuple[Any, ...]
+    cited: dict[str, Cited]
+    _evidence: tuple[str, ...] | None = None
 
     @property
     def rule(self) -> str:
@@ -123,9 +120,11 @@ def rule(rule_id: str, **numbers: str) -> Callable[[Callable[..., T]], Rule[T]]:
         spec = RuleSpec(function, rule_id, numbers)
         RULES[spec.name] = spec
 
+        name = spec.name
+
         @wraps(function)
         def call(knowledge: Knowledge, /, *facts: Any) -> Finding[T]:
-            cited = knowledge.numbers(spec.name, numbers)
+            cited = knowledge.bound.get(name) or knowledge.numbers(name, numbers)
             return Finding(spec, function(*facts, **cited), facts, cited)
 
         call.spec = spec  # type: ignore[attr-defined]
@@ -134,23 +133,34 @@ def rule(rule_id: str, **numbers: str) -> Callable[[Callable[..., T]], Rule[T]]:
     return decorate
 
 
-def references(item: object) -> Iterator[str]:
+def references(item: object) -> list[str]:
     """FHIR references inside a fact, a finding, or any nest of them."""
+    found: list[str] = []
+    _note(item, found)
+    return found
+
+
+BARE = frozenset({bool, float, int, str, type(None)})
+"""Types of what has no resource behind it."""
+
+
+def _note(item: object, found: list[str]) -> None:
+    """Add the references inside an item, in the order in which they are met."""
+    if item.__class__ in BARE:
+        return
     if isinstance(item, Finding):
-        yield from item.evidence
-        return
-    if isinstance(item, (tuple, list, frozenset)):
+        found += item.evidence
+    elif isinstance(item, (tuple, list, frozenset)):
         for inner in item:
-            yield from references(inner)
-        return
-    if isinstance(item, dict):
+            _note(inner, found)
+    elif isinstance(item, dict):
         for inner in item.values():
-            yield from references(inner)
-        return
-    reference = getattr(item, "reference", None)
-    if isinstance(reference, str) and reference:
-        yield reference
-    yield from getattr(item, "references", ())
+            _note(inner, found)
+    else:
+        reference = getattr(item, "reference", None)
+        if isinstance(reference, str) and reference:
+            found.append(reference)
+        found += getattr(item, "references", ())
 
 
 def why(finding: Finding[Any], depth: int = 0) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 import pytest
@@ -24,6 +24,21 @@ pytestmark = pytest.mark.trust("D1")
 )  # fmt: skip
 def test_half_up(value, digits, rounded):
     assert half_up(value, digits) == rounded
+
+
+NEAR_TIES = st.builds(
+    lambda units, decimals, away: float(f"{units}5e-{decimals + 1}") + away,
+    st.integers(-(10**6), 10**6),
+    st.integers(0, 4),
+    st.sampled_from((0.0, 1e-9, -1e-9)),
+)
+
+
+@given(st.floats(-1e15, 1e15) | NEAR_TIES, st.integers(0, 6))
+def test_half_up_rounds_what_is_printed(value, digits):
+    printed = Decimal(repr(value))
+    exact = float(printed.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
+    assert half_up(value, digits) == exact
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class Case:
         self.record = complete(known, knowledge)
         self.at = at
         self.knowledge = knowledge
+        self._current: dict[str, Measured | None] = {}
 
     # -- results -----------------------------------------------------------------------------
 
@@ -47,8 +48,11 @@ class Case:
 
     def current(self, analyte: str) -> Measured | None:
         """The newest value inside the freshness window of its group."""
-        value = self.newest(analyte)
-        return value if value is not None and self._fresh(analyte, value.time) else None
+        if analyte not in self._current:
+            value = self.newest(analyte)
+            fresh = value is not None and self._fresh(analyte, value.time)
+            self._current[analyte] = value if fresh else None
+        return self._current[analyte]
 
     def coded(self, analyte: str) -> Coded | None:
         """The newest current coded result (smear finding, antiglobulin test)."""
@@ -64,9 +68,10 @@ class Case:
         """The value of the same day as the hemoglobin, else the newest current one."""
         hemoglobin = self.hemoglobin
         if hemoglobin is not None:
-            same_day = [m for m in self.series(analyte) if m.time.day == hemoglobin.time.day]
-            if same_day:
-                return same_day[-1]
+            day = hemoglobin.time.day
+            for result in reversed(self.series(analyte)):
+                if result.time.day == day:
+                    return result
         return self.current(analyte)
 
     @property
@@ -130,14 +135,17 @@ class Case:
         """Did this count jump from an earlier one, with no other count near it that agrees?"""
         number = self.knowledge.value
         change, window = number("anemia.delta_change"), number("anemia.delta_days")
-        near = [m for m in counts if m is not count and _apart(m, count) <= window]
         jumped = any(
             m.time < count.time
+            and _apart(m, count) <= window
             and abs(drop(m, count)) > change
             and not self.explained_between(m, count)
-            for m in near
+            for m in counts
         )
-        return jumped and not any(abs(drop(m, count)) <= change for m in near)
+        return jumped and not any(
+            m is not count and _apart(m, count) <= window and abs(drop(m, count)) <= change
+            for m in counts
+        )
 
     def explained_between(self, earlier: Measured, later: Measured) -> bool:
         """Do red cells or a recorded bleed between two counts explain a jump?"""
@@ -222,12 +230,12 @@ class Case:
 
     def has(self, *symptoms: str) -> tuple[Answer, ...]:
         """The answers of those symptoms that are present."""
-        replies = (self.answers.get(name) for name in symptoms)
-        return tuple(reply for reply in replies if reply is not None and reply.present)
+        found = self.answers
+        return tuple(found[name] for name in symptoms if name in found and found[name].present)
 
     def named(self, flag: str) -> tuple[str, ...]:
         """Symptom names that carry a flag: `article`, `attributable` or `bleeding_site`."""
-        return tuple(n for n, s in self.knowledge.symptoms.items() if getattr(s, flag))
+        return self.knowledge.flagged(flag)
 
     @cached_property
     def hot(self) -> Measured | None:

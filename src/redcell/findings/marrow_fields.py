@@ -128,7 +128,7 @@ def read_fields(case: Case) -> Irradiation:
     """Pick the radiotherapy inside its window and weigh the marrow in it."""
     k = case.knowledge
     window = k.value("washout.radiotherapy")
-    sites = dict(k.sites)
+    sites = k.sites
     courses = tuple(c for c in case.record.radiation if within(_last_day(case, c), case.at, window))
     after = k.value("monitoring.radiotherapy_days")
     recent = tuple(c for c in courses if days_between(_last_day(case, c), case.at) <= after)

@@ -69,10 +69,12 @@ class Knowledge:
     """Everything redcell knows, read on first use. One object serves every patient."""
 
     def __init__(self, policy: Path | None = None) -> None:
-        self._bound: dict[str, dict[str, Cited]] = {}
+        self.bound: dict[str, dict[str, Cited]] = {}
+        """The numbers of each rule that was called: see `numbers`."""
         self._cited: dict[str, Cited] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._citations: dict[str, tuple[str, ...]] = {}
+        self._flagged: dict[str, tuple[str, ...]] = {}
         self.policy: Policy | None = None
         if policy is not None:
             self.policy = read_policy(policy, self)
@@ -106,6 +108,12 @@ class Knowledge:
     def symptoms(self) -> dict[str, Symptom]:
         """Symptoms by name, in the order of the input contract."""
         return self._entries("symptoms", "symptom", Symptom)
+
+    def flagged(self, flag: str) -> tuple[str, ...]:
+        """Names of the symptoms that carry a flag such as `bleeding_site`."""
+        if flag not in self._flagged:
+            self._flagged[flag] = tuple(n for n, s in self.symptoms.items() if getattr(s, flag))
+        return self._flagged[flag]
 
     @cached_property
     def conditions(self) -> dict[str, Condition]:
@@ -149,16 +157,17 @@ class Knowledge:
 
     def number(self, key: str) -> Cited:
         """The number `topic.name`, the site's own where its policy sets one."""
-        if key not in self._cited:
-            self._cited[key] = self._cite(key)
-        return self._cited[key]
+        found = self._cited.get(key)
+        if found is None:
+            found = self._cited[key] = self._cite(key)
+        return found
 
     def numbers(self, rule: str, keys: Mapping[str, str]) -> dict[str, Cited]:
         """The numbers of one rule, keyword -> cited; the same object at every call."""
-        bound = self._bound.get(rule)
+        bound = self.bound.get(rule)
         if bound is None:
             bound = {name: self.number(key) for name, key in keys.items()}
-            self._bound[rule] = bound
+            self.bound[rule] = bound
         return bound
 
     def value(self, key: str) -> float:

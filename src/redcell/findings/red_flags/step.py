@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, cached_property
+
 from msgspec import Struct
 
 from redcell.findings.case import CDK, CONJUGATE, CYTOTOXIC, PARP, Case
@@ -61,7 +63,7 @@ from redcell.findings.surveillance import Surveillance
 from redcell.rule import Finding
 
 
-class RedFlags(Struct, frozen=True):
+class RedFlags(Struct, frozen=True, dict=True):
     """Every urgency rule with its answer; `flags` are those at same-day or above."""
 
     alarms: tuple[Finding[Alarm], ...]
@@ -72,13 +74,19 @@ class RedFlags(Struct, frozen=True):
 
     def fired(self, *rules: str) -> tuple[Finding[Alarm], ...]:
         """The fired alarms of these rules, all of them when none is named."""
-        return tuple(f for f in self.alarms if f.value.fired and (not rules or f.rule in rules))
+        if rules:
+            return tuple(f for f in self._fired if f.rule in rules)
+        return self._fired
 
     def at(self, rule_id: str, level: str) -> Finding[Alarm] | None:
         """The alarm of a rule when it fired at this level."""
         return next((f for f in self.fired(rule_id) if f.value.level == level), None)
 
-    @property
+    @cached_property
+    def _fired(self) -> tuple[Finding[Alarm], ...]:
+        return tuple(f for f in self.alarms if f.value.fired)
+
+    @cached_property
     def flags(self) -> tuple[Finding[Alarm], ...]:
         """Alarms at same-day or above, the most urgent first."""
         found = [f for f in self.fired() if f.value.level in (EMERGENCY, SAME_DAY)]
@@ -278,6 +286,7 @@ def raise_flags(
     )
 
 
+@cache
 def _number(rule_id: str) -> tuple[str, int]:
     """Sort key of a rule id: W0, M8 and W-a first, then S-R1 to S-R27."""
     digits = "".join(c for c in rule_id if c.isdigit())
