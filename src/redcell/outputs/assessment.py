@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -30,6 +30,10 @@ Json = dict[str, Any]
 
 GRADE4 = ("W0", "S-R4", "M8", "W-a", "S-R27")
 GRADE_3 = 3
+
+
+Number = Callable[..., list[str]]
+"""Gives the ids of findings."""
 
 
 class Numbering:
@@ -74,18 +78,36 @@ def to_dict(steps: Steps) -> Json:
     return {key: found[key] for key in KEYS}
 
 
-def core(steps: Steps) -> Json:
-    """The parts that a short text speaks from, without the findings under them: half the work."""
-    speech = Speech(steps.case.knowledge)
-    number = Numbering(speech)
-    return {
-        "anemia": _anemia(steps, number),
-        "causes": [_cause(steps, a, speech, number) for a in steps.causes.ranked],
-        "red_flags": [_red_flag(steps, f, speech, number) for f in steps.flags.flags],
-        "transfusion": _transfusion(steps, speech, number),
-        "alternatives": [_alternative(o, speech) for o in steps.alternatives.options],
-        "warnings": [{"code": w.code, "text": w.text} for w in warnings_of(steps, speech)],
-    }
+class Parts(dict[str, Any]):
+    """The parts that a short text speaks from, each made when it is first asked for.
+
+    Findings are not numbered in them: every list of evidence is empty.
+    """
+
+    def __init__(self, steps: Steps, speech: Speech) -> None:
+        super().__init__()
+        self._steps, self._speech = steps, speech
+
+    def __missing__(self, key: str) -> Any:
+        self[key] = made = self._made(key)
+        return made
+
+    def _made(self, key: str) -> Any:
+        steps, speech = self._steps, self._speech
+        if key == "anemia":
+            return _anemia(steps, _uncited)
+        if key == "red_flags":
+            return [_red_flag(steps, f, speech, _uncited) for f in steps.flags.flags]
+        if key == "transfusion":
+            return _transfusion(steps, speech, _uncited)
+        if key == "alternatives":
+            return [_alternative(o, speech) for o in steps.alternatives.options]
+        raise KeyError(key)
+
+
+def _uncited(*_: Finding[Any]) -> list[str]:
+    """What takes the place of a numbering where nothing is numbered."""
+    return []
 
 
 def numbered(steps: Steps) -> list[Finding[Any]]:
@@ -131,7 +153,7 @@ def _urgency(steps: Steps, number: Numbering) -> Json:
     return {"level": urgency.level, "because": list(because)}
 
 
-def _red_flag(steps: Steps, flag: Finding[Any], speech: Speech, number: Numbering) -> Json:
+def _red_flag(steps: Steps, flag: Finding[Any], speech: Speech, number: Number) -> Json:
     return {
         "rule": flag.rule,
         "urgency": flag.value.level,
@@ -209,7 +231,7 @@ def _patient(steps: Steps) -> Json:
     return {"id": patient.id, "sex": patient.sex, "age_years": patient.age_years(steps.case.at)}
 
 
-def _anemia(steps: Steps, number: Numbering) -> Json:
+def _anemia(steps: Steps, number: Number) -> Json:
     survey = steps.survey
     number(survey.status, survey.lower_limit, survey.grade, survey.who)
     number(*(f for f in steps.blood.patterns if f.value))
@@ -284,7 +306,7 @@ def _symptom(found: SymptomFinding) -> Json:
     }
 
 
-def _transfusion(steps: Steps, speech: Speech, number: Numbering) -> Json:
+def _transfusion(steps: Steps, speech: Speech, number: Number) -> Json:
     plan = steps.transfusion
     verdict = plan.verdict.value
     number(plan.verdict)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from redcell.findings.red_flags import Alarm, Urgency
@@ -18,7 +18,6 @@ from redcell.record.symptoms import Answer, SymptomReport
 from redcell.record.therapies import Treatment
 from redcell.rule import Finding, Unassessed
 
-SPACE = re.compile(r"\s+")
 ENGLISH, SPANISH = "en", "es"
 """The languages that the patient's sentences are in; the care team's are English."""
 
@@ -35,15 +34,23 @@ class Speech:
         self.patient: dict[str, dict[str, str]] = knowledge.wording(name)
         """The patient's sentences by topic and key."""
         self._shows = self._tables()
+        self._by_kind: dict[type, Callable[[Any], str]] = {}
+        self._said: dict[int, tuple[Finding[Any], str]] = {}
 
     def statement(self, finding: Finding[Any]) -> str:
         """What one finding says, in a sentence for the care team."""
+        known = self._said.get(id(finding))
+        if known is None:
+            known = self._said[id(finding)] = (finding, self._statement(finding))
+        return known[1]
+
+    def _statement(self, finding: Finding[Any]) -> str:
         table = self._findings.get(finding.name, {})
         keys = _keys(finding.value)
         parts = [table[key] for key in keys if key in table] or [table.get("text", "")]
         context = _Context(self, finding)
         said = " ".join(part.format_map(context) for part in parts if part)
-        said = SPACE.sub(" ", said).strip() or self._plain(finding)
+        said = one_line(said) or self._plain(finding)
         return said[:1].upper() + said[1:]
 
     def _plain(self, finding: Finding[Any]) -> str:
@@ -58,7 +65,9 @@ class Speech:
         """A fixed sentence by topic and key, filled."""
         table = self._labels.get(topic) or self.patient.get(topic, {})
         text = str(table.get(key, ""))
-        return SPACE.sub(" ", text.format_map(_Plain(values))).strip()
+        if "{" not in text and "}" not in text:
+            return _fixed(text)
+        return one_line(text.format_map(_Plain(values)))
 
     def symptom(self, name: str) -> str:
         """A symptom in the patient's words."""
@@ -78,10 +87,11 @@ class Speech:
 
     def show(self, item: object) -> str:
         """One input of a finding in words."""
-        for kind, words in self._shows:
-            if isinstance(item, kind):
-                return words(item)
-        return str(item)
+        words = self._by_kind.get(item.__class__)
+        if words is None:
+            fitting = (words for kind, words in self._shows if isinstance(item, kind))
+            words = self._by_kind[item.__class__] = next(fitting, str)
+        return words(item)
 
     def _tables(self) -> tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...]:
         """How each kind of input is put into words; the first that fits is used."""
@@ -115,6 +125,15 @@ class Speech:
         name = self.knowledge.symptoms[reply.symptom].name
         how = "grade unknown" if reply.grade is None else f"grade {reply.grade}"
         return f"{name} ({how}{', new or worse' if reply.new_or_worse else ''})"
+
+
+def one_line(text: str) -> str:
+    """Text with single spaces, and none at its ends."""
+    return " ".join(text.split())
+
+
+_fixed = lru_cache(maxsize=1024)(one_line)
+"""The same of a sentence of the wording files that has nothing to be filled in."""
 
 
 class _Plain(dict[str, object]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct
@@ -55,18 +56,24 @@ class DataWarning(Struct, frozen=True):
     findings: tuple[Finding[Any], ...] = ()
 
 
-def warnings_of(steps: Steps, speech: Speech) -> list[DataWarning]:
-    """Warnings in the order of the contract's list: from the reading, then from the findings."""
-    found = [*_from_reading(steps), *_from_findings(steps, speech)]
+def warnings_of(steps: Steps, speech: Speech, codes: Collection[str] = CODES) -> list[DataWarning]:
+    """Warnings in the order of the contract's list: from the reading, then from the findings.
+
+    Args:
+        steps: the assessment.
+        speech: its sentences.
+        codes: the warnings that are wanted.
+    """
+    found = [*_from_reading(steps, codes), *_from_findings(steps, speech, codes)]
     return sorted(found, key=lambda w: (CODES.index(w.code), w.text))
 
 
-def _from_reading(steps: Steps) -> list[DataWarning]:
+def _from_reading(steps: Steps, codes: Collection[str]) -> list[DataWarning]:
     """What the reader set aside, the same problem of several resources said once."""
     grouped: dict[str, list[SetAside]] = {}
     for aside in steps.case.record.set_aside:
         code = SAID_AS.get(aside.code, aside.code)
-        if code in CODES:
+        if code in codes:
             grouped.setdefault(code, []).append(aside)
     found: list[DataWarning] = []
     for code, rows in grouped.items():
@@ -80,7 +87,7 @@ def _from_reading(steps: Steps) -> list[DataWarning]:
     return found
 
 
-def _from_findings(steps: Steps, speech: Speech) -> list[DataWarning]:
+def _from_findings(steps: Steps, speech: Speech, codes: Collection[str]) -> list[DataWarning]:
     case, survey = steps.case, steps.survey
     hemoglobin, delta = case.hemoglobin, survey.delta
     decision = steps.transfusion.verdict
@@ -111,7 +118,7 @@ def _from_findings(steps: Steps, speech: Speech) -> list[DataWarning]:
     return [
         DataWarning(code, speech.sentence("warning", code), findings)
         for code, holds, findings in wanted
-        if holds
+        if holds and code in codes
     ]
 
 

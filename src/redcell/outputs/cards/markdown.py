@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -32,8 +33,9 @@ def one_line(text: str) -> str:
 def escape(text: str) -> str:
     """Text that Markdown shows as it is: no emphasis, list, link, image, table or HTML."""
     said = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    said = MARKS.sub(r"\\\1", said)
-    said = _leading(said)
+    said = _leading(MARKS.sub(r"\\\1", said))
+    if "://" not in said and "www." not in said.lower():
+        return said  # nothing that could become a link: the usual case
     return AUTOLINK.sub(lambda m: ENTITIES[m[0]], said)
 
 
@@ -46,6 +48,7 @@ def _leading(said: str) -> str:
     return f"{mark[:-1]}\\{mark[-1]}{said[found.end() :]}"
 
 
+@lru_cache(maxsize=256)
 def bold(label: str) -> str:
     """A label in bold."""
     return f"**{escape(label)}**"

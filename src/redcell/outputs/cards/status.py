@@ -92,8 +92,9 @@ def _detail(talk: Talk) -> str:
 def _others(talk: Talk) -> str:
     """Other ways than red cells, where the record says something about them."""
     said = []
-    for option in talk.out["alternatives"]:
-        if option["advice"] in ADVICE:
-            label = talk.speech.label("option", option["option"])
-            said.append(f"{label}: {talk.speech.label('advice', option['advice'])}.")
+    for option in talk.steps.alternatives.options:
+        advice = option.counsel.value.advice
+        if advice in ADVICE:
+            label = talk.speech.label("option", option.name)
+            said.append(f"{label}: {talk.speech.label('advice', advice)}.")
     return labeled(talk.head("other"), " ".join(said))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from redcell.loop import Steps
-from redcell.outputs.assessment import core
+from redcell.outputs.assessment import Parts
 from redcell.outputs.cards.asked import Asked
 from redcell.outputs.fhir.parts import Context, Json
 from redcell.outputs.fhir.requests import blood
@@ -26,21 +26,21 @@ class Talk:
     @cached_property
     def fhir(self) -> Context:
         """The writer of FHIR drafts, with the parts of the assessment that cards speak from."""
-        return Context(self.steps, core(self.steps), narrative=False)
+        return Context(self.steps, Parts(self.steps, self.speech), self.speech, narrative=False)
 
     @cached_property
     def blood(self) -> tuple[Json, ...]:
         """Drafts of type and screen and of red cells; none where no red cells are advised."""
         return tuple(blood(self.fhir))
 
-    @property
+    @cached_property
     def speech(self) -> Speech:
         """Sentences of findings."""
-        return self.fhir.speech
+        return Speech(self.knowledge)
 
     @property
     def out(self) -> dict[str, Any]:
-        """The parts of the assessment that cards speak from, as the output contract has them."""
+        """Parts of the assessment as the output contract has them, made when they are asked for."""
         return self.fhir.out
 
     def say(self, topic: str, key: str, **values: object) -> str:

@@ -10,11 +10,14 @@ from redcell.outputs.cards.card import Indicator
 from redcell.outputs.cards.markdown import labeled, listed
 from redcell.outputs.cards.talk import Talk
 from redcell.outputs.forecast.page import block
-from redcell.outputs.warnings import identity_doubt
+from redcell.outputs.sentences import cause_label
+from redcell.outputs.warnings import identity_doubt, warnings_of
 from redcell.quantity import plain as number_text
 
 CAUSES_SHOWN = 4
 LEAST_SHOWN = 0.05
+DOUBTS = ("delta-check-failed", "preliminary-result", "stale-hemoglobin")
+"""Warnings about the newest count, which stand beside it."""
 OPTIONS = {
     "oral-iron": "oral-iron",
     "iv-iron": "iv-iron",
@@ -85,8 +88,7 @@ def _status(talk: Talk) -> Iterator[str]:
         shown = f"{trend['g_dl_per_week']:+.2f}".replace("-", "\N{MINUS SIGN}")
         days = f"{trend['days']:.0f}"
         yield talk.say("say", "trend", trend=shown, points=trend["points"], days=days)
-    for code in ("delta-check-failed", "preliminary-result", "stale-hemoglobin"):
-        yield from (w["text"] for w in talk.out["warnings"] if w["code"] == code)
+    yield from (w.text for w in warnings_of(talk.steps, talk.speech, DOUBTS))
     doubt = identity_doubt(talk.steps, talk.speech)
     if doubt:
         yield doubt
@@ -101,8 +103,8 @@ def causes(talk: Talk) -> str:
     if lacking:
         said = talk.say("say", "no_causes", names=talk.needs(lacking))
         return labeled(talk.head("causes"), said)
-    ranked = [c for c in talk.out["causes"] if c["probability"] >= LEAST_SHOWN][:CAUSES_SHOWN]
-    shown = [f"{c['probability']:.2f} {c['label']}" for c in ranked]
+    ranked = [a for a in talk.steps.causes.ranked if a.probability >= LEAST_SHOWN][:CAUSES_SHOWN]
+    shown = [f"{a.probability:.2f} {cause_label(talk.steps, a, talk.speech)}" for a in ranked]
     return listed(talk.head("causes"), [*shown, talk.words["say"]["causes"]] if shown else [])
 
 

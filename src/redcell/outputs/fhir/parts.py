@@ -39,14 +39,22 @@ class Context:
     Args:
         steps: the assessment.
         out: its parts that are spoken from, where they are at hand.
+        speech: its sentences, where they are at hand.
         narrative: give each resource its text for people.
     """
 
-    def __init__(self, steps: Steps, out: Json | None = None, *, narrative: bool = True) -> None:
+    def __init__(
+        self,
+        steps: Steps,
+        out: Json | None = None,
+        speech: Speech | None = None,
+        *,
+        narrative: bool = True,
+    ) -> None:
         self._narrative = narrative
         self.steps = steps
         self.case = steps.case
-        self.speech = Speech(steps.case.knowledge)
+        self.speech = speech or Speech(steps.case.knowledge)
         self.out = to_dict(steps) if out is None else out
         self.at = steps.case.at.iso()
         self.subject = source(steps.case.record.patient.reference)
@@ -155,13 +163,16 @@ def clean(text: str) -> str:
 
 def pruned(item: Any) -> Any:
     """The same without nulls and empty strings, arrays or objects, however deep."""
-    if isinstance(item, str):
-        return clean(item)
     if isinstance(item, dict):
-        return {k: kept for k, v in item.items() if not empty(kept := pruned(v))}
+        found = {}
+        for key, value in item.items():
+            kept = clean(value) if value.__class__ is str else pruned(value)
+            if kept or not empty(kept):
+                found[key] = kept
+        return found
     if isinstance(item, (list, tuple)):
         return [kept for v in item if not empty(kept := pruned(v))]
-    return item
+    return clean(item) if isinstance(item, str) else item
 
 
 def empty(item: object) -> bool:

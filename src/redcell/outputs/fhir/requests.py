@@ -95,7 +95,7 @@ def _draft(
         "note": c.notes(*said),
     }
     title = f"Draft for a clinician to decide: {code['text']}"
-    return c.resource("ServiceRequest", key, title, [sentence(s) for s in said], body)
+    return c.resource("ServiceRequest", key, title, map(sentence, said), body)
 
 
 def _goals(c: Context) -> Iterator[str]:
