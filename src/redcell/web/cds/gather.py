@@ -22,12 +22,18 @@ from redcell.web.cds.services import Key
 STRANGER = "The store's record under this id has another birth date: it was not used."
 
 
+class Meta(Struct, frozen=True):
+    """When the sender last changed a resource."""
+
+    lastUpdated: Any = ""  # noqa: N815
+
+
 class Head(Struct, frozen=True):
     """What tells one version of a resource from another."""
 
     resourceType: str = ""  # noqa: N815
     id: str = ""
-    meta: dict[str, Any] = {}
+    meta: Meta = Meta()
 
     @property
     def name(self) -> str:
@@ -37,7 +43,7 @@ class Head(Struct, frozen=True):
     @property
     def updated(self) -> str:
         """When the sender last changed it."""
-        return str(self.meta.get("lastUpdated", ""))
+        return str(self.meta.lastUpdated)
 
 
 _head = msgspec.json.Decoder(Head).decode
@@ -69,6 +75,8 @@ def _named(raw: RawResource) -> Head:
 
 def is_stranger(sent: Iterable[RawResource], held: Holdings, patient: str) -> bool:
     """Does the store's record under this id belong to somebody else?"""
+    if not held.resources:
+        return False
     own = {born for raw in held.resources if (born := _born(raw, ""))}
     now = {born for raw in sent if (born := _born(raw, patient))}
     return bool(own and now) and own.isdisjoint(now)
