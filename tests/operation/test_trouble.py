@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 
-from operation.samples import bundled, calls, fill, settle, take
+from operation.samples import bundled, calls, fill, hemoglobin, settle, take
 from redcell import clock
+from redcell.clinic import freshness
 from redcell.clinic.daily import Daily
 from redcell.clinic.worker import Worker
 from redcell.errors import StoreError
-from redcell.store import assessments, audit, facts, jobs
+from redcell.store import assessments, audit, facts, jobs, schema
 from redcell.store.database import StoreBusyError
 from redcell.store.writer import OverloadedError
 from redcell.web import failures, health
@@ -34,7 +38,12 @@ def limit(clinic, pages: int | None) -> None:
         most = used + pages if pages is not None else 1_000_000_000
         connection.exec_driver_sql(f"PRAGMA max_page_count={most}")
 
-    clinic.writer.write(set_limit)
+    for _ in range(50):
+        try:
+            return clinic.writer.write(set_limit)
+        except StoreError:  # it shared its transaction with a write for which there is no room
+            time.sleep(0.1)
+    raise AssertionError("the limit could not be set")
 
 
 def kept(clinic, rid: str) -> bool:
@@ -68,6 +77,35 @@ def test_a_full_disk_refuses_and_work_goes_on_when_there_is_room_again(sqlite):
     limit(sqlite, None)
     take(sqlite, big("b1"), key="1")
     assert kept(sqlite, "b1")
+
+
+@pytest.mark.trust("A3", "P1")
+def test_a_file_that_may_not_grow_refuses_and_work_goes_on_when_it_may(sqlite):
+    """An I/O error in the middle of a commit, by the limit of the size of a file."""
+    fill(sqlite)
+    settle(sqlite)
+    log = sqlite.folder / "redcell.db-wal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with sqlite.database.read() as connection:
+        before = connection.scalar(sa.select(sa.func.count()).select_from(schema.arrivals))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 20_000, hard))
+        for number in range(3):
+            with pytest.raises(StoreError):
+                take(sqlite, big(f"b{number}"), key=str(number))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sqlite.writer.stuck
+    with sqlite.database.read() as connection:
+        assert assessments.line_of(connection, "okafor").hemoglobin == 7.6
+        assert connection.scalar(sa.text("pragma integrity_check")) == "ok"
+        after = connection.scalar(sa.select(sa.func.count()).select_from(schema.arrivals))
+        audit.verify(connection)
+    assert after == before
+    for number in range(3):
+        take(sqlite, big(f"b{number}"), key=str(number))
+        assert kept(sqlite, f"b{number}")
+    assert not sqlite.writer.stuck
 
 
 @pytest.mark.trust("A3")
@@ -234,3 +272,48 @@ def test_the_daily_round_goes_on_after_the_clock_was_set_back(clinic, monkeypatc
     daily.step(clock.now())
     with clinic.database.read() as connection:
         assert jobs.backlog(connection, at=clock.now() + 9 * clock.DAY).waiting == 1
+
+
+BEHIND = 125 * 60 + 30
+"""Seconds."""
+
+
+@pytest.mark.trust("D10", "L8")
+def test_a_clock_that_was_set_back_is_noticed_while_running(clinic, monkeypatch):
+    fill(clinic)
+    real, said = clock.now(), []
+    daily = Daily(clinic)
+    monkeypatch.setattr(daily, "_log", SimpleNamespace(error=lambda *a, **k: said.append((a, k))))
+    daily.step(real)
+    assert health.ready(clinic).notes == {}
+    for behind, noticed in ((59, False), (0, False), (BEHIND, True)):
+        at = real - behind * clock.SECOND
+        monkeypatch.setattr(clock, "now", lambda at=at: at)
+        daily.step(at)
+        assert bool(said) == noticed
+        found = health.ready(clinic)
+        assert found.well  # what comes in is still taken
+        assert bool(found.notes) == noticed
+    assert said == [(("clock-set-back",), {"seconds": BEHIND})]
+    assert "125 minutes ahead of the clock: it was set back" in health.ready(clinic).notes["clock"]
+    admin = health.admin_app(clinic)
+    assert calls(admin, "GET", "/readyz").json()["notes"] == health.ready(clinic).notes
+    (line,) = [
+        x
+        for x in calls(admin, "GET", "/metrics").text.splitlines()
+        if x.startswith("redcell_clock_behind_seconds ")
+    ]
+    assert BEHIND - 60 < float(line.split()[1]) < BEHIND + 60
+
+
+@pytest.mark.trust("D10")
+def test_a_time_ahead_is_spoken_of_until_much_else_came_in(clinic, monkeypatch):
+    fill(clinic)
+    real = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: real - clock.DAY)
+    monkeypatch.setattr(freshness, "LATELY", 3)
+    for number in range(4):
+        take(clinic, hemoglobin(f"h{number}", "okafor", 8.0 + number), key=f"later{number}")
+        assert health.ready(clinic).notes
+    take(clinic, hemoglobin("h4", "okafor", 7.0), key="later4")
+    assert health.ready(clinic).notes == {}

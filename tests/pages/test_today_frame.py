@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from contextlib import contextmanager
 
 import httpx
 import pytest
 
 from pages import site
+from redcell import clock
 from redcell.errors import StoreError
 from redcell.identity.table import pages as rows
 from redcell.web.pages import assets
@@ -146,3 +148,48 @@ def test_a_spanish_browser_signs_in_in_spanish_and_works_in_english(client):
 def test_every_page_of_these_areas_has_a_row():
     names = {row.name for row in (*rows.FRAME, *rows.TODAY, *rows.CHART)}
     assert {"static", "today", "line-act", "chart", "decide", "why", "source"} <= names
+
+
+TEAM = ("/today", "/capacity", "/account", "/nowhere")
+
+
+@pytest.mark.trust("A3", "D10")
+def test_trouble_of_the_service_stands_on_every_page_of_the_team(client, full_clinic, monkeypatch):
+    """A store that takes nothing, and a clock that was set back."""
+
+    def said(path: str) -> str:
+        answer = client.get(path, headers=HTML)
+        assert answer.status_code in (200, 404)
+        return answer.text
+
+    for path in TEAM:
+        assert "Nothing new can be kept now" not in said(path)
+        assert "was set back" not in said(path)
+    kept = client.cookies["redcell"]
+    with site.clock_at(site.AT - 3 * clock.HOUR):
+        assert client.get("/today").status_code == 401  # a session of a later time is none
+        client.cookies["redcell"] = site.sign_in(full_clinic, "nurse")
+        for path in TEAM:
+            assert "The clock of this server was set back" in said(path), path
+        assert "was set back" not in httpx.get(f"{client.base_url}/sign-in").text
+
+    client.cookies["redcell"] = kept
+
+    @contextmanager
+    def full():
+        raise StoreError("the disk is full: /secret")
+        yield
+
+    with monkeypatch.context() as broken:
+        broken.setattr(full_clinic.database, "write", full)
+        with pytest.raises(StoreError):
+            full_clinic.writer.write(lambda _c: None)
+        answers = {path: client.get(path, headers=HTML) for path in (*TEAM, "/patients/okafor")}
+    for path, answer in answers.items():
+        assert "Nothing new can be kept now" in answer.text, path
+        assert "secret" not in answer.text
+    seen = {path: answer.status_code for path, answer in answers.items()}
+    assert seen["/patients/okafor"] == 503  # who looked could not be written down
+    assert seen["/account"] == 200
+    full_clinic.writer.write(lambda _c: None)
+    assert "Nothing new can be kept now" not in said("/today")

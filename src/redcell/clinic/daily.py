@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from redcell import clock
 from redcell.clinic import accounting, capacity_past, inbox
+from redcell.clinic.freshness import SKEW
 from redcell.clinic.intake import ASSESS
 from redcell.clock import DAY, MINUTE, SECOND
 from redcell.errors import AuditError, StoreError
@@ -46,7 +47,7 @@ class Daily:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._log = structlog.get_logger("redcell.daily")
-        self._round = self._cleaned = self._escalated = self._checked = 0
+        self._round = self._cleaned = self._escalated = self._checked = self._looked = 0
 
     def start(self) -> None:
         """Go round in a thread of its own."""
@@ -73,6 +74,9 @@ class Daily:
 
     def step(self, at: int) -> None:
         """What is due at a moment. A clock that was set back makes the next round due at once."""
+        if at < self._looked - SKEW:
+            self._log.error("clock-set-back", seconds=(self._looked - at) // SECOND)
+        self._looked = at
         accounting.anchor(self.clinic, at=at, every=self.clinic.settings.audit.every)
         if not self._round <= at < self._round + ROUND:
             self._round = at

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 OK, WARNING, WRONG = "ok", "warning", "wrong"
 ROOM = 1024**3
 LATE = 5 * MINUTE
-SKEW = 60 * clock.SECOND
 
 
 class Said(Struct, frozen=True):
@@ -161,7 +160,7 @@ def _clock(clinic: Clinic) -> Iterator[Said]:
         c = arrivals.c
         newest = connection.scalar(sa.select(c.received).order_by(c.id.desc()).limit(1))
     ahead = (newest or 0) - clock.now()
-    if ahead > SKEW:
+    if ahead > freshness.SKEW:
         minutes = ahead // MINUTE
         text = f"what came last is from {minutes} minutes ahead: the clock was set back."
         yield Said("clock", WRONG, text)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
-from redcell.clock import HOUR, when
+from redcell.clock import HOUR, MINUTE, SECOND, when
 from redcell.store.schema import arrivals
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ ANY = "lab"
 """The name of all feeds together, where the settings name none."""
 WINDOW = 20_000
 """Of how many of the newest arrivals the first look reads the times."""
+SKEW = 60 * SECOND
+"""A clock further behind what came in was set back."""
+LATELY = 1000
+"""Arrivals after which a time ahead of the clock is no longer spoken of."""
 
 
 class FeedState(Struct, frozen=True):
@@ -45,6 +49,15 @@ class Freshness(Struct, frozen=True):
 
     at: int
     feeds: tuple[FeedState, ...]
+    ahead: int = 0
+    """How far the newest times of what came in lately lie ahead of the clock."""
+
+    @property
+    def set_back(self) -> str:
+        """That the clock was set back, and by how much; empty when it was not."""
+        if self.ahead <= SKEW:
+            return ""
+        return f"what came in lately is from {self.ahead // MINUTE} minutes ahead of the clock"
 
     @property
     def as_of(self) -> int | None:
@@ -94,6 +107,7 @@ class Watch:
         self._lock = threading.Lock()
         self._seen = 0
         self._last: dict[str, int] = {}
+        self._peak = (0, 0)
         self._asked: set[str] = set()
 
     def look(self, connection: Connection, clinic: Clinic, *, at: int) -> Freshness:
@@ -101,12 +115,13 @@ class Watch:
         wanted = [feed.name for feed in clinic.settings.feeds]
         with self._lock:
             self._read_on(connection, wanted)
-            heard = dict(self._last)
+            heard, ahead = dict(self._last), max(self._peak[1] - at, 0)
         longest = int(clinic.settings.site.silence_hours * HOUR)
         if not wanted:
             last = max(heard.values(), default=None)
-            return Freshness(at, (_state(ANY, last, at, longest),))
-        return Freshness(at, tuple(_state(name, heard.get(name), at, longest) for name in wanted))
+            return Freshness(at, (_state(ANY, last, at, longest),), ahead)
+        states = tuple(_state(name, heard.get(name), at, longest) for name in wanted)
+        return Freshness(at, states, ahead)
 
     def _read_on(self, connection: Connection, wanted: Iterable[str]) -> None:
         c = arrivals.c
@@ -114,11 +129,19 @@ class Watch:
         if newest > self._seen:
             start = max(self._seen, newest - WINDOW)
             self._hear(connection, c.id > start)
+            self._climb(connection, max(start, newest - LATELY), newest)
             self._seen = newest
         for name in set(wanted) - self._last.keys() - self._asked:
             last = sa.select(sa.func.max(c.id)).where(c.feed == name)
             self._hear(connection, c.id == last.scalar_subquery())
             self._asked.add(name)
+
+    def _climb(self, connection: Connection, start: int, newest: int) -> None:
+        """The latest time of what came in lately: the clock should have passed it."""
+        c = arrivals.c
+        latest = connection.scalar(sa.select(sa.func.max(c.received)).where(c.id > start)) or 0
+        if latest >= self._peak[1] or newest - self._peak[0] > LATELY:
+            self._peak = (newest, latest)
 
     def _hear(self, connection: Connection, which: sa.ColumnElement[bool]) -> None:
         c = arrivals.c

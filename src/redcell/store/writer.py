@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from redcell.errors import StoreError
-from redcell.store.database import Database, plain_errors
+from redcell.store.database import Database, StoreBusyError, UnfitError, plain_errors
 
 T = TypeVar("T")
 MOST = 256
@@ -34,6 +34,8 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.stuck = False
+        """Did the last transaction fail because nothing can be written, as on a full disk?"""
         self._queue: queue.Queue[tuple[Callable[[Connection], Any], Future[Any]] | None]
         self._queue = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, name="redcell-writer", daemon=True)
@@ -90,10 +92,12 @@ class Writer:
                         continue
                     done.append((future, *_one(connection, write)))
         except BaseException as error:
+            self._look(error)
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
             return
+        self.stuck = False
         for future, result, failure in done:
             if failure is None:
                 future.set_result(result)
@@ -109,9 +113,16 @@ class Writer:
         except _TakenBackError as error:
             future.set_exception(error.why)
         except BaseException as error:
+            self._look(error)
             future.set_exception(error)
         else:
+            self.stuck = False
             future.set_result(result)
+
+    def _look(self, error: BaseException) -> None:
+        """A store that is busy, or asked for what it cannot hold, is well."""
+        well = (StoreBusyError, UnfitError)
+        self.stuck |= isinstance(error, StoreError) and not isinstance(error, well)
 
 
 class _TakenBackError(Exception):

@@ -1,7 +1,8 @@
 """Is the service well: `/healthz` for everybody; `/readyz` and `/metrics` on the admin port.
 
 /healthz   the process answers
-/readyz    the store can be read, is of this version, can be written, and has room
+/readyz    the store can be read, is of this version, can be written, and has room; that the clock
+           was set back is noted, and takes nobody's work away
 /metrics   counts and times for Prometheus; no label holds an id, a path or a name
 """
 
@@ -96,6 +97,7 @@ class Ready(Struct, frozen=True):
     """What was looked at, and what is wrong with it: nothing, when it is well."""
 
     checks: dict[str, str]
+    notes: dict[str, str] = {}
 
     @property
     def well(self) -> bool:
@@ -118,7 +120,13 @@ def ready(clinic: Clinic) -> Ready:
     free = shutil.disk_usage(clinic.folder).free
     if free < ROOM:
         checks["room"] = f"{free // 1024**2} MB are left on the disk of the data folder."
-    return Ready(checks)
+    return Ready(checks, _notes(clinic) if checks["store"] == "ok" else {})
+
+
+def _notes(clinic: Clinic) -> dict[str, str]:
+    """What somebody should look at while the service does its work."""
+    said = freshness.look(clinic, at=clock.now()).set_back
+    return {"clock": f"{said}: it was set back"} if said else {}
 
 
 def admin_app(clinic: Clinic, more: Sequence[Collector] = ()) -> Starlette:
@@ -126,7 +134,8 @@ def admin_app(clinic: Clinic, more: Sequence[Collector] = ()) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         found = await run_in_threadpool(ready, clinic)
-        return JSONResponse({"checks": found.checks}, 200 if found.well else 503)
+        said = {"checks": found.checks, "notes": found.notes}
+        return JSONResponse(said, 200 if found.well else 503)
 
     async def metrics(_request: Request) -> Response:
         text = await run_in_threadpool(_exposed, clinic, more)
@@ -195,11 +204,14 @@ class StoreCollector:
             "redcell_feed_silence_seconds", "Since a feed last sent something.", labels=["feed"]
         )
         silent = GaugeMetricFamily("redcell_feed_silent", "Silent for too long?", labels=["feed"])
-        for feed in freshness.look(self.clinic, at=at).feeds:
+        state = freshness.look(self.clinic, at=at)
+        for feed in state.feeds:
             if feed.last is not None:
                 silence.add_metric([feed.name], (at - feed.last) / clock.SECOND)
             silent.add_metric([feed.name], float(feed.silent))
-        return silence, silent
+        behind = state.ahead / clock.SECOND
+        means = "How far the clock is behind what came in lately: it was set back."
+        return silence, silent, _gauge("redcell_clock_behind_seconds", means, behind)
 
 
 def _disk(folder: Path) -> Iterator[Metric]:

@@ -117,6 +117,7 @@ def render(
 
 def _shared(request: Request, now: int, lang: str) -> dict[str, Any]:
     clinic, caller = clinic_of(request), caller_of(request)
+    state = fresh(clinic, now)
     zone = clinic.settings.zone
     formats.use_zone(zone)
     return {
@@ -129,7 +130,8 @@ def _shared(request: Request, now: int, lang: str) -> dict[str, Any]:
         "today": clock.when(now).astimezone(zone).date(),
         "zone": zone,
         "path": request.url.path,
-        "freshness": fresh(clinic, now),
+        "freshness": state,
+        "troubles": troubles(clinic, state) if caller.has(*STAFF) else (),
         "navigation": items(request, caller),
         "waiting": waiting(clinic, caller),
         "url": _url(request),
@@ -146,6 +148,23 @@ def fresh(clinic: Clinic, now: int) -> Freshness:
         return freshness.look(clinic, at=now)
     except StoreError:
         return Freshness(now, ())
+
+
+def troubles(clinic: Clinic, fresh: Freshness) -> tuple[str, ...]:
+    """What is wrong with the service itself, for the top of the team's pages."""
+    found = []
+    if clinic.writer.stuck:
+        found.append(
+            "Nothing new can be kept now; the disk may be full. What comes in is refused, so its "
+            "sender keeps it, and no page with a person's data opens, because who looked could not "
+            "be written down. It goes on by itself once there is room."
+        )
+    if fresh.set_back:
+        found.append(
+            f"The clock of this server was set back: {fresh.set_back}. How old a result is, and "
+            "what is due, may be wrong until it is right."
+        )
+    return tuple(found)
 
 
 def waiting(clinic: Clinic, caller: Caller) -> int:
