@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from redcell.knowledge.load import knowledge
 from redcell.population.patient import record_of
 from redcell.population.reading.lines import Lines
 from redcell.population.synthesize import people
-from redcell.sources.fhir.alike import Molds, mold_of
+from redcell.sources.fhir.alike import LONGEST, MOLDS, Molds
+from redcell.sources.fhir.mold import mold_of
 from redcell.sources.fhir.read import RawResource, decode, read_patient_record
 from redcell.sources.fhir.reread import Rereader, rereader
 from redcell.sources.terms import terms
@@ -59,14 +61,17 @@ def persons():
 
 def test_invented_people_are_read_alike(persons):
     rereader.cache_clear()
-    taken = 0
     for _ in range(2):
+        taken = Counter()
         for name, lines in persons:
             patient = placed(name, lines)
             same(patient)
-            taken = len(rereader(knowledge()).take(name, patient.lines).names)
-    observations = sum(b'"Observation"' in line for line in persons[-1][1])
-    assert taken > observations * 0.8
+            groups, _ = MOLDS.parted(patient.lines)
+            taken += rereader(knowledge()).take(name, groups).counts
+    for kind, share in (("Observation", 0.9), ("QuestionnaireResponse", 0.5)):
+        begin = f'{{"resourceType":"{kind}"'.encode()
+        lines = sum(line.startswith(begin) for _, lines in persons for line in lines)
+        assert taken[kind] > lines * share
 
 
 @pytest.mark.parametrize("path", VIGNETTES[::7], ids=lambda path: path.stem)
@@ -81,7 +86,9 @@ def test_vignettes_are_read_alike(path):
 
 
 def observations_of(lines):
-    return [n for n, line in enumerate(lines) if b'"Observation"' in line]
+    """Where those stand that are read alike."""
+    kinds = (b'"resourceType":"Observation"', b'"resourceType":"QuestionnaireResponse"')
+    return [n for n, line in enumerate(lines) if any(kind in line for kind in kinds)]
 
 
 class Pick:
@@ -114,9 +121,12 @@ BYTES = b'"\\{}[],:019az.-+eE \t\n\x00\x1f\x7f\xff'
 
 
 def changed_number(line, pick):
-    before, key, rest = line.partition(b'"value":')
-    if not key:
+    *before, rest = line.split(b'"value":')
+    if not before:
         return line
+    after = pick.below(len(before))
+    rest = b'"value":'.join([*before[after + 1 :], rest])
+    before, key = b'"value":'.join(before[: after + 1]), b'"value":'
     end = min(at for at in (rest.find(b","), rest.find(b"}")) if at >= 0)
     return before + key + pick.choice(WRITTEN) + rest[end:]
 
@@ -125,12 +135,15 @@ SOURCES = ("urn:redcell", "#1", "urn:redcell:translated:x")
 FIELDS = (
     *(("id", name) for name in NAMES),
     *(("effectiveDateTime", time) for time in TIMES),
+    *(("authored", time) for time in TIMES),
     *(("issued", time) for time in TIMES),
     *(("meta", {"lastUpdated": time, "versionId": "2"}) for time in TIMES),
     *(("meta", {"source": source}) for source in SOURCES),
     *(("status", status) for status in ("corrected", "entered-in-error", "cancelled", "odd")),
     *(("subject", {"reference": to}) for to in ("Patient/else", "http://a/Patient/1", "")),
     ("code", {"coding": [{"system": "http://loinc.org", "code": "99999-9"}]}),
+    ("item", [{"linkId": "fatigue", "answer": [{"valueInteger": 2}]}]),
+    ("item", [{"linkId": "fatigue", "answer": [{"valueString": "9.1"}]}, {"linkId": "odd"}]),
     *(("valueString", text) for text in ("high", "9.1", "")),
     *(("performer", [{"display": who}]) for who in ("A 1", "B\t2", "\u00e4 3", 'C "4"')),
 )
@@ -204,19 +217,40 @@ def test_a_name_that_is_cut_may_be_the_name_of_another(persons):
 
 def test_a_mold_is_not_made_of_what_seldom_repeats():
     known = b'{"resourceType":"Observation","id":"a","subject":{"reference":"Patient/1"},'
-    assert mold_of(known + b'"effectiveDateTime":"2026-01-01"}') is not None
-    assert mold_of(known + b'"status":"final"}') is None
-    molds = Molds()
-    assert molds.wants(known + b'"status":"final"}')
-    assert not molds.wants(known + b'"note":[{"text":"new each time"}]}')
-    assert not molds.wants(known.replace(b'"a"', b'"\\u0061"') + b'"status":"final"}')
+    timed = known + b'"effectiveDateTime":"2026-01-01"'
+    assert mold_of("Observation", timed + b"}") is not None
+    assert mold_of("Observation", known + b'"status":"final"}') is None
+    for line, fits in (
+        (timed + b"}", True),
+        (timed + b',"note":[{"text":"new each time"}]}', False),
+        (timed.replace(b'"a"', b'"\\u0061"') + b"}", False),
+        (timed.replace(b'"a"', b'""') + b"}", False),
+        (timed + b',"text":"%s"}' % (b"x" * LONGEST), False),
+    ):
+        for _ in range(2):
+            groups, apart = Molds().parted([("", line)])
+            assert bool(groups) == fits == (not apart)
+
+
+def test_a_mold_and_what_fills_it_are_the_line(persons):
+    molds, whole = Molds(), 0
+    for name, lines in persons:
+        given = placed(name, lines).lines
+        groups, apart = molds.parted(given)
+        found = [(one.place, zip(one.numbers, one.lines(), strict=True)) for one in groups]
+        again = {place(number): line for place, each in found for number, line in each}
+        again |= dict(given[at] for at in apart)
+        assert again == dict(given)
+        whole += len(groups)
+    assert whole
 
 
 def test_what_is_remembered_has_bounds(persons, monkeypatch):
     monkeypatch.setattr("redcell.sources.fhir.reread.ANSWERS", 50)
     monkeypatch.setattr("redcell.sources.fhir.reread.MOMENTS", 5)
+    monkeypatch.setattr("redcell.sources.fhir.reread.MOST", 7)
     monkeypatch.setattr("redcell.sources.fhir.alike.MOST", 7)
-    monkeypatch.setattr("redcell.sources.fhir.alike.LAYOUTS", 2)
+    monkeypatch.setattr("redcell.sources.fhir.mold.LAYOUTS", 2)
     rereader.cache_clear()
     for name, lines in persons[:3]:
         same(placed(name, lines))
@@ -231,6 +265,7 @@ def test_molds_are_given_up_where_lines_are_not_alike():
     )
     words = ["".join(Pick(n).sample("ghijklmnopqrstuvwxyz", 12)) for n in range(2100)]
     lines = [("", line.format(n, word).encode()) for n, word in enumerate(words)]
-    taken = reader.take("1", lines)
-    assert len(taken.names) + len(taken.left) == len(lines)
-    assert taken.left
+    groups, apart = Molds().parted(lines)
+    taken = reader.take("1", groups)
+    assert len(taken.names) + len(taken.left) + len(apart) == len(lines)
+    assert apart

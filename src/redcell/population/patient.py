@@ -16,12 +16,13 @@ from redcell.population.reading.lines import Lines
 from redcell.population.rows import Row, row
 from redcell.record.moment import Moment
 from redcell.record.record import SetAside
+from redcell.sources.fhir.alike import MOLDS
 from redcell.sources.fhir.read import RawResource, decode_one, read_patient_record
 from redcell.sources.fhir.reread import rereader
 from redcell.sources.terms import terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from redcell.forecasting import Forecaster
     from redcell.loop import Situation
@@ -162,16 +163,21 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
     """
     counts: dict[str, int] = {}
     reader, before, left = rereader(knowledge), len(aside), set[bytes]()
+    fresh, apart = MOLDS.parted(patient.apart)
+    alike = [*patient.alike, *fresh]
     while True:
-        taken = reader.take(patient.patient, patient.lines, left)
-        located = _decoded(patient, taken.left, aside, counts)
-        again = taken.unfit.union(_observed(located).intersection(taken.names))
+        taken = reader.take(patient.patient, alike, left)
+        lines = [*((patient.rank(at), patient.apart[at]) for at in apart), *enumerate(taken.left)]
+        located = _decoded(lines, aside, counts)
+        names = (one.reference.encode("utf-8", "surrogatepass") for one in located)
+        again = taken.unfit.union(set(names).intersection(taken.names))
         if not again:
             break
         left |= again  # several resources of one name: the reader chooses among them
         del aside[before:]
         counts.clear()
-    counts["Observation"] = counts.get("Observation", 0) + len(taken.names)
+    for kind, times in taken.counts.items():
+        counts[kind] = counts.get(kind, 0) + times
     return read_patient_record(
         located,
         terms(knowledge),
@@ -184,22 +190,15 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
 
 
 def _decoded(
-    patient: Lines, left: Iterable[int], aside: list[SetAside], counts: dict[str, int]
+    lines: Iterable[tuple[int, tuple[str, bytes]]], aside: list[SetAside], counts: dict[str, int]
 ) -> list[Located]:
-    """The resources of those lines, each with its number among all lines of the patient."""
-    raws = ((number, RawResource(*patient.lines[number])) for number in left)
-    found = (decode_one(raw, number, aside, counts) for number, raw in raws)
+    """The resources of those lines, each with a number that names it if it has no id."""
+    found = (decode_one(RawResource(*line), number, aside, counts) for number, line in lines)
     return [one for one in found if one is not None]
 
 
-def _observed(located: Iterable[Located]) -> set[bytes]:
-    """The ids of the Observations among some resources."""
-    names = (one.reference.partition("/") for one in located)
-    return {name.encode() for kind, _, name in names if kind == "Observation"}
-
-
 def parted(
-    aside: Iterable[SetAside], patient: Lines, *, keeps: bool
+    aside: Collection[SetAside], patient: Lines, *, keeps: bool
 ) -> tuple[list[Refused], Counter[str]]:
     """What is bad input, and the counts of what is merely noted.
 
@@ -210,7 +209,8 @@ def parted(
         patient: the lines of the patient.
         keeps: are the refused lines wanted?
     """
-    texts = dict(patient.lines) if keeps else {}
+    bad = any(rejects(one) for one in aside)
+    texts = dict(patient.lines) if keeps and bad else {}
     refused: dict[tuple[str, str], Refused] = {}
     noted: Counter[str] = Counter()
     for one in aside:

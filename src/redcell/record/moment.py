@@ -9,7 +9,7 @@ from msgspec import Struct
 SECONDS_PER_DAY = 86400.0
 
 
-class Moment(Struct, frozen=True, order=True):
+class Moment(Struct, frozen=True, order=True, cache_hash=True):
     """When something was so. A bare date means 00:00:00Z and counts in calendar days."""
 
     time: datetime

@@ -192,7 +192,7 @@ def site_of(lines: Lines) -> str:
     """
     found = [UNKNOWN]
     versions = []
-    for _, line in lines.lines:
+    for _, line in lines.apart:
         if b'"Patient"' not in line or kind_of(line) != "Patient":
             continue
         try:

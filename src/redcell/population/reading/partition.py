@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import overload
 
@@ -16,6 +18,8 @@ from redcell.population.reading.lines import Lines
 from redcell.population.reading.pieces import Piece
 from redcell.population.reading.search import Search
 from redcell.population.reading.spill import SHARED, Held, patients_of, spilled
+from redcell.sources.fhir.alike import Alike
+from redcell.sources.fhir.mold import Mold
 
 INDEX = "shared.sqlite"
 
@@ -54,7 +58,7 @@ def index_shared(folder: Path) -> None:
         base.execute("CREATE TABLE shared (name TEXT, piece INTEGER, number INTEGER, line BLOB)")
         rows = (
             (held.owner, held.piece, number, line)
-            for held in spilled(folder, SHARED)
+            for held, _ in spilled(folder, SHARED)
             for number, line in zip(held.numbers, held.text.split(b"\n"), strict=True)
         )
         base.executemany("INSERT INTO shared VALUES (?, ?, ?, ?)", rows)
@@ -81,23 +85,27 @@ def partition(
         keeps: is the text of refused lines wanted?
         only: the one patient that is wanted, as a reference.
     """
-    patients, own = patients_of(folder, number), dict[str, list[Held]]()
-    others: dict[str, list[Held]] = {}
+    patients, own = patients_of(folder, number), dict[str, list[Own]]()
+    others: dict[str, list[Own]] = {}
     strangers: list[Refused] = []
-    for held in spilled(folder, number):
+    for held, molds in spilled(folder, number):
         if held.name in patients:
             if only is None or held.owner == only:
-                own.setdefault(held.owner, []).append(held)
+                own.setdefault(held.owner, []).append((held, molds))
         elif keeps:
-            others.setdefault(held.owner, []).append(held)
+            others.setdefault(held.owner, []).append((held, molds))
         elif only is None:
-            strangers += [COUNTED] * len(held.numbers)
+            strangers += [COUNTED] * held.size
     for name in sorted(others):
-        for place, line in _placed(others[name], numbers).values():
+        for place, line in _gathered(name, others[name], numbers, {}).lines:
             strangers.append(stranger(name, place, line))
     return Partition(People(folder, own, numbers), strangers)
 
 
+Own = tuple[Held, list[Mold]]
+"""Lines of one owner from one piece, and the molds of those alike."""
+Placed = dict[tuple[int, int], tuple[str, bytes]]
+"""Lines by piece and number, each with the place that it is told by."""
 COUNTED = stranger("", "", b"")
 """A line of somebody who is no patient, where it is only counted: none of it is held."""
 
@@ -105,7 +113,7 @@ COUNTED = stranger("", "", b"")
 class People(Sequence[Lines]):
     """The patients of a partition; the lines of each are parted when they are wanted."""
 
-    def __init__(self, folder: Path, own: dict[str, list[Held]], numbers: Numbers | None) -> None:
+    def __init__(self, folder: Path, own: dict[str, list[Own]], numbers: Numbers | None) -> None:
         self._index = folder / INDEX
         self._own, self._numbers = own, numbers
         self._names = sorted(own)
@@ -125,37 +133,64 @@ class People(Sequence[Lines]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         name = self._names[index]
-        return Lines(name.partition("/")[2], self._lines(self._own[name]))
+        own = self._own[name]
+        return _gathered(name.partition("/")[2], own, self._numbers, self._shared(own))
 
-    def _lines(self, own: list[Held]) -> list[tuple[str, bytes]]:
-        """A patient's lines with the shared ones that they refer to, in the order of the source."""
-        placed = _placed(own, self._numbers)
-        names = {name for held in own for line in SIGNED.lines(held.text) for name in wanted(line)}
+    def _shared(self, own: list[Own]) -> Placed:
+        """The shared lines that a patient's lines refer to."""
+        names = {name for one in own for line in _signed(*one) for name in wanted(line)}
+        found: Placed = {}
         if not names:
-            return list(placed.values())
+            return found
         with closing(sqlite3.connect(f"file:{self._index}?mode=ro", uri=True)) as base:
             for name in names:
                 rows = base.execute(
                     "SELECT piece, number, line FROM shared WHERE name = ?", (name,)
                 )
                 for piece, number, text in rows:
-                    place = _place(self._numbers, piece, number)
-                    placed.setdefault((piece, number), (place, text))
-        return [placed[place] for place in sorted(placed)]
+                    found[piece, number] = (_place(self._numbers, piece, number), text)
+        return found
 
 
 SIGNED = Search(b"\\", *SIGNS)
 """Only lines with one of these may refer to a shared resource."""
 
 
-def _placed(own: list[Held], numbers: Numbers | None) -> dict[tuple[int, int], tuple[str, bytes]]:
-    """Lines by piece and number, each with the place that it is told by."""
-    placed: dict[tuple[int, int], tuple[str, bytes]] = {}
-    for held in own:
-        name, before = ("", 0) if numbers is None else numbers.of(held.piece)
-        prefix = f"{name}:" if numbers is not None else f"{held.piece}:"
-        for number, line in zip(held.numbers, held.text.split(b"\n"), strict=True):
-            placed[held.piece, number] = (f"{prefix}{before + number}", line)
+def _signed(held: Held, molds: list[Mold]) -> Iterator[bytes]:
+    """The lines that may refer to a shared resource."""
+    yield from SIGNED.lines(held.text)
+    if SIGNED.finds(b"\n".join([kin.text for kin in held.alike])) or any(map(_is_signed, molds)):
+        for alike in _alike(held, molds, None):
+            yield from alike.lines()
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_signed(mold: Mold) -> bool:
+    return SIGNED.finds(b"\n".join(mold.pieces))
+
+
+def _alike(held: Held, molds: list[Mold], numbers: Numbers | None) -> Iterator[Alike]:
+    place = partial(_place, numbers, held.piece)
+    for mold, kin in zip(molds, held.alike, strict=True):
+        yield Alike(mold, kin.numbers, kin.text, place, held.piece)
+
+
+def _gathered(name: str, own: list[Own], numbers: Numbers | None, shared: Placed) -> Lines:
+    """Somebody's lines, with the shared ones that they refer to, in the order of the source."""
+    placed = shared | _placed(own, numbers)
+    order = sorted(placed)
+    alike = [group for one in own for group in _alike(*one, numbers)]
+    others = sorted((group.piece, number) for group in alike for number in group.numbers)
+    ranks = [at + bisect(others, place) for at, place in enumerate(order)]
+    return Lines(name, [placed[place] for place in order], alike, ranks)
+
+
+def _placed(own: list[Own], numbers: Numbers | None) -> Placed:
+    """Lines apart by piece and number, each with the place that it is told by."""
+    placed: Placed = {}
+    for held, _ in own:
+        for number, line in zip(held.numbers, held.text.split(b"\n"), strict=False):
+            placed[held.piece, number] = (_place(numbers, held.piece, number), line)
     return placed
 
 

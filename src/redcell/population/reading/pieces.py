@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from redcell.population.reading.ndjson import (
 )
 from redcell.population.reading.search import Search
 from redcell.population.reading.spill import Spill
+from redcell.sources.fhir.alike import MOLDS
 from redcell.sources.fhir.read import FIRST_KEY
 from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
@@ -227,11 +229,17 @@ def whose(
 def _read(piece: Piece, spill: Spill, found: Read) -> None:
     number, known = 0, dict[bytes, bytes | None]()
     for block in blocks_of(piece):
-        plain = len(block) < MAX_LINE and not ALSO.finds(block)
-        for line in split(block):
+        lines, whole = split(block), len(block) < MAX_LINE
+        plain = whole and not ALSO.finds(block)
+        for line, fitted in zip(lines, MOLDS.fit(lines) if whole else repeat(None), strict=False):
             number += 1
             owner = None
-            if plain and line.startswith(PLAIN):
+            if fitted is not None:
+                owner = _named(fitted[1][fitted[0].owner_at], known)
+                if owner is not None:
+                    spill.fit(number, owner, *fitted)
+                    continue
+            elif plain and line.startswith(PLAIN):
                 owner = _plain_owner(line, known)
             if owner is not None:
                 spill.own(number, owner, line.strip())
@@ -258,7 +266,8 @@ def _sort(piece: Piece, number: int, line: bytes, spill: Spill, found: Read) -> 
             found.refused.append((number, what))
 
 
-SUBJECT = b'"subject":{"reference":"Patient/'
+PATIENT = b"Patient/"
+SUBJECT = b'"subject":{"reference":"' + PATIENT
 KEY = SUBJECT[: SUBJECT.index(b":")]
 PLAIN = tuple(
     FIRST_KEY + kind.encode() + b'"'
@@ -290,10 +299,15 @@ def _plain_owner(line: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
     end = line.find(b'"', at, at + LONGEST)
     if end < 0 or line.find(KEY, end) >= 0:
         return None
-    name = line[at:end]
+    return _named(line[at - len(PATIENT) : end], known)
+
+
+def _named(reference: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
+    """The reference, if it is plain; names that were seen before are known."""
     try:
-        return known[name]
+        return known[reference]
     except KeyError:
-        fit = bool(name) and name.isascii() and b"/" not in name
-        owner = known[name] = b"Patient/" + name if fit else None
+        name = reference.removeprefix(PATIENT)
+        fit = len(name) < len(reference) and name and name.isascii() and b"/" not in name
+        owner = known[reference] = reference if fit else None
         return owner

@@ -1,7 +1,8 @@
 """Lines by partition in temporary files: written once from one side to the other, read once.
 
 A partition holds all lines of its patients, and is small enough to be held in memory. Each piece
-of the source has one file; at its end stands where in it each partition is.
+of the source has one file; at its end stands where in it each partition is. Lines that fit a mold
+are written as the name of the mold and what fills its blanks, and the file tells the mold once.
 """
 
 from __future__ import annotations
@@ -15,12 +16,29 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from redcell.sources.fhir.mold import Blank, Fillings, Mold
+
 WAITING = 1 << 23
 """Bytes of lines that one process keeps before it writes them."""
 SHARED = -1
 """The partition of what others refer to."""
-END = struct.Struct("<Q")
+END = struct.Struct("<QQ")
+"""Where the molds begin, and the places of the partitions."""
 FOLDER = "spilled"
+OVERHEAD = 100
+"""Bytes that a line which fits a mold takes besides its fillings."""
+MOLDS = 8192
+"""Molds of files that are remembered."""
+
+
+class Kin(Struct, array_like=True):
+    """Lines of one owner that fit one mold."""
+
+    mold: bytes
+    """Its name."""
+    numbers: list[int]
+    text: bytes
+    """The fillings of each line, one after the other, between each two a line feed."""
 
 
 class Held(Struct, array_like=True):
@@ -35,6 +53,13 @@ class Held(Struct, array_like=True):
     """Which of them are the Patient resource."""
     text: bytes = b""
     """The lines, between each two a line feed."""
+    alike: list[Kin] = []
+    """Other lines, by mold."""
+
+    @property
+    def size(self) -> int:
+        """How many lines there are."""
+        return len(self.numbers) + sum(len(kin.numbers) for kin in self.alike)
 
     @property
     def owner(self) -> str:
@@ -62,12 +87,13 @@ def partition_of(owner: bytes, partitions: int) -> int:
 class Owner:
     """The lines of one owner that wait to be written."""
 
-    __slots__ = ("lines", "numbers", "patients")
+    __slots__ = ("alike", "lines", "numbers", "patients")
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.lines: list[bytes] = []
         self.patients: list[int] = []
+        self.alike: dict[Mold, tuple[list[int], list[bytes]]] = {}
 
 
 class Spill:
@@ -86,6 +112,7 @@ class Spill:
         self._only = None if only is None else _bytes(only)
         self._owners: dict[bytes, Owner] = {}
         self._shared: dict[bytes, Owner] = {}
+        self._molds: dict[bytes, Mold] = {}
         self._parts: dict[int, list[Chunk]] = {}
         self._size = 0
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -101,6 +128,24 @@ class Spill:
         waiting.numbers.append(number)
         waiting.lines.append(line)
         self._size += len(line)
+        if self._size > WAITING:
+            self._write()
+
+    def fit(self, number: int, owner: bytes, mold: Mold, fillings: Fillings) -> None:
+        """Keep one line of a patient that fits a mold."""
+        waiting = self._owners.get(owner)
+        if waiting is None:
+            if self._only is not None and owner != self._only:
+                return
+            waiting = self._owners[owner] = Owner()
+        kin = waiting.alike.get(mold)
+        if kin is None:
+            kin = waiting.alike[mold] = ([], [])
+            self._molds[mold.name] = mold
+        kin[0].append(number)
+        text = b"\n".join(fillings)
+        kin[1].append(text)
+        self._size += len(text) + OVERHEAD
         if self._size > WAITING:
             self._write()
 
@@ -139,15 +184,29 @@ class Spill:
 
     def _held(self, name: bytes, waiting: Owner) -> Held:
         text = b"\n".join(waiting.lines)
-        return Held(name, self._piece, waiting.numbers, waiting.patients, text)
+        alike = [
+            Kin(mold.name, numbers, b"\n".join(texts))
+            for mold, (numbers, texts) in waiting.alike.items()
+        ]
+        return Held(name, self._piece, waiting.numbers, waiting.patients, text, alike)
 
     def close(self) -> None:
-        """Write what still waits, and where everything stands."""
+        """Write what still waits, the molds, and where everything stands."""
         self._write()
+        places = [self._entry(part) for part in (SHARED, *range(self._partitions))]
+        molds = self._file.tell()
+        self._file.write(_encode([(m.kind, m.pieces, m.blanks) for m in self._molds.values()]))
         begin = self._file.tell()
-        self._file.write(_encode(self._parts))
-        self._file.write(END.pack(begin))
+        for place in places:
+            self._file.write(END.pack(*place))
+        self._file.write(END.pack(molds, begin))
         self._file.close()
+
+    def _entry(self, part: int) -> tuple[int, int]:
+        """Write where the lines of a partition stand; begin and end of that."""
+        begin = self._file.tell()
+        self._file.write(_encode(self._parts.get(part, ())))
+        return begin, self._file.tell()
 
 
 def _bytes(name: str) -> bytes:
@@ -164,12 +223,12 @@ def patients_of(folder: Path, partition: int) -> set[bytes]:
     }
 
 
-def spilled(folder: Path, partition: int) -> Iterator[Held]:
-    """All lines of a partition, in the order of the source."""
+def spilled(folder: Path, partition: int) -> Iterator[tuple[Held, list[Mold]]]:
+    """All lines of a partition, in the order of the source, with the molds of those alike."""
     for file in _files(folder):
         for chunk in _chunks(file, partition):
-            file.seek(chunk.begin)
-            yield from _decode(file.read(chunk.end - chunk.begin) or b"")
+            for held in _decode(_read(file, chunk.begin, chunk.end)):
+                yield held, [_mold(file, kin.mold) for kin in held.alike]
 
 
 def _files(folder: Path) -> Iterator[io.FileIO]:
@@ -181,11 +240,33 @@ def _files(folder: Path) -> Iterator[io.FileIO]:
 
 
 def _chunks(file: io.FileIO, partition: int) -> list[Chunk]:
-    """Where the lines of a partition stand, as it is written at the end of a file."""
-    end = file.seek(-END.size, io.SEEK_END)
-    begin = END.unpack(file.read(END.size) or b"")[0]
+    """Where the lines of a partition stand."""
+    at = _ends(file)[1] + (partition - SHARED) * END.size
+    return _entry(_read(file, *END.unpack(_read(file, at, at + END.size))))
+
+
+def _ends(file: io.FileIO) -> tuple[int, int]:
+    """What stands at the end of a file."""
+    end = file.seek(0, io.SEEK_END)
+    molds, places = END.unpack(_read(file, end - END.size, end))
+    return molds, places
+
+
+def _read(file: io.FileIO, begin: int, end: int) -> bytes:
     file.seek(begin)
-    return _parts(file.read(end - begin) or b"").get(partition, [])
+    return file.read(end - begin) or b""
 
 
-_parts = msgspec.msgpack.Decoder(dict[int, list[Chunk]]).decode
+def _mold(file: io.FileIO, name: bytes) -> Mold:
+    """The mold of this name, of those of all files or else of this one."""
+    if name not in _known:
+        if len(_known) > MOLDS:
+            _known.clear()
+        told = _molds(_read(file, *_ends(file)))
+        _known.update((mold.name, mold) for mold in (Mold(*parts) for parts in told))
+    return _known[name]
+
+
+_known: dict[bytes, Mold] = {}
+_entry = msgspec.msgpack.Decoder(list[Chunk]).decode
+_molds = msgspec.msgpack.Decoder(list[tuple[str, tuple[bytes, ...], tuple[Blank, ...]]]).decode

@@ -13,7 +13,7 @@ KEPT = 500
 """Characters of a concept that is remembered: who writes books into one fills no memory."""
 
 
-class Coding(Struct, frozen=True, gc=False):
+class Coding(Struct, frozen=True, gc=False, cache_hash=True):
     """FHIR Coding."""
 
     system: str = ""
@@ -21,7 +21,7 @@ class Coding(Struct, frozen=True, gc=False):
     display: str = ""
 
 
-class CodeableConcept(Struct, frozen=True, gc=False):
+class CodeableConcept(Struct, frozen=True, gc=False, cache_hash=True):
     """FHIR CodeableConcept."""
 
     coding: tuple[Coding, ...] = ()
@@ -58,7 +58,7 @@ def _concept(concept: CodeableConcept) -> Concept:
     return Concept(codes, concept.text)
 
 
-class Quantity(Struct, frozen=True, gc=False):
+class Quantity(Struct, frozen=True, gc=False, cache_hash=True):
     """FHIR Quantity."""
 
     value: float | None = None
@@ -117,7 +117,7 @@ class Meta(Struct, gc=False):
     source: str = ""
 
 
-class ReferenceRange(Struct, frozen=True, gc=False):
+class ReferenceRange(Struct, frozen=True, gc=False, cache_hash=True):
     """Observation.referenceRange."""
 
     low: Quantity | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Code(Struct, frozen=True):
+class Code(Struct, frozen=True, cache_hash=True):
     """One coding: system URI, code, display."""
 
     system: str = ""
@@ -13,7 +13,7 @@ class Code(Struct, frozen=True):
     display: str = ""
 
 
-class Concept(Struct, frozen=True):
+class Concept(Struct, frozen=True, cache_hash=True):
     """Codes and words for one thing."""
 
     codes: tuple[Code, ...] = ()
