@@ -58,10 +58,11 @@ def _spec(*names: str) -> tuple[str, ...]:
 
 PARTS = (
     Part("units", ("quantity.py", "record/measured.py"),
-         ("tests/unit/test_quantity.py", "tests/unit/test_units.py")),
+         ("tests/unit/test_quantity.py", "tests/unit/test_measured.py",
+          "tests/unit/test_units.py")),
     Part("record", ("record",),
-         (*(f"tests/unit/test_{n}.py" for n in ("moment", "therapies", "transfusions", "symptoms",
-          "fhir_reader")), "tests/properties/test_reading.py",
+         (*(f"tests/unit/test_{n}.py" for n in ("moment", "measured", "therapies", "transfusions",
+          "symptoms", "fhir_reader")), "tests/properties/test_reading.py",
           *_spec("surveillance", "transfusion", "causes"))),
     Part("surveillance", ("findings/surveillance",), _spec("surveillance", "vignettes")),
     Part("causes", ("findings/causes",), _spec("causes", "vignettes")),

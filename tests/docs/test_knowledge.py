@@ -253,6 +253,7 @@ NAMED = {
     ("findings/contradictions.py", 10): "thousandths in a hundredth",
     ("findings/derived.py", 86400.0): "seconds in a day",
     ("findings/red_flags/emergencies.py", 60): "seconds in a minute",
+    ("findings/red_flags/emergencies.py", 6): "decimals beyond those of any count",
     ("findings/red_flags/alarm.py", 3): "PRO-CTCAE grade 3, severe: a point of the scale",
     ("findings/surveillance/rules.py", 3): "CTCAE grade 3: a point of the scale",
     ("plan/bloodwork.py", 3): "CTCAE grade 3: a point of the scale",

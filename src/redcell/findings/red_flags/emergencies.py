@@ -214,9 +214,13 @@ def coagulopathy(
     if platelets is not None and platelets.value < few.value:
         recent = [m for m in earlier if days_between(m.time, platelets.time) <= days.value]
         falling = not recent or any(
-            platelets.value <= half_up(m.value * (1 - fall.value), 6) for m in recent
+            platelets.value <= half_up(m.value * (1 - fall.value), EXACT) for m in recent
         )
     return two_levels({"bleeding": bleeding_anywhere, "falling": falling}, {"score": True})
+
+
+EXACT = 6
+"""Decimals kept of a product, against the noise of binary numbers."""
 
 
 @rule("W0", very_low="urgency.hemoglobin_critical")
