@@ -23,7 +23,7 @@ settings.register_profile(
 )
 settings.load_profile("redcell")
 
-pytest_plugins = ["databases", "trust_marks"]
+pytest_plugins = ["databases", "sides", "trust_marks"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

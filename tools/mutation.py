@@ -222,7 +222,7 @@ def noticed(mutant: Mutant | None, part: Part) -> bool:
         from trust import book
 
         book.keep_tests = book.keep_figure = lambda *_a, **_k: None  # a mutant shows nothing
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-k", "not postgresql"]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:sides", "-k", "not postgresql"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         code = pytest.main([*options, *(str(ROOT / test) for test in part.tests)])
     except BaseException:  # the child must end here, whatever the mutant did
