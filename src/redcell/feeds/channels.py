@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from redcell.clinic.settings import Feed, Settings
 from redcell.sources.as_fhir import Authorities
+from redcell.sources.hl7v2.header import Header
 from redcell.sources.hl7v2.to_fhir import TranslatedMessage, translate
 from redcell.sources.terms import Terms
 
@@ -24,14 +25,15 @@ class Channel(Struct, frozen=True):
     terms: Terms | None = None
     """The code tables; those of the bundled knowledge base when not given."""
 
-    def translate(self, body: bytes) -> TranslatedMessage:
-        """One HL7 v2 message of this feed as FHIR resources."""
+    def translate(self, body: bytes, header: Header | None = None) -> TranslatedMessage:
+        """One HL7 v2 message of this feed as FHIR resources; its header, where it is known."""
         return translate(
             body,
             zone=self.zone,
             authorities=self.authorities,
             allow_test=self.allow_test,
             base=self.terms,
+            header=header,
         )
 
 

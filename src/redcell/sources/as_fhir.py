@@ -49,7 +49,9 @@ class Authorities(Struct, frozen=True):
 
 def hashed(*parts: str) -> str:
     """An id that follows from the parts alone; no two lists of parts are written alike."""
-    text = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+    text = "|".join(parts)
+    if "\\" in text or text.count("|") != len(parts) - 1:
+        text = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
     return PREFIX + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
 
@@ -95,8 +97,14 @@ def subject(name: str) -> Json:
 
 def coding(system: str, code: str, display: str = "") -> Json:
     """FHIR Coding without empty elements."""
-    sent = {"system": system, "code": code, "display": display}
-    return {name: text for name, text in sent.items() if text}
+    sent = {}
+    if system:
+        sent["system"] = system
+    if code:
+        sent["code"] = code
+    if display:
+        sent["display"] = display
+    return sent
 
 
 def concept(codings: Iterable[Json], text: str = "") -> Json:
@@ -149,4 +157,9 @@ def notes(texts: Iterable[str]) -> list[Json]:
 
 def filled(resource: Json) -> Json:
     """The resource without elements that hold nothing: FHIR knows no empty element."""
-    return {name: value for name, value in resource.items() if value not in ("", None, [], {}, ())}
+    return {name: value for name, value in resource.items() if value or not _empty(value)}
+
+
+def _empty(value: object) -> bool:
+    """Does it hold nothing? Zero and false are something."""
+    return value is None or (not value and isinstance(value, (str, list, dict, tuple)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -38,6 +39,7 @@ def number(text: str) -> Number | None:
     return Number(float(found[2]), COMPARATORS.get(sign, sign), found[2])
 
 
+@lru_cache(maxsize=1024)
 def limits(text: str, unit: str = "") -> tuple[float | None, float | None]:
     """Lower and upper limit of a reference range written as `12-16`, `<5` or `>60`.
 

@@ -127,7 +127,7 @@ class Listener:
             self.counts.ignored += 1
             return b""
         channel = self._channels.of(header.sender if header is not None else "")
-        reply = await self._taken(channel, body, at)
+        reply = await self._taken(channel, body, at, header)
         return self._said(header, reply, at)
 
     def too_large(self, begun: bytes) -> bytes:
@@ -141,11 +141,11 @@ class Listener:
         said = answers(header, reply, at=at, number=next(self._numbers))
         return b"".join(framed(one) for one in said)
 
-    async def _taken(self, channel: Channel, body: bytes, at: int) -> Reply:
+    async def _taken(self, channel: Channel, body: bytes, at: int, header: Header | None) -> Reply:
         if len(body) > LARGE:  # read aside, so that other senders need not wait for it
-            arrival = await asyncio.to_thread(message_arrival, channel, body, at)
+            arrival = await asyncio.to_thread(message_arrival, channel, body, at, header)
         else:
-            arrival = message_arrival(channel, body, at)
+            arrival = message_arrival(channel, body, at, header)
         try:
             outcome = await self._intake.submit(arrival)
         except Exception as error:  # the sender must hear that this is not kept
@@ -164,8 +164,10 @@ class Listener:
         return Reply("AE", outcome.reason)
 
 
-def message_arrival(channel: Channel, body: bytes, at: int) -> Arrival:
+def message_arrival(
+    channel: Channel, body: bytes, at: int, header: Header | None = None
+) -> Arrival:
     """A message as it is handed over: under its sender's name for it, else named by its content."""
-    found = channel.translate(body)
+    found = channel.translate(body, header)
     name = found.control or f"sha256:{sha256(body).hexdigest()}"
     return Arrival(channel.name, FORM, f"{found.sender}|{name}", body, at, found)

@@ -187,8 +187,7 @@ def _code(field: Field, slug: str | None, terms: Terms) -> Json:
 def _codings(field: Field, repeat: int = 0) -> list[Json]:
     """Both triplets of a coded field with the system that the sender names."""
     found = []
-    for first in (1, 4):
-        code, display, system = (field.part(first + n, repeat) for n in range(3))
+    for code, display, system in field.triplets(repeat):
         if code or display:
             known = SYSTEMS.get(system.upper()) or (CODE_SYSTEM + system if system else "")
             found.append(coding(known, code, display))

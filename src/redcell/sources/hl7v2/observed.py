@@ -113,8 +113,7 @@ def analyte_of(field: Field, unit: Field, terms: Terms, order: Order) -> str | N
     """
     loinc: list[str] = []
     names: list[str] = []
-    for first in (1, 4):
-        code, name, system = (field.part(first + n) for n in range(3))
+    for code, name, system in field.triplets():
         local = not system or system[:1] == "L" or system[:2] == "99"
         if SYSTEMS.get(system.upper()) == LOINC or (local and code in terms.loinc):
             loinc.append(code)
@@ -147,6 +146,8 @@ def unit_candidates(field: Field) -> list[str]:
 
 def unit_of(field: Field, slug: str, terms: Terms) -> str:
     """The first reading of OBX-6 in the analyte's table of units; else all of it."""
+    if field.is_whole:
+        return field.raw
     understood = (u for u in unit_candidates(field) if terms.unit_factor(slug, u))
     return next(understood, field.raw)
 

@@ -50,7 +50,20 @@ class Field(Struct, frozen=True):
         parts = self.repeats[repeat]
         return parts[number - 1] if number <= len(parts) else ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Is it one text, without components and repetitions?"""
+        return self.repeats == ((self.raw,),)
 
+    def triplets(self, repeat: int = 0) -> tuple[Triplet, Triplet]:
+        """Code, name and system, and the same of the alternate code."""
+        parts = self.repeats[repeat] if repeat < len(self.repeats) else ()
+        first, second = parts[:3], parts[3:6]
+        return (*first, *FILL[len(first) :]), (*second, *FILL[len(second) :])  # type: ignore[return-value]
+
+
+Triplet = tuple[str, str, str]
+FILL = ("", "", "")
 ABSENT = Field()
 
 
@@ -124,9 +137,9 @@ def segment_of(line: str, separators: Separators) -> Segment:
     """One line as a segment. Of MSH the field separator is field 1 and the others are field 2."""
     name, *rest = line.split(separators.field)
     if name != "MSH":
-        fields = (_field(sent, separators) for sent in rest)
+        fields = [_field(sent, separators) if sent else NOTHING for sent in rest]
         return Segment(name[:3], (_plain(name), *fields))
-    fields = (_field(sent, separators) for sent in rest[1:])
+    fields = [_field(sent, separators) for sent in rest[1:]]
     signs = (_plain(separators.field), _plain(rest[0] if rest else ""))
     return Segment(name, (_plain(name), *signs, *fields))
 
@@ -146,11 +159,14 @@ def _field(sent: str, separators: Separators) -> Field:
     text = text_of(sent, separators)
     if separators.component not in sent and separators.repeat not in sent:
         return _plain(text)
-    repeats = tuple(
-        tuple(text_of(part, separators) for part in repeat.split(separators.component))
-        for repeat in sent.split(separators.repeat)
-    )
-    return Field(repeats, text)
+    repeats = []
+    for repeat in sent.split(separators.repeat):
+        parts = repeat.split(separators.component)
+        if NULL in parts or separators.escape in repeat:
+            repeats.append(tuple(text_of(part, separators) for part in parts))
+        else:
+            repeats.append(tuple(map(str.strip, parts)))
+    return Field(tuple(repeats), text)
 
 
 def text_of(sent: str, separators: Separators) -> str:

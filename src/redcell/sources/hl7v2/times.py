@@ -29,6 +29,7 @@ class Times:
         self.zone = zone
         self.assumed = False
         self.ambiguous: list[str] = []
+        self._known: dict[str, str] = {}
         self._instants: dict[str, str] = {}
 
     def iso(self, text: str) -> str:
@@ -37,8 +38,12 @@ class Times:
         Raises:
             BadTimeError: a year or month alone, or no time at all.
         """
+        written = self._known.get(text)
+        if written is not None:  # the results of one order have the same
+            return written
         written = iso_time(text, self.offset)
         if "T" not in written or self.zone is None or not moment(written)[1]:
+            self._known[text] = written
             return written
         self.assumed = True
         return self._placed(written, self.zone)

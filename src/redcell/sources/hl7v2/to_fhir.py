@@ -54,6 +54,7 @@ def translate(
     authorities: Authorities = OWN,
     allow_test: bool = False,
     base: Terms | None = None,
+    header: Header | None = None,
 ) -> TranslatedMessage:
     """One message as FHIR resources.
 
@@ -66,8 +67,9 @@ def translate(
         authorities: who gives out the feed's identifiers.
         allow_test: also take messages that MSH-11 marks as test or debugging messages.
         base: the code tables; those of the bundled knowledge base when not given.
+        header: its header, where that was read already.
     """
-    header = header_of(data)
+    header = header or header_of(data)
     named = TranslatedMessage()
     if header is not None:
         named = TranslatedMessage(
@@ -190,16 +192,25 @@ def _resources(parsed: Parsed, event: str, shared: Shared) -> Iterator[Json]:
 def _observations(segments: Sequence[Segment], shared: Shared) -> list[Json]:
     made = []
     nobody = 0
+    pid: Segment | None = None
+    patient = ""
     for line in lines_of(segments):
-        key = key_of(line.pid) if line.pid is not None else None
-        if key is None:
+        if line.pid is not pid:
+            pid, patient = line.pid, _patient_of(line.pid, shared)
+        if not patient:
             nobody += 1
             continue
-        one = made_of(line, named(key, shared), shared)
+        one = made_of(line, patient, shared)
         made += [one] if one else []
     if nobody:
         shared.note("foreign-patient-ignored", f"{nobody} results of nobody; they were left out.")
     return settled(made)
+
+
+def _patient_of(pid: Segment | None, shared: Shared) -> str:
+    """The id of the patient whom a PID names; empty when it names nobody."""
+    key = key_of(pid) if pid is not None else None
+    return named(key, shared) if key is not None else ""
 
 
 def _check(resources: Sequence[Json], merges: Sequence[object], event: str) -> None:
