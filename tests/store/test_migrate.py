@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from redcell.errors import StoreError
 from redcell.store import migrate
@@ -21,6 +24,23 @@ def test_the_steps_make_the_tables_as_they_are(database):
         assert compare_metadata(context, metadata) == []
 
 
+def test_the_step_is_known_without_the_library_that_takes_it(database):
+    config = Config()
+    config.set_main_option("script_location", str(migrate.HERE))
+    assert migrate.newest() == ScriptDirectory.from_config(config).get_current_head()
+    with database.read() as connection:
+        taken = MigrationContext.configure(connection).get_current_revision()
+    assert migrate.revision(database) == taken == migrate.newest()
+
+
+def test_a_store_without_tables_is_at_no_step(store_address):
+    empty = open_database(store_address)
+    assert migrate.revision(empty) is None
+    with pytest.raises(StoreError, match="empty"):
+        migrate.require_current(empty)
+    empty.close()
+
+
 @pytest.mark.trust("A8", "P2", "H9.4")
 def test_append_only_is_the_same_in_both():
     from importlib import import_module
@@ -33,8 +53,8 @@ def test_append_only_is_the_same_in_both():
 def test_a_store_of_the_first_release_is_brought_up_to_date(store_address, monkeypatch):
     old = open_database(store_address)
     with monkeypatch.context() as patched:
-        upgrade = migrate.command.upgrade
-        patched.setattr(migrate.command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        upgrade = command.upgrade
+        patched.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
         migrate.upgrade(old)
     assert migrate.revision(old) == "0001"
     with pytest.raises(StoreError, match="redcell init"):
