@@ -56,6 +56,10 @@ torture: $(VENV)/.dev  ## long runs, hours: kills, power loss, damage, orders, m
 	$(BIN)/python tests/operation/orders.py --events 8
 	$(BIN)/python tests/operation/swaps.py --swaps 10000
 	$(BIN)/python tests/operation/malformed.py --number 10000
+	$(BIN)/python tests/operation/agree.py --inputs 10000
+	$(BIN)/python tests/operation/backups.py --backups 50
+	$(BIN)/python tests/operation/gaps.py --tries 200
+	$(BIN)/python tests/operation/idle.py --sockets 10000
 	$(BIN)/python tests/operation/large.py --entries 1000000 --megabytes 1000
 	$(BIN)/python tests/operation/overload.py --seconds 60
 	$(BIN)/python tests/operation/soak.py --minutes 60

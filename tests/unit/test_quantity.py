@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.trust("D1")
     [
         (6.995, 2, 7.0), (6.994, 2, 6.99), (7.995, 2, 8.0), (9.995, 2, 10.0), (0.005, 2, 0.01),
         (-0.005, 2, -0.01), (1.005, 2, 1.01), (2.5, 0, 3.0), (-2.5, 0, -3.0), (1e-7, 2, 0.0),
-        (8.0, 2, 8.0), (4.91 / 0.62058, 2, 7.91), (1e22, 2, 1e22),
+        (8.0, 2, 8.0), (4.91 / 0.62058, 2, 7.91), (1e22, 2, 1e22), (1e300, 2, 1e300), (-1e300, 2, -1e300), (inf, 2, inf),
     ],
 )  # fmt: skip
 def test_half_up(value, digits, rounded):
