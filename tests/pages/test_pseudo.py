@@ -72,3 +72,25 @@ def test_longer_words_fit_before_sign_in(look, made_up):
     assert MARK in page.inner_text("body")
     assert page.evaluate(SIDEWAYS) <= 0
     assert page.evaluate(CUT_OFF) == []
+
+
+RIGHT_TO_LEFT = """
+document.documentElement.dir = "rtl";
+const own = document.documentElement.clientWidth;
+[...document.querySelectorAll("main *, header *")].filter((one) => {
+  const box = one.getBoundingClientRect();
+  return one.innerText && box.width > 2 && (box.left < -1 || box.right > own + 1);
+}).map((one) => one.outerHTML.slice(0, 120))
+"""
+
+
+@pytest.mark.trust("U6")
+@pytest.mark.parametrize("width", [320, 1280])
+def test_pages_of_the_patient_stand_when_read_from_right_to_left(look, width):
+    """No language that is written so is offered yet: the pages are turned round as they are."""
+    page = look("", "joy", width=width, height=800)
+    for path in (*PATHS, "/account"):
+        page.goto(look.address + path)
+        assert page.evaluate(RIGHT_TO_LEFT) == [], path
+        assert page.evaluate(SIDEWAYS) <= 0, path
+        assert page.evaluate(CUT_OFF) == [], path
