@@ -112,9 +112,7 @@ class Molds:
                 self._go_on(mold)
                 self._balance += self._balance < PATIENCE
                 return mold, found
-        made = self._made(line) if self._wants(line) else None
-        found = None if made is None else made.fillings(line)
-        return None if made is None or found is None else (made, found)
+        return self._made(line) if self._wants(line) else None
 
     def forget(self) -> None:
         """Begin anew."""
@@ -132,7 +130,7 @@ class Molds:
             return False
         return not any(sign in line for sign in UNLIKE)
 
-    def _made(self, line: bytes) -> Mold | None:
+    def _made(self, line: bytes) -> tuple[Mold, Fillings] | None:
         """A mold of a line, if that is without faults and has what every line must have."""
         self._balance -= 1
         kind = kind_of(line)
@@ -142,7 +140,8 @@ class Molds:
         except (RefusedJsonError, ValueError, RecursionError):
             return None
         mold = mold_of(kind, line)
-        if mold is None:
+        found = None if mold is None else mold.fillings(line)
+        if mold is None or found is None:
             return None
         if self._count >= MOST:
             self.forget()
@@ -153,7 +152,7 @@ class Molds:
         shaped.insert(0, mold)
         self._count += 1
         self._go_on(mold)
-        return mold
+        return mold, found
 
 
 MOLDS = Molds()
