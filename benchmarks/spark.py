@@ -11,16 +11,21 @@ turn, on a `local[1]` master so that one core does each; medians of the runs, an
 What a patient costs beyond the assessment is seen with the same three ways around an assessment
 that does nothing: bringing lines together, handing them over, and one row back. Forecasts are left
 out: they cost the same everywhere and would hide it.
+
+`--tables cost` tells instead the CPU seconds of Python and of Java, with and without forecasts
+(Linux alone).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +61,7 @@ def main() -> None:
     asked.add_argument("--months", type=int, default=12)
     asked.add_argument("--runs", type=int, default=5)
     asked.add_argument("--master", default="local[1]")
-    asked.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
+    asked.add_argument("--tables", nargs="+", default=USUAL, choices=list(TABLES))
     options = asked.parse_args()
     warnings.simplefilter("ignore", FutureWarning)
     with tempfile.TemporaryDirectory() as folder:
@@ -128,6 +133,51 @@ def report(
         middle = statistics.median(taken)
         row(name, f"{middle:.2f}", f"{middle / patients * 1e3:.2f}", f"{middle / base:.2f}")
     return times
+
+
+def cost(spark: Any, source: Path, patients: int, runs: int) -> None:
+    """What a patient costs in CPU; each call once to warm up, then in turn."""
+    print("\nCPU, milliseconds a patient:\n")
+    ways = {
+        f"{name}, {said}": (way, forecasts)
+        for said, forecasts in (("without forecasts", False), ("with forecasts", True))
+        for name, way in ((LOCAL, local), ("Spark, mapInArrow", on_spark))
+    }
+    taken: dict[str, list[Counter[str]]] = {name: [] for name in ways}
+    for number in range(runs + 1):
+        for name, (way, forecasts) in ways.items():
+            before = processor_time()
+            one = {"workers": 1} if way is local else {}
+            way(source, AT, knowledge(), forecasts=forecasts, **one)
+            if number:
+                taken[name].append(processor_time() - before)
+    header("way", "Python", "Java")
+    for name, found in taken.items():
+        each = (statistics.median(one[kind] for one in found) for kind in ("python", "java"))
+        row(name, *(f"{seconds / patients * 1e3:.1f}" for seconds in each))
+
+
+def processor_time() -> Counter[str]:
+    """CPU seconds of this process and all below it so far, those that ended included."""
+    parents, seconds = dict[int, int](), dict[int, tuple[str, float]]()
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = place.read_text().partition("(")[2].rpartition(")")
+        except OSError:  # it has just ended
+            continue
+        fields, number = rest.split(), int(place.parent.name)
+        parents[number] = int(fields[1])
+        ticks = sum(map(int, fields[11:15]))  # its own and those of its children that ended
+        kind = "java" if name == "java" else "python"
+        seconds[number] = (kind, ticks / os.sysconf("SC_CLK_TCK"))
+    found: Counter[str] = Counter()
+    for number, (kind, spent) in seconds.items():
+        above = number
+        while above not in (0, os.getpid()):
+            above = parents.get(above, 0)
+        if above:
+            found[kind] += spent
+    return found
 
 
 # -- redcell's way ---------------------------------------------------------------------------------
@@ -225,7 +275,8 @@ def gathered(source: Path) -> int:
     return sum(len(one.lines) for one in each.run(Ledger(Tally()), silent))
 
 
-TABLES = {"whole": whole, "around": around, "handing": handing}
+USUAL = ["whole", "around", "handing"]
+TABLES = {"whole": whole, "around": around, "handing": handing, "cost": cost}
 
 if __name__ == "__main__":
     main()
