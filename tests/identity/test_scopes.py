@@ -139,6 +139,14 @@ def test_one_scope_of_several_is_enough():
             ("system/Observation.r?category=a",),
         ),
         ("system/*.rs system/*.rs", "system/*.rs", ("system/*.rs",)),
+        # the first of what is registered does not fit, the next one does
+        ("system/Patient.rs", "system/Observation.rs system/Patient.rs", ("system/Patient.rs",)),
+        ("system/Patient.rs", "user/Patient.rs system/Patient.rs", ("system/Patient.rs",)),
+        (
+            "system/Observation.r?category=a",
+            "system/Observation.rs?category=b system/Observation.rs?category=a",
+            ("system/Observation.r?category=a",),
+        ),
     ],
 )
 def test_a_client_gets_no_more_than_it_is_registered_for(asked, registered, found):

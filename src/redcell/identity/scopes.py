@@ -53,9 +53,12 @@ def parse(text: str) -> Scope | None:
     if query is None:
         return Scope(level, kind, letters)
     pairs = parse_qsl(query, keep_blank_values=True)
-    if len(pairs) != 1 or pairs[0][0] not in _FILTERS or not pairs[0][1]:
+    if len(pairs) != 1:
         return None
-    return Scope(level, kind, letters, pairs[0][1])
+    ((name, category),) = pairs
+    if name not in _FILTERS or not category:
+        return None
+    return Scope(level, kind, letters, category)
 
 
 def _in_order(acts: str) -> str:
