@@ -146,13 +146,12 @@ BARE = frozenset({bool, float, int, str, type(None)})
 
 def _note(item: object, found: list[str]) -> None:
     """Add the references inside an item, in the order in which they are met."""
-    if item.__class__ in BARE:
-        return
     if isinstance(item, Finding):
         found += item.evidence
     elif isinstance(item, (tuple, list, frozenset)):
         for inner in item:
-            _note(inner, found)
+            if inner.__class__ not in BARE:
+                _note(inner, found)
     elif isinstance(item, dict):
         for inner in item.values():
             _note(inner, found)

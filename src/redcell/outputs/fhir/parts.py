@@ -33,6 +33,12 @@ SPACES = re.compile(r"\s+")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
+class Whole(dict[str, Any]):
+    """An element in which nothing is empty or forbidden: `pruned` leaves it as it is."""
+
+    __slots__ = ()
+
+
 class Context:
     """One assessment with its words, and the ids of the resources made from it so far.
 
@@ -99,13 +105,13 @@ class Context:
 
 def software() -> Json:
     """A reference that names this program and its version."""
-    return {"type": "Device", "display": SOFTWARE}
+    return Whole(type="Device", display=SOFTWARE)
 
 
 def source(reference: str) -> Json:
     """A reference to something in the record: literal where FHIR allows, else by identifier."""
     if RELATIVE.fullmatch(reference):
-        return {"reference": reference}
+        return Whole(reference=reference)
     typed = TYPED.match(reference)
     value = reference.partition("/")[2] if typed else reference
     return {
@@ -163,6 +169,8 @@ def clean(text: str) -> str:
 
 def pruned(item: Any) -> Any:
     """The same without nulls and empty strings, arrays or objects, however deep."""
+    if isinstance(item, Whole):
+        return item
     if isinstance(item, dict):
         found = {}
         for key, value in item.items():

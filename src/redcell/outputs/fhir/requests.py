@@ -23,7 +23,7 @@ from redcell.outputs.fhir.parts import (
     quantity,
     sentence,
     software,
-    sources,
+    source,
 )
 from redcell.outputs.fhir.plan import COUNT, COUNT_NAME, REASONS
 from redcell.rule import Finding
@@ -77,9 +77,7 @@ def _draft(
     **more: object,
 ) -> Json:
     """A ServiceRequest that nobody has asked for yet."""
-    used = tuple(dict.fromkeys(r for f in why for r in f.evidence))
-    reasons = sources(used, *REASONS)
-    others = sources(r for r in used if kind_of(r) not in (*REASONS, ""))
+    reasons, others = _based(why)
     said = [*notes, *_goals(c)]
     body = {
         **more,
@@ -96,6 +94,16 @@ def _draft(
     }
     title = f"Draft for a clinician to decide: {code['text']}"
     return c.resource("ServiceRequest", key, title, map(sentence, said), body)
+
+
+def _based(why: Iterable[Finding[Any]]) -> tuple[list[Json], list[Json]]:
+    """The record behind a request: what FHIR takes as a reason, and what only supports it."""
+    reasons: list[Json] = []
+    others: list[Json] = []
+    for reference in dict.fromkeys(r for f in why for r in f.evidence):
+        is_reason = kind_of(reference) in (*REASONS, "")
+        (reasons if is_reason else others).append(source(reference))
+    return reasons, others
 
 
 def _goals(c: Context) -> Iterator[str]:
