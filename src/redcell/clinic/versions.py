@@ -146,11 +146,8 @@ def _asserted(meta: Json, received: int) -> int | None:
     text = meta.get("lastUpdated")
     if not isinstance(text, str):
         return None
-    try:
-        at = micros(utc(moment(text)[0].time).time)
-    except BadTimeError:
-        return None
-    return at if at <= received else None
+    at = _micros(text)
+    return at if at is not None and at <= received else None
 
 
 def _without_server_parts(meta: Json) -> Json:
@@ -306,7 +303,7 @@ def _time(resource: Json) -> int | None:
 
 @lru_cache(maxsize=256)
 def _micros(text: str) -> int | None:
-    """A time as written; the results of one order have the same."""
+    """A time as written; the results of one message have the same."""
     try:
         return micros(utc(moment(text)[0].time).time)
     except BadTimeError:

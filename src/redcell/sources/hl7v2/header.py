@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
@@ -27,7 +28,7 @@ class Wants(Struct, frozen=True):
     """Was either field valued? If not, the one answer of the original mode is due."""
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, dict=True):
     """The fields of MSH with their escapes; `raw[10]` is MSH-10."""
 
     separators: Separators
@@ -44,22 +45,22 @@ class Header(Struct, frozen=True):
         parts = first.split(self.separators.component)
         return text_of(parts[component - 1], self.separators) if component <= len(parts) else ""
 
-    @property
+    @cached_property
     def control(self) -> str:
         """The sender's own name for the message (MSH-10)."""
         return self.part(10)
 
-    @property
+    @cached_property
     def sender(self) -> str:
         """Sending application and facility."""
         return "|".join(text_of(self.field(n), self.separators) for n in (3, 4))
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Type and event, like `ORU^R01`."""
         return "^".join(x for x in (self.part(9).upper(), self.part(9, 2).upper()) if x)
 
-    @property
+    @cached_property
     def wants(self) -> Wants:
         """The answers that are due; one asked for in an unknown word is given."""
         accept, application = self.part(15).upper(), self.part(16).upper()
