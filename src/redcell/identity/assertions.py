@@ -9,11 +9,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy.engine import Connection
-from webauthn.helpers import base64url_to_bytes
 
 from redcell.clock import SECOND
 from redcell.errors import RedcellError
-from redcell.identity import fetch, replay
+from redcell.identity import base64url, fetch, replay
 from redcell.identity.clients import Client
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -38,7 +37,7 @@ def claimed(assertion: str) -> str:
     try:
         if len(assertion) > LONGEST:
             raise ValueError("too long")
-        claims = msgspec.json.decode(base64url_to_bytes(assertion.split(".")[1]))
+        claims = msgspec.json.decode(base64url.to_bytes(assertion.split(".")[1]))
         return str(claims["sub"])
     except (ValueError, KeyError, IndexError, TypeError, msgspec.DecodeError) as error:
         raise AssertionRefusedError("the assertion cannot be read.") from error

@@ -10,27 +10,17 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import webauthn
 from msgspec import Struct
 from sqlalchemy.engine import Connection
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from redcell.clock import MINUTE
 from redcell.errors import RedcellError
-from redcell.identity import accounts, one_time
+from redcell.identity import accounts, base64url, one_time
 from redcell.identity.accounts import Account
 from redcell.store.schema import passkeys
 
 KIND = "passkey"
 MINUTES = 5
-NEEDED = UserVerificationRequirement.REQUIRED
 
 
 class PasskeyError(RedcellError):
@@ -67,9 +57,17 @@ def remove(connection: Connection, account: str, passkey: str) -> None:
 
 def registering(connection: Connection, account: Account, site: Site, *, at: int) -> str:
     """Options for the browser to make a passkey, as JSON."""
+    import webauthn  # with all that it needs a tenth of a start: loaded when it is used
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        PublicKeyCredentialDescriptor,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     challenge = _challenge(connection, {"account": account.id}, at)
     known = [
-        PublicKeyCredentialDescriptor(id=base64url_to_bytes(p.id))
+        PublicKeyCredentialDescriptor(id=base64url.to_bytes(p.id))
         for p in every(connection, account.id)
     ]
     options = webauthn.generate_registration_options(
@@ -81,7 +79,8 @@ def registering(connection: Connection, account: Account, site: Site, *, at: int
         challenge=challenge,
         exclude_credentials=known,
         authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=NEEDED
+            resident_key=ResidentKeyRequirement.REQUIRED,
+            user_verification=UserVerificationRequirement.REQUIRED,
         ),
     )
     return webauthn.options_to_json(options)
@@ -95,6 +94,9 @@ def register(
     Raises:
         PasskeyError: the answer does not fit what was asked, or this site.
     """
+    import webauthn
+    from webauthn.helpers.exceptions import WebAuthnException
+
     challenge, begun = _answered(connection, answer, at)
     if begun.get("account") != account.id:
         raise PasskeyError("this passkey was asked for by somebody else.")
@@ -108,7 +110,7 @@ def register(
         )
     except (WebAuthnException, ValueError, KeyError, TypeError) as error:
         raise PasskeyError(f"the passkey is refused: {type(error).__name__}.") from error
-    name = bytes_to_base64url(found.credential_id)
+    name = base64url.of_bytes(found.credential_id)
     if connection.scalar(sa.select(passkeys.c.id).where(passkeys.c.id == name)) is not None:
         raise PasskeyError("this passkey is registered already.")
     row = {"id": name, "account": account.id, "public_key": found.credential_public_key}
@@ -117,8 +119,13 @@ def register(
 
 def signing_in(connection: Connection, site: Site, *, at: int) -> str:
     """Options for the browser to find a passkey, as JSON; they name no account."""
+    import webauthn
+    from webauthn.helpers.structs import UserVerificationRequirement
+
     options = webauthn.generate_authentication_options(
-        rp_id=site.host, challenge=_challenge(connection, {}, at), user_verification=NEEDED
+        rp_id=site.host,
+        challenge=_challenge(connection, {}, at),
+        user_verification=UserVerificationRequirement.REQUIRED,
     )
     return webauthn.options_to_json(options)
 
@@ -129,6 +136,9 @@ def sign_in(connection: Connection, site: Site, answer: dict[str, Any], *, at: i
     Raises:
         PasskeyError: nobody's, or not to our question, or a copy of the key exists.
     """
+    import webauthn
+    from webauthn.helpers.exceptions import WebAuthnException
+
     challenge, begun = _answered(connection, answer, at)
     row = connection.execute(
         sa.select(passkeys).where(passkeys.c.id == str(answer.get("id", "")))
@@ -162,8 +172,8 @@ def _answered(
 ) -> tuple[bytes, dict[str, Any]]:
     """The challenge that an answer says it answers, if we asked it, and for what."""
     try:
-        said = base64url_to_bytes(answer["response"]["clientDataJSON"])
-        challenge = base64url_to_bytes(msgspec.json.decode(said)["challenge"])
+        said = base64url.to_bytes(answer["response"]["clientDataJSON"])
+        challenge = base64url.to_bytes(msgspec.json.decode(said)["challenge"])
         begun = one_time.take(connection, KIND, challenge.decode(), at=at)
     except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
         raise PasskeyError("the authenticator's answer cannot be read.") from error

@@ -26,8 +26,11 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
 
 def settle() -> None:
-    """Take what is alive now out of the collector's sight. Once, when the process is ready."""
-    gc.collect()
+    """Take what is alive now out of the collector's sight. Once, when the process is ready.
+
+    The young are looked at once more; the old were, while the process started.
+    """
+    gc.collect(1)
     gc.freeze()
     gc.set_threshold(NEWEST, OFTEN, OFTEN)
     give_back()

@@ -10,9 +10,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key
 from joserfc.jws import extract_compact
 from msgspec import Struct
-from webauthn.helpers import base64url_to_bytes
 
 from redcell.clock import HOUR, MINUTE, SECOND
+from redcell.identity import base64url
 from redcell.sources.strict_json import check
 from redcell.web.cds.keys import Keys
 from redcell.web.cds.protocols import Seen
@@ -111,7 +111,7 @@ def _opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         found = extract_compact(token.encode("ascii"))
         for part in token.split(".")[:2]:
-            check(base64url_to_bytes(part))  # a name that is given twice could mean either value
+            check(base64url.to_bytes(part))  # a name that is given twice could mean either value
         header = found.headers()
         claims = jwt_claims(found.payload)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
