@@ -177,6 +177,26 @@ def test_lines_of_strangers_are_counted_without_being_held(tmp_path):
     assert sorted(one.line for one in kept) == sorted(lines)
 
 
+@pytest.mark.parametrize("size", [700, 1500, 1 << 20])
+def test_lines_of_which_only_the_difference_is_written_come_back(tmp_path, size):
+    counts = [count(f"o{n}", "a", 8 + n / 8, specimen={"reference": f"S/{n}"}) for n in range(9)]
+    counts[5]["specimen"] = {"reference": "BodyStructure/b1"}
+    del counts[3]["id"]
+    lines = [compact(one) for one in (person("a"), *counts)]
+    lines.insert(4, compact(GIVEN | {"subject": {"reference": "Patient/a"}}).replace(b"m1", b"m9"))
+    shared = compact({"resourceType": "BodyStructure", "id": "b1"})
+    source = folder(tmp_path / "s", [*lines, shared, compact({"resourceType": "Medication"})])
+    cut = pieces_of(source, size)
+    found = [pieces.read_piece(piece, tmp_path, 1).lines for piece in cut]
+    index_shared(tmp_path)
+    (whole,) = partition(tmp_path, 0, numbers_of(cut, found), keeps=False).patients
+    assert sum(len(alike.numbers) for alike in whole.alike) == 8, "all counts but that without id"
+    assert whole.lines == [(f"0.ndjson:{n}", line) for n, line in enumerate([*lines, shared], 1)]
+    for at, one in enumerate(whole.apart):
+        assert whole.lines[whole.rank(at)] == one
+    assert run(source)[0]["hemoglobin_g_dl"].to_list() == [8.0]
+
+
 def test_an_owner_read_off_the_bytes_is_the_one_that_decoding_finds():
     for line in LINES[:-1]:
         glimpsed, found = owner_at_a_glance(line), belonging(line, "", first=False)
