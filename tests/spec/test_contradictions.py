@@ -107,6 +107,12 @@ def test_poor_cells_are_not_doubted():
     assert told(review(hemoglobin=8.0, hematocrit=33.0, mcv=62.0, mchc=24.2)) == []
 
 
+def test_without_a_hematocrit_nothing_is_compared():
+    steps = review(hemoglobin=9.0, hematocrit=None, rbc=9.0, mcv=140.0, mchc=60.0)
+    assert told(steps) == []
+    assert kept(steps) == EVERY - {"hematocrit"}
+
+
 def test_a_held_hematocrit_still_speaks_where_the_delta_check_failed():
     steps = review(hemoglobin=[(0, 6.0), (-1, 10.0)], hematocrit=[(0, 40.0), (-1, 30.0)])
     assert [m.value for m in steps.case.series("hematocrit")] == [30.0]
