@@ -222,6 +222,8 @@ def _codings(value: object) -> list[Json]:
     return [c for c in found if _text(c.get("code"))]
 
 
+LONGEST_TIME = 64
+"""Characters of a time whose meaning is kept in memory."""
 LONGEST_TOKEN = 255
 """Characters of a code that can be searched for; a longer one is kept, but not found by."""
 
@@ -297,7 +299,7 @@ def _time(resource: Json) -> int | None:
     start = period.get("start") if isinstance(period, dict) else None
     for text in (*(resource.get(name) for name in TIMES), start):
         if isinstance(text, str) and text:
-            return _micros(text)
+            return _micros(text) if len(text) <= LONGEST_TIME else _micros.__wrapped__(text)
     return None
 
 

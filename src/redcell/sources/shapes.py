@@ -19,6 +19,9 @@ LEFT_OUT = b"0123456789abcdefABCDEF-+."
 NAMELESS = str.maketrans("", "", LEFT_OUT.decode())
 MOST = 4096
 """Shapes that are remembered."""
+LONGEST = 1 << 14
+"""Bytes of a text whose shape is looked for; a longer one is checked each time, so that what is
+remembered stays small whatever is sent."""
 PATIENCE = 1000
 """Texts of unknown shape, above those of a known one, until shapes are looked at no more."""
 
@@ -40,7 +43,8 @@ class Shapes:
         Raises:
             RefusedJsonError: with what was found.
         """
-        if self._balance <= 0 or b"\\" in data or not data.isascii():
+        long = len(data) > LONGEST
+        if self._balance <= 0 or long or b"\\" in data or not data.isascii():
             check(data)
             return
         shape = data.translate(None, LEFT_OUT)

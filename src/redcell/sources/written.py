@@ -16,6 +16,8 @@ SIGNS = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-"})
 BAD_ID = re.compile(r"[^A-Za-z0-9.-]")
 MAX_ID = 64
 SHOWN = 40
+KEPT = 100
+"""Characters of a range whose limits are kept: a longer one is no range, and would fill memory."""
 
 
 class Number(Struct, frozen=True):
@@ -39,12 +41,16 @@ def number(text: str) -> Number | None:
     return Number(float(found[2]), COMPARATORS.get(sign, sign), found[2])
 
 
-@lru_cache(maxsize=1024)
 def limits(text: str, unit: str = "") -> tuple[float | None, float | None]:
     """Lower and upper limit of a reference range written as `12-16`, `<5` or `>60`.
 
     A range that is written in any other way ("M: 13-18, F: 12-16") gives no limits.
     """
+    return _limits(text, unit) if len(text) + len(unit) <= KEPT else _limits.__wrapped__(text, unit)
+
+
+@lru_cache(maxsize=1024)
+def _limits(text: str, unit: str) -> tuple[float | None, float | None]:
     plain = _plain(text).strip("()[] ")
     if unit and plain.lower().endswith(unit.lower()):
         plain = plain[: -len(unit)].strip()

@@ -10,7 +10,7 @@ from redcell.codes import ICD10CM
 from redcell.record.disease import CareSetting, Diagnosis, Goal, Prognosis, Refusal
 from redcell.record.moment import Moment
 from redcell.record.symptoms import SymptomReport
-from redcell.sources.fhir.datatypes import CodeableConcept, Coding
+from redcell.sources.fhir.datatypes import KEPT, CodeableConcept, Coding
 from redcell.sources.fhir.medications import RED_CELL_NAMES
 from redcell.sources.fhir.observations import Value, symptom_grade
 from redcell.sources.fhir.procedures import names_hospice
@@ -281,7 +281,7 @@ def _value(reply: ItemAnswer) -> Value:
     coding = reply.valueCoding
     return Value(
         NAMELESS,
-        codeable=_in_words(coding) if coding is not None else None,
+        codeable=_said(coding) if coding is not None else None,
         text=reply.valueString,
         integer=reply.valueInteger,
         boolean=reply.valueBoolean,
@@ -289,6 +289,11 @@ def _value(reply: ItemAnswer) -> Value:
 
 
 NAMELESS = Concept()
+
+
+def _said(coding: Coding) -> CodeableConcept:
+    size = len(coding.system) + len(coding.code) + len(coding.display)
+    return _in_words(coding) if size <= KEPT else _in_words.__wrapped__(coding)
 
 
 @lru_cache(maxsize=1 << 10)
