@@ -45,11 +45,13 @@ class Crew:
 
     @asynccontextmanager
     async def working(self, stop: asyncio.Event) -> AsyncIterator[None]:
-        """The processes run inside the block, and are drained at its end."""
+        """The processes run inside the block, and are drained at its end.
+
+        Those for pages come first; the one for background work is started by `start_background`.
+        """
         webs = self.serving.workers if self.serving.workers > 1 else 0
-        names = [*(f"web-{n + 1}" for n in range(webs)), "background"]
-        for name in names:
-            self._start(name)
+        for number in range(webs):
+            self._start(f"web-{number + 1}")
         watch = None
         try:
             await self._wait_until_up(webs)
@@ -60,6 +62,10 @@ class Crew:
                 watch.cancel()
             await asyncio.to_thread(self._end)
             shutil.rmtree(self._metrics, ignore_errors=True)
+
+    def start_background(self) -> None:
+        """Start the process for background work, once pages answer: nobody waits for it."""
+        self._start("background")
 
     def _start(self, name: str) -> None:
         target: Callable[..., None] = background

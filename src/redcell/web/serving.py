@@ -256,16 +256,20 @@ async def _web(
 ) -> AsyncIterator[None]:
     """The pages and APIs: in this process, or in a crew of processes."""
     async with AsyncExitStack() as stack:
+        crew = None
         if serving.workers > 1 or serving.apart:
             from redcell.web.crew import Crew
 
-            await stack.enter_async_context(Crew(serving, listening.main).working(stop))
+            crew = Crew(serving, listening.main)
+            await stack.enter_async_context(crew.working(stop))
         if serving.workers == 1:
             from redcell.web.app import create_app
 
             app = create_app(clinic, options(serving, works=not serving.apart))
             here = running(server(app, clinic.settings, clinic.folder), listening.main)
             await stack.enter_async_context(here)
+        if crew is not None:
+            crew.start_background()
         yield
 
 
