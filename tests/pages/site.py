@@ -212,15 +212,25 @@ def put_by(clinic: Clinic, resources: Any, outcome: str, key: str) -> int:
     ).arrival
 
 
+TRUE, CLOCKS = clock.now, []
+"""The machine's clock, and those that stand in for it now, the last one in force."""
+
+
 @contextmanager
 def clock_at(at: int) -> Iterator[None]:
-    """The service's clock runs on from a fixed moment."""
-    real, start = clock.now, time.monotonic()
-    clock.now = lambda: at + int((time.monotonic() - start) * clock.SECOND)
+    """The service's clock runs on from a fixed moment; contexts may end in any order."""
+    start = time.monotonic()
+
+    def now() -> int:
+        return at + int((time.monotonic() - start) * clock.SECOND)
+
+    CLOCKS.append(now)
+    clock.now = now
     try:
         yield
     finally:
-        clock.now = real
+        CLOCKS.remove(now)
+        clock.now = CLOCKS[-1] if CLOCKS else TRUE
 
 
 def sign_in(clinic: Clinic, who: str, at: int | None = None) -> str:
