@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from redcell.clock import DAY, MINUTE, micros, when
+from redcell.clock import DAY, micros, when
 from redcell.errors import DeceasedPatientError, UnderageError
 from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps, run
@@ -43,6 +43,7 @@ from redcell.web.cds.protocols import (
     Shown,
     Stored,
 )
+from redcell.web.cds.recent import Recent
 from redcell.web.cds.services import NEEDED, STATUS, keys, needs
 from redcell.web.cds.settings import CdsSettings
 from redcell.web.cds.tokens import Client
@@ -51,9 +52,8 @@ from redcell.web.cds.turns import Turns
 if TYPE_CHECKING:
     from redcell.loop import Forecaster
 
-KEPT = 10 * MINUTE
-"""How long the same bytes give the same assessment, at most."""
-MOST_KEPT = 512
+MOST_DRAFTS = 32
+"""Sets of draft orders of one person whose cards are kept."""
 NO_CARDS = b'{"cards":[]}'
 """No advice."""
 
@@ -68,6 +68,8 @@ class Assessed(Struct):
     """A person as assessed from one set of inputs, with the cards that were made from it."""
 
     at: int
+    size: int = 0
+    """Bytes of these inputs."""
     missing: tuple[Missing, ...] = ()
     steps: Steps | None = None
     left_out: tuple[Draft, ...] = ()
@@ -103,7 +105,7 @@ class Answerer:
 
     def __init__(self, needed: Dependencies) -> None:
         self.needed = needed
-        self._kept: dict[bytes, Assessed] = {}
+        self._kept: Recent[Assessed] = Recent()
         self._knowledge: Knowledge | None = None
         self._turns = Turns(needed.settings.turn_seconds)
 
@@ -123,7 +125,7 @@ class Answerer:
             return NO_CARDS
         person = await self.needed.stored.find(client.name, call.context.patientId)
         name = _name(call, client, prefetch, person)
-        kept = self._current(name, now)
+        kept = self._kept.current(name, now)
         if kept is None:
             kept = await self._assess(name, call, client, prefetch, person, known, now)
         drafts = self._drafts(kept, call, orders)
@@ -137,17 +139,10 @@ class Answerer:
             self._knowledge = known
         return known
 
-    def _current(self, name: bytes, now: int) -> Assessed | None:
-        kept = self._kept.get(name)
-        return kept if kept is not None and 0 <= now - kept.at < KEPT else None
-
     def _keep(self, name: bytes, assessed: Assessed, call: Call) -> None:
         """Keep an assessment; not one whose missing inputs may be fetched the next time."""
-        if assessed.missing and call.fhirServer:
-            return
-        while len(self._kept) >= MOST_KEPT:
-            self._kept.pop(next(iter(self._kept)))
-        self._kept[name] = assessed
+        if not (assessed.missing and call.fhirServer):
+            self._kept.keep(name, assessed)
 
     def forget(self) -> None:
         """Answer the next call of everybody from the start: a refusal was reported."""
@@ -174,7 +169,7 @@ class Answerer:
             if call.fhirServer:  # servers are waited for outside of the turn
                 received = await self._received(call, client, prefetch, known)
             async with self._turns.turn(since):
-                kept = self._current(name, now)
+                kept = self._kept.current(name, now)
                 if kept is not None:  # the same came a moment ago
                     return kept
                 if received is None:
@@ -205,6 +200,7 @@ class Answerer:
             raise refused(412, _unmet(lacking, call), code="not-found", path="prefetch")
         found.missing = tuple(m for m in missing if m.why == "cut" or not _answered(m, found))
         found.notes = held.notes
+        found.size = sum(len(resource.data) for resource in resources)
         return found
 
     async def _received(
@@ -258,6 +254,8 @@ class Answerer:
             asked = Asked(
                 missing=kept.missing, notes=kept.notes, page=settings.page, smart=settings.smart
             )
+            if len(kept.drafts) >= MOST_DRAFTS:
+                kept.drafts.clear()
             kept.drafts[name] = _made(kept.steps, asked, orders)
         return kept.drafts[name]
 
