@@ -185,3 +185,12 @@ def test_who_is_refused_what_is_in_the_log_and_a_stranger_is_not(small_app, smal
     assert said == [("apps", "GET", "unknown"), ("today", "GET", "forbidden")]
     assert {one["actor"] for one in logs if one["event"] == "refused"} != {""}
     assert people.OTHER not in str(logs)
+
+
+@pytest.mark.trust("S1")
+def test_a_nul_or_a_number_that_no_store_holds_names_nothing(asked, small):
+    nurse = signed_in(asked, small, account(small, "n", "nurse"))
+    assert nurse.get("/q?person=a").status_code == 200
+    for path in ("/q?person=a%00", "/q?other=%00", "/q/%00"):
+        assert nurse.get(path).status_code == 404, path
+    assert nurse.get("/q/Patient").status_code == 200
