@@ -4,7 +4,8 @@
 
 Results come in over FHIR and HL7 v2 and are read back, at a few a second. Each person keeps a dozen,
 which are corrected again and again: the store grows by versions, arrivals and audit entries, as it
-does for years, while no record grows, so that memory has no reason to. Each half minute the
+does for years, while no record grows, so that memory has no reason to. It is a store of some months
+from the start, so that what the database keeps of it in memory is full early. Each half minute the
 resident memory, the open descriptors and the size of SQLite's log are noted. The first fifth is
 left out as warming up; the slope is that of the median of pairs (Theil and Sen).
 """
@@ -29,14 +30,21 @@ from operation.kill import prepare
 from operation.malformed import memory, renewed, token_of
 from operation.process import Service
 from operation.senders import Mllp, Unit
-from redcell.store.database import FILE
+from redcell.clinic import intake
+from redcell.clinic.intake import Sender, arrived
+from redcell.clinic.versions import encode_json
+from redcell.store.database import FILE, open_database
 from trust import book
 
+AT = 1_795_000_000_000_000
 EACH = 0.25
 """Seconds between two rounds of three requests."""
 PEOPLE = 40
 RESULTS = 12
 """That a person has from each feed."""
+EVERY = PEOPLE * RESULTS
+HISTORY = 30
+"""Corrections of each result that the store holds when the service starts."""
 SLOPE, LOG = 1.0, 64.0
 """Megabytes of memory an hour, and of the log at any time."""
 
@@ -89,6 +97,7 @@ def note(service: Service, folder: Path, began: float) -> tuple[float, float, in
 def soak(folder: Path, minutes: float) -> Report:
     """Load a service of its own for so long."""
     prepare(folder, "")
+    fill(folder)
     headers = {"Authorization": f"Bearer {token_of(str(folder))}"}
     report, began = Report(minutes), time.monotonic()
     service = Service(folder, "--port", "0", "--mllp-port", "0").wait_until_ready()
@@ -110,15 +119,33 @@ def soak(folder: Path, minutes: float) -> Report:
     return report
 
 
+def fill(folder: Path) -> None:
+    """The results of the months before, each with its corrections."""
+    database, by = open_database(folder), Sender("lab", "feed")
+    for again in range(HISTORY):
+        with database.write() as connection:
+            for number in range(again * EVERY, (again + 1) * EVERY):
+                one = _result(number)
+                arrival = arrived("lab", "fhir", f"k{number}", encode_json(one), AT + number)
+                intake.take(connection, arrival, [one], by)
+    database.close()
+
+
+def _result(number: int) -> dict[str, object]:
+    """A result, or the next correction of one that was sent before."""
+    value = 7 + number // EVERY % 50 / 10
+    when = f"2026-11-{1 + number // PEOPLE % RESULTS:02}T08:00:00Z"
+    return hemoglobin(f"s{number % EVERY}", f"p{number % PEOPLE}", value, when)
+
+
 def _round(client: httpx.Client, line: Mllp, report: Report) -> None:
     """A result over each feed, and one that is read."""
     number = report.requests // 3
-    who, rid = f"p{number % PEOPLE}", f"s{number % (PEOPLE * RESULTS)}"
-    value = 7 + number // (PEOPLE * RESULTS) % 50 / 10
-    when = f"2026-11-{1 + number // PEOPLE % RESULTS:02}T08:00:00Z"
+    one = _result(HISTORY * EVERY + number)
+    who = f"p{number % PEOPLE}"
     answers = [
         client.put(f"/fhir/Patient/{who}", json=patient(who, who)),
-        client.put(f"/fhir/Observation/{rid}", json=hemoglobin(rid, who, value, when)),
+        client.put(f"/fhir/Observation/{one['id']}", json=one),
         client.get(f"/fhir/Observation?patient={who}&_count=5"),
     ]
     report.requests += 3
@@ -129,7 +156,7 @@ def _round(client: httpx.Client, line: Mllp, report: Report) -> None:
 
 def _message(number: int) -> Unit:
     """A result, or the next correction of one that was sent before."""
-    order, again = number % (PEOPLE * RESULTS), number // (PEOPLE * RESULTS)
+    again, order = divmod(number, EVERY)
     person, day = order % PEOPLE, 1 + order // PEOPLE
     value, status = 7 + again % 50 / 10, "C" if again else "F"
     segments = (
