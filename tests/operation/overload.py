@@ -189,7 +189,8 @@ async def look_on(sender: Sender, seconds: float) -> None:
 
 def watching(sender: Sender, seconds: float) -> subprocess.Popen[str]:
     """The process that looks on, until a little before the load ends."""
-    where = [f"http://{sender.host}:{sender.port}", sender.token, str(seconds * 0.9)]
+    token = f"token={sender.token}"  # which may begin with a dash
+    where = [f"http://{sender.host}:{sender.port}", token, str(seconds * 0.9)]
     command = [sys.executable, __file__, "--look-on", *where]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -229,7 +230,8 @@ def main() -> int:
     parser.add_argument("--look-on", nargs=3, help=argparse.SUPPRESS)
     asked, good = parser.parse_args(), True
     if asked.look_on:
-        address, token, seconds = asked.look_on
+        address, given, seconds = asked.look_on
+        token = given.removeprefix("token=")
         asyncio.run(look_on(Sender(address, token, "seen"), float(seconds)))
         return 0
     with stores() as addresses, tempfile.TemporaryDirectory() as folder:
