@@ -36,7 +36,15 @@ PACE = 0.002
 
 
 def hold(port: int, number: int, ready: int) -> None:
-    """Open connections from addresses of this machine, then wait until all are closed."""
+    """Open connections from addresses of this machine, wait until all are closed, and end."""
+    try:
+        os._exit(_hold(port, number, ready))
+    except BaseException as error:  # nothing of the parent may go on in this copy of it
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        os._exit(1)
+
+
+def _hold(port: int, number: int, ready: int) -> int:
     peers = []
     for n in range(number):
         one = socket.socket()
@@ -48,8 +56,8 @@ def hold(port: int, number: int, ready: int) -> None:
     for one in peers:
         one.settimeout(IDLE + 2 * LATE)
         if one.recv(1):
-            os._exit(1)
-    os._exit(0)
+            return 1
+    return 0
 
 
 def resident() -> float:
