@@ -112,7 +112,7 @@ def test_an_assessment_that_changed_meanwhile_is_said(work):
     site.take(work.clinic, [count], "new-count", later)
     site.assess(work.clinic, "okafor", later)
     page.get_by_role("button", name="Release with my name").click()
-    assert "The assessment has changed since" in page.locator("[role=alert]").inner_text()
+    assert "The assessment has changed since" in page.locator("p[role=alert]").inner_text()
     assert current(work.clinic) is None
     page.get_by_role("button", name="See it as the patient will").click()
     page.get_by_role("button", name="Release with my name").click()
