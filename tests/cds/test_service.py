@@ -258,6 +258,14 @@ def test_calls_without_a_token_are_answered_on_this_machine_alone():
     world.close()
 
 
+@pytest.mark.trust("S3")
+@pytest.mark.parametrize("header", ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"])
+def test_the_open_mode_does_not_answer_through_a_proxy(world, header):
+    answer = world.post(STATUS, call(), **{header: "192.0.2.7"})
+    assert answer.status_code == 401
+    assert world.post(STATUS, call()).status_code == 200
+
+
 # -- what is news ----------------------------------------------------------------------------------
 
 

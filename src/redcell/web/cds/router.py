@@ -29,6 +29,8 @@ log = logging.getLogger("redcell.cds")
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
 SERVICES = "/cds-services"
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+"""Headers by which a proxy says that it calls for somebody else."""
 OPEN = Client("open")
 """Who calls without a token, on this machine, when that is allowed."""
 UNAVAILABLE, UNAUTHORIZED, NOT_FOUND, TOO_LARGE, NOT_JSON = 503, 401, 404, 413, 415
@@ -175,6 +177,9 @@ def _host(request: Request) -> str:
 
 
 def _is_here(request: Request) -> bool:
+    """Does a program of this machine call, and not a proxy on it for somebody else?"""
+    if any(name in request.headers for name in FORWARDED):
+        return False
     try:
         return ipaddress.ip_address(_host(request)).is_loopback
     except ValueError:
