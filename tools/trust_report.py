@@ -43,15 +43,16 @@ def state(row: Row, known: dict[str, Any]) -> str:
     if any(not figure["good"] for figure in figures):
         return RED
     tests = proofs().get(row.id, ())
+    whole = row.id not in partly()
     if not tests:
-        return GREEN if figures else REASON
+        return (GREEN if whole else PART) if figures else REASON
     ran = [known["tests"][test] for test in tests if test in known["tests"]]
     if any(one["failed"] for one in ran):
         return RED
     if not any(one["passed"] for one in ran):
         return NOT_RUN
     every = len(ran) == len(tests) and all(one["passed"] for one in ran)
-    return GREEN if every and row.id not in partly() else PART
+    return GREEN if every and whole else PART
 
 
 def page(known: dict[str, Any]) -> str:
