@@ -35,7 +35,7 @@ from redcell.population.reading.source import no_patient, refuse_tables, size_of
 from redcell.population.reading.spill import Spill
 from redcell.quantity import half_up
 from redcell.record.moment import Moment
-from redcell.sources.fhir.read import kind_of
+from redcell.sources.fhir.kind import kind_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -23,7 +23,8 @@ from redcell.clinic.versions import KINDS, Json, RefusedResourceError, encode_js
 from redcell.feeds.bulk.forms import UnusableFileError, bounded, form_of, opened, whole
 from redcell.feeds.bulk.tally import Tally
 from redcell.population.reading.ndjson import RefusedFileError, files_of, numbered
-from redcell.sources.fhir.read import OWN, kind_of
+from redcell.sources.fhir.kind import kind_of
+from redcell.sources.fhir.read import OWN
 from redcell.store import arrivals
 from redcell.store.facts import Version
 

@@ -24,7 +24,7 @@ from redcell.prediction import Given, Transfusions
 from redcell.record.measured import Coded
 from redcell.record.moment import Moment, days_between
 from redcell.record.record import Record
-from redcell.sources.fhir.read import kind_of
+from redcell.sources.fhir.kind import kind_of
 from redcell.sources.fhir.reading import tail
 
 GROUP = "abo-rh"

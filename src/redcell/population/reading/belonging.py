@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.ndjson import BROKEN, RefusedFileError, references
-from redcell.sources.fhir.read import UNOWNED, kind_of
+from redcell.sources.fhir.kind import kind_of
+from redcell.sources.fhir.read import UNOWNED
 from redcell.sources.fhir.reading import URN, name_of, tail
 from redcell.sources.fhir.resources import DECODERS
 

@@ -23,7 +23,7 @@ from redcell.population.reading.ndjson import (
 from redcell.population.reading.search import Search
 from redcell.population.reading.spill import Spill
 from redcell.sources.fhir.alike import MOLDS
-from redcell.sources.fhir.read import FIRST_KEY
+from redcell.sources.fhir.kind import FIRST_KEY
 from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
 from redcell.sources.strict_json import BOM

@@ -13,8 +13,9 @@ from itertools import repeat
 
 from msgspec import Struct
 
+from redcell.sources.fhir.kind import kind_of
 from redcell.sources.fhir.mold import BLANKS, READ, Fillings, Mold, mold_of
-from redcell.sources.fhir.read import SHAPES, kind_of
+from redcell.sources.fhir.read import SHAPES
 from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.shapes import LEFT_OUT
 from redcell.sources.strict_json import RefusedJsonError

@@ -13,6 +13,7 @@ from redcell.record.patient import Patient
 from redcell.record.record import Fact, Record, SetAside, assemble
 from redcell.sources.as_fhir import TRANSLATED
 from redcell.sources.fhir import conditions, medications, observations, procedures
+from redcell.sources.fhir.kind import kind_of, own_kind
 from redcell.sources.fhir.person import joined, patient_of
 from redcell.sources.fhir.reading import URN, Located, Reading, name_of, tail
 from redcell.sources.fhir.resources import DECODERS, Resource
@@ -36,12 +37,6 @@ class RawResource(Struct):
     checked: bool = False
 
 
-class Head(Struct):
-    """What kind of resource this is."""
-
-    resourceType: str = ""
-
-
 class Entry(Struct):
     """Bundle.entry; `request` is ignored."""
 
@@ -57,7 +52,6 @@ class Bundle(Struct):
     entry: list[Entry] = []
 
 
-_head = msgspec.json.Decoder(Head).decode
 _bundle = msgspec.json.Decoder(Bundle).decode
 
 SHAPES = Shapes()
@@ -92,10 +86,10 @@ def split(place: str, data: bytes) -> Iterator[RawResource]:
     """
     check(data)
     try:
-        head = _head(data)
+        kind = own_kind(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedJsonError(str(error)) from error
-    if head.resourceType != "Bundle":
+    if kind != "Bundle":
         yield RawResource(place, data, checked=True)
         return
     try:
@@ -147,31 +141,6 @@ def _may_name_hospice(data: bytes) -> bool:
     return b"ospice" in data or b"OSPICE" in data or b"385763009" in data or b"\\" in data
 
 
-FIRST_KEY = b'{"resourceType":"'
-TYPE_KEY = b'"resourceType"'
-
-
-def kind_of(data: bytes) -> str:
-    """The type of a resource: read off the bytes where the key stands first or once, else decoded.
-
-    Raises:
-        msgspec.MsgspecError: when the bytes are not JSON.
-    """
-    if data.startswith(FIRST_KEY):
-        begin = len(FIRST_KEY)
-        end = data.find(b'"', begin, begin + LONGEST_TYPE)
-        if end > 0 and (named := data[begin:end]).isalpha():
-            return named.decode()
-    if data.count(TYPE_KEY) == 1:
-        after = data[data.index(TYPE_KEY) + len(TYPE_KEY) :][:LONGEST_TYPE].lstrip()
-        if after.startswith(b":"):
-            quoted = after[1:].lstrip().split(b'"', 2)
-            if len(quoted) == len(("", "type", "rest")) and not quoted[0] and quoted[1].isalpha():
-                return quoted[1].decode()
-    return _head(data).resourceType
-
-
-LONGEST_TYPE = 64
 OWN = "urn:redcell"
 """The source of redcell's own proposals: filed in a chart, they are never evidence."""
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from redcell.outputs.cards import Missing
 from redcell.outputs.cards.asked import Why
-from redcell.sources.fhir.read import Entry, Head, RawResource
+from redcell.sources.fhir.kind import own_kind
+from redcell.sources.fhir.read import Entry, RawResource
 from redcell.web.cds.services import Key
 
 OUTCOME = "OperationOutcome"
@@ -38,7 +39,6 @@ class Page(Struct):
 
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _page = msgspec.json.Decoder(Page).decode
-_head = msgspec.json.Decoder(Head).decode
 
 
 class Answer(Struct, frozen=True):
@@ -107,7 +107,7 @@ def read_answer(place: str, data: bytes, wanted: str = "") -> Answer:
     if data.strip() in (b"", b"null"):
         return NOT_SENT
     try:
-        kind = _kind(data)
+        kind = own_kind(data)
         if kind == BUNDLE:
             return _bundle(place, _page(data))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -125,7 +125,7 @@ def _bundle(place: str, page: Page) -> Answer:
     for number, entry in enumerate(page.entry):
         raw = bytes(entry.resource)
         if raw and raw != b"null":
-            if _kind(raw) == OUTCOME:
+            if own_kind(raw) == OUTCOME:
                 faulty = faulty or _is_fault(raw)
             else:
                 where = f"{place}#entry[{number}]"
@@ -136,20 +136,6 @@ def _bundle(place: str, page: Page) -> Answer:
     short = page.total is not None and page.total > len(page.entry)
     why: Why | None = "cut" if following or short or faulty else None
     return Answer(tuple(found), why, following, len(page.entry), page.total)
-
-
-FIRST_KEY = b'{"resourceType":"'
-LONGEST_TYPE = 64
-
-
-def _kind(data: bytes) -> str:
-    """The type of a resource; read off the bytes where it stands first, as it mostly does."""
-    if data.startswith(FIRST_KEY):
-        start = len(FIRST_KEY)
-        named = data[start : data.find(b'"', start, start + LONGEST_TYPE)]
-        if named.isalpha():
-            return named.decode()
-    return _head(data).resourceType
 
 
 class Fault(Struct, frozen=True):
