@@ -19,7 +19,6 @@ from redcell.clinic.settings import FILE, Settings, load_settings
 from redcell.clock import MINUTE
 from redcell.errors import AuditError, RedcellError
 from redcell.store import audit, events, jobs
-from redcell.store.schema import arrivals
 from redcell.store.schema import audit as entries
 
 if TYPE_CHECKING:
@@ -156,16 +155,11 @@ def _store(clinic: Clinic) -> Iterator[Said]:
 
 
 def _clock(clinic: Clinic) -> Iterator[Said]:
-    with clinic.database.read() as connection:
-        c = arrivals.c
-        newest = connection.scalar(sa.select(c.received).order_by(c.id.desc()).limit(1))
-    ahead = (newest or 0) - clock.now()
-    if ahead > freshness.SKEW:
-        minutes = ahead // MINUTE
-        text = f"what came last is from {minutes} minutes ahead: the clock was set back."
-        yield Said("clock", WRONG, text)
+    now = clock.now()
+    if said := freshness.look(clinic, at=now).set_back:
+        yield Said("clock", WRONG, f"{said}: it was set back.")
     else:
-        yield Said("clock", OK, f"{clock.iso(clock.now())}; nothing in the store is ahead of it.")
+        yield Said("clock", OK, f"{clock.iso(now)}; nothing that came in lately is ahead of it.")
 
 
 def _policy(clinic: Clinic) -> Iterator[Said]:
