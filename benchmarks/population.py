@@ -7,12 +7,14 @@ system, so that other work on the machine moves it little. Slow contenders get e
 part and their time is multiplied; ratios are of medians of runs in turn (A B A B ...).
 
 `python benchmarks/population.py --growth IMAGE.svg FOLDER...` takes scan and cohort of folders of
-several sizes and draws them, with orjson beside them. SCAN_ONLY names how many people are too
-many for the cohort, WORKERS how many processes it and the scan use.
+several sizes, plain or gzipped all of them, and draws them, with orjson beside them; the largest
+(50,000 people or more) with the scan and the cohort with forecasts alone. WORKERS names how many
+processes they use.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import resource
@@ -29,8 +31,8 @@ RUNS = int(os.environ.get("RUNS", "3"))
 SAMPLE = int(os.environ.get("SAMPLE", "8000"))
 """Lines that the slow contenders read."""
 WORKERS = int(os.environ.get("WORKERS", "1"))
-MANY = 5000
-"""People from which on the cohort is run once."""
+MANY, LARGE = 5_000, 50_000
+"""People from which on each is run once, and from which on only what is named LARGEST."""
 CODES = ("718-7", "59260-0", "30313-1", "20509-6")
 FACTORS = {"g/dL": 1.0, "g/L": 0.1, "mmol/L": 1 / 0.62058}
 
@@ -81,12 +83,13 @@ def table(times: dict[str, list[tuple[float, float, float]]]) -> None:
             print(f"| {name} | not installed | | | |")
 
 
-SCAN_ONLY = int(os.environ.get("SCAN_ONLY", "1000000"))
 GROWING = {
     "scan": "redcell scan",
     "cohort without forecasts": "redcell cohort, all rules",
+    "cohort with forecasts": "redcell cohort, with forecasts",
     "orjson, parsing alone": "orjson, parsing alone",
 }
+LARGEST = ("scan", "cohort with forecasts")
 
 
 def growth(image: Path, folders: list[Path]) -> None:
@@ -95,11 +98,12 @@ def growth(image: Path, folders: list[Path]) -> None:
     print("| | people | CPU s | ms a person | peak MB |")
     print("| --- | --- | --- | --- | --- |")
     for folder in folders:
-        people = sum(1 for p in files(folder) if p.name.startswith("Patient") for _ in p.open("rb"))
+        named = [p for p in files(folder) if p.name.startswith("Patient")]
+        people = sum(1 for p in named for _ in lines_of(p))
         for title, name in GROWING.items():
-            if people >= SCAN_ONLY and title != "scan":
+            if people >= LARGE and title not in LARGEST:
                 continue
-            times = 1 if people >= MANY and title.startswith("cohort") else RUNS
+            times = 1 if people >= MANY else RUNS
             runs = [process(name, folder) for _ in range(times)]
             cpu, _, memory = (statistics.median(run[i] for run in runs) for i in range(3))
             found[title].append((people, cpu))
@@ -132,13 +136,18 @@ def draw(image: Path, found: dict[str, list[tuple[int, float]]]) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    return [p for p in sorted(folder.glob("*.ndjson")) if p.name != "truth.ndjson"]
+    found = sorted(folder.rglob("*.ndjson*"))
+    return [p for p in found if p.suffix in (".ndjson", ".gz") and p.name != "truth.ndjson"]
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        yield from stream
 
 
 def all_lines(folder: Path) -> Iterator[bytes]:
     for path in files(folder):
-        with path.open("rb") as stream:
-            yield from stream
+        yield from lines_of(path)
 
 
 def write_sample(folder: Path, sample: Path, lines: int) -> float:

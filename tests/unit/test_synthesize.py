@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import tracemalloc
@@ -9,6 +10,7 @@ from collections import Counter
 from itertools import islice
 
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -23,7 +25,9 @@ from redcell.population.reading.lines import Lines
 from redcell.population.synthesize import Person, people
 from redcell.population.synthesize.body import LANES
 from redcell.population.synthesize.folder import write_folder
+from redcell.population.synthesize.generate import period_of
 from redcell.population.synthesize.identity import record_number
+from redcell.population.synthesize.life import live
 from redcell.population.synthesize.numbers import numbers
 from redcell.sources.fhir.resources import TYPES
 
@@ -279,6 +283,27 @@ def test_a_folder_holds_the_same_people(tmp_path):
     lines = [x for p in sorted(out.glob("*-0*.ndjson")) for x in p.read_bytes().splitlines()]
     assert sorted(lines) == sorted(line for p in made for line in encoded(p))
     assert tally.resources.total() == len(lines)
+
+
+def test_packed_files_hold_the_same_lines_and_the_same_bytes_each_time(tmp_path):
+    for name, packed in (("plain", False), ("one", True), ("two", True)):
+        write_folder(tmp_path / name, 3, seed=3, at=AT, months=2, packed=packed)
+    plain = {p.name: p.read_bytes() for p in (tmp_path / "plain").glob("[A-Z]*")}
+    one, two = (
+        {p.name: p.read_bytes() for p in (tmp_path / name).glob("[A-Z]*")}
+        for name in ("one", "two")
+    )
+    assert one == two
+    assert {n.removesuffix(".gz"): gzip.decompress(b) for n, b in one.items()} == plain
+
+
+def test_people_die_at_any_time_of_the_record():
+    period = period_of(4000, seed=11, at=AT, months=12, start=0)
+    spans = [live(knowledge(), period, number).span for number in range(4000)]
+    days = np.array([span.until for span in spans if span.died])
+    assert 20 <= len(days) <= 60
+    assert (days < period.last / 2).mean() > 0.25
+    assert (days > period.last - 60).mean() < 0.4
 
 
 def test_the_cohort_reads_the_folder_whole(tmp_path):

@@ -40,8 +40,17 @@ from redcell.cli.options import EXIT_CODES, Command, now
     metavar="N",
     help="Begin new files after so many people (default: one file for each type).",
 )
+@click.option("--gzip", "packed", is_flag=True, help="Pack the files (NAME.ndjson.gz).")
 def synthesize(
-    patients: int, seed: int, at: str | None, months: int, start: int, out: Path, per_file: int
+    patients: int,
+    seed: int,
+    at: str | None,
+    months: int,
+    start: int,
+    out: Path,
+    per_file: int,
+    *,
+    packed: bool,
 ) -> None:
     r"""Write invented people with metastatic breast cancer as FHIR Bulk Data NDJSON.
 
@@ -51,7 +60,7 @@ def synthesize(
     \b
     Examples:
       redcell synthesize --patients 200 --seed 7 --at 2026-11-20T09:00:00Z --out people/
-      redcell synthesize --patients 10000 --out people/ --per-file 1000
+      redcell synthesize --patients 10000 --out people/ --per-file 1000 --gzip
     """
     from redcell.api import moment_of
     from redcell.population.progress import shown
@@ -67,6 +76,7 @@ def synthesize(
             months=months,
             start=start,
             part=per_file,
+            packed=packed,
             progress=tell,
         )
     for line in tally.lines():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import gzip
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -39,8 +40,8 @@ class Tally(Struct):
 class Files:
     """The open files of a part, by resource type."""
 
-    def __init__(self, folder: Path, mark: str) -> None:
-        self._folder, self._mark = folder, mark
+    def __init__(self, folder: Path, mark: str, *, packed: bool) -> None:
+        self._folder, self._mark, self._packed = folder, mark, packed
         self._stack = ExitStack()
         self._open: dict[str, IO[bytes]] = {}
 
@@ -55,8 +56,20 @@ class Files:
         file = self._open.get(kind)
         if file is None:
             path = self._folder / f"{kind}{self._mark}.ndjson"
-            file = self._open[kind] = self._stack.enter_context(path.open("xb"))
+            file = self._open[kind] = self._stack.enter_context(_opened(path, packed=self._packed))
         file.write(lines)
+
+
+def _opened(path: Path, *, packed: bool) -> IO[bytes]:
+    """A new file, gzipped or not; the same content is the same bytes, so no time is in it."""
+    if not packed:
+        return path.open("xb")
+    path = path.with_name(f"{path.name}.gz")
+    return cast("IO[bytes]", gzip.GzipFile(path, "xb", compresslevel=LIGHT, mtime=0))
+
+
+LIGHT = 1
+"""How hard to pack: lines that repeat one another pack as well as they need to."""
 
 
 def write_folder(
@@ -68,6 +81,7 @@ def write_folder(
     months: int = 12,
     start: int = 0,
     part: int = 0,
+    packed: bool = False,
     base: Knowledge | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Tally:
@@ -81,6 +95,7 @@ def write_folder(
         months: its length.
         start: index of the first one.
         part: begin new files after so many people; 0 keeps one file for each type.
+        packed: gzip the files of resources.
         base: the knowledge base.
         progress: told of each person that was written.
 
@@ -96,7 +111,7 @@ def write_folder(
         with (folder / TRUTH).open("xb") as truth:
             for number in range(0, max(count, 1), part or max(count, 1)):
                 mark = f"-{number // part + 1:05d}" if part else ""
-                with Files(folder, mark) as files:
+                with Files(folder, mark, packed=packed) as files:
                     for _ in range(min(part or count, count - number)):
                         _write(next(made), files, truth, tally)
                         progress(1)

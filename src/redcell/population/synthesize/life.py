@@ -218,20 +218,21 @@ def _smoking(rng: np.random.Generator, n: Numbers) -> str:
 def _span(rng: np.random.Generator, n: Numbers, period: Period) -> Span:
     """When the record begins and ends, and how well the person is counted."""
     p, last = n.people, period.last
-    never, late, died, lapsed, careless = rng.random(5)
+    never, late, dies, lapsed, careless = rng.random(5)
     treated = int(rng.integers(4, 21))
     if never < p.never:
         joins = max(last - int(rng.integers(2, p.never_days)), 0)
         return Span(joins, last, FAR, counted=False)
     joins = int(rng.integers(0, max(last - NEWCOMER, 1))) if late < p.joins else 0
-    until = max(last - int(rng.integers(3, 60)), 1) if died < p.deceased else last
+    died = bool(dies < p.deceased * last / YEAR)
+    until = max(last - int(rng.integers(3, max(last - MONTH, 4))), 1) if died else last
     joins = min(joins, max(until - MONTH, 0))
     gone = lapsed < p.lapsed and until == last
     return Span(
         joins=joins,
         until=until,
         begins=period.workday(joins + treated),
-        died=bool(died < p.deceased),
+        died=died,
         lapses=until - int(rng.integers(*p.lapsed_days)) if gone else FAR,
         misses=p.misses_many if careless < p.careless else p.misses,
     )
