@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from builder import Said, doses, irradiated, red_cells, review, taken
+from builder import AT, Said, doses, irradiated, red_cells, review, taken, when
 from redcell.outputs.assessment import to_dict
+from redcell.record.disease import Diagnosis
+from redcell.record.patient import Patient
+from redcell.record.record import assemble
 
 AFTER = {"a minute": 1 / 1440, "a day": 1.0, "ten years": 3652.5}
 LOW = {"hemoglobin": [(-1.0, 7.4), (-9.0, 8.6)], "therapy": {"paclitaxel": taken()}}
@@ -64,3 +67,20 @@ def test_the_year_of_birth_and_an_unknown_birth_date_leave_everything():
     same_year = review(**later("count", -365.25 * 59.9), age=60)
     assert not same_year.case.record.set_aside
     assert not review(**later("count", -365.25 * 130), age=None).case.record.set_aside
+
+
+DIAGNOSED = [
+    # days of recording and of onset, known at the assessment
+    (0.0, None, True), (0.01, None, False), (None, 0.0, True), (None, 0.01, False),
+    (0.01, -5.0, False), (-5.0, 0.01, True), (None, None, True),
+]  # fmt: skip
+
+
+@pytest.mark.trust("D7")
+@pytest.mark.parametrize(("recorded", "onset", "known"), DIAGNOSED)
+def test_a_diagnosis_is_known_from_its_recording_or_else_its_onset(recorded, onset, known):
+    told = None if recorded is None else when(recorded)
+    began = None if onset is None else when(onset)
+    clot = Diagnosis("venous-thromboembolism", "Condition/v", onset=began, recorded=told)
+    record = assemble(Patient("p1"), [clot]).known_at(AT)
+    assert (record.diagnoses == (clot,)) is known

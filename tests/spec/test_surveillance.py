@@ -64,6 +64,13 @@ def test_lower_limit(name, words, value, origin):
     assert (limit.value, limit.origin) == (value, origin)
 
 
+def test_the_limit_says_whose_it_is():
+    assert (
+        str(review(limit=11.5).survey.lower_limit.value) == "11.5 g/dL (the laboratory's own limit)"
+    )
+    assert str(review().survey.lower_limit.value) == "12 g/dL (WHO limit)"
+
+
 STANDING = [
     ("final is anemic", {"hemoglobin": 9.0}, "anemic", 2),
     (

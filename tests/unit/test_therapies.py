@@ -110,6 +110,29 @@ def test_a_gap_longer_than_the_washout_begins_a_new_treatment(earlier, first):
     assert found.first == when(first)
 
 
+@pytest.mark.parametrize(("earlier", "first"), [(-82, -82), (-82.01, -40)])
+def test_the_gap_ends_where_the_next_exposure_begins(earlier, first):
+    found = treatments(records(doses(earlier) + taken(-40, -1)), AT, lambda _: 42.0)["docetaxel"]
+    assert found.first == when(first)
+
+
+@pytest.mark.parametrize(("stopped", "last"), [(-41, -10), (-40, -40), (-15, -15), (-10, -10)])
+def test_a_supply_ends_on_the_day_its_order_was_stopped(stopped, last):
+    order = DrugRecord("docetaxel", "request", "MedicationRequest/1", when(-60), stopped=True,
+                       updated=when(stopped))  # fmt: skip
+    found = treatments([*records(dispensed(-40)), order], AT)["docetaxel"]
+    assert found.last == when(last)
+
+
+def test_the_dose_is_that_of_the_newest_exposure_whose_start_is_known():
+    rows = [
+        DrugRecord("docetaxel", "statement", "MedicationStatement/9", None, when(-30), amount="60 mg"),
+        DrugRecord("docetaxel", "statement", "MedicationStatement/1", when(-9), when(-8), amount="75 mg"),
+        DrugRecord("docetaxel", "statement", "MedicationStatement/2", when(-20), when(-15), amount="90 mg"),
+    ]  # fmt: skip
+    assert treatments(rows, AT)["docetaxel"].amount == "75 mg"
+
+
 # -- every status of every resource -----------------------------------------------------------------
 
 STATUSES = [
