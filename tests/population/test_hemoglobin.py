@@ -77,3 +77,21 @@ def test_a_source_without_patients_is_one_clear_error(tmp_path):
     (tmp_path / "a.ndjson").write_text("{}\n")
     with pytest.raises(UnreadableSourceError, match="no Patient"):
         hemoglobin(tmp_path, AT, knowledge(), workers=1)
+
+
+def test_a_packed_source_is_cut_by_what_it_unpacks_to(persons, tmp_path, monkeypatch):
+    lines = "".join(written(r, "compact") + "\n" for p in persons for r in p.resources).encode()
+    source = tmp_path / "packed"
+    source.mkdir()
+    packed = gzip.compress(lines)
+    (source / "all.ndjson.gz").write_bytes(packed)
+    monkeypatch.setattr(module, "SHARE", len(packed))
+    judged = []
+    whole = module.judge
+    monkeypatch.setattr(
+        module, "judge", lambda scan, part: judged.append(part) or whole(scan, part)
+    )
+    rows = hemoglobin(source, AT, knowledge(), workers=1)
+    assert len(judged) == pieces.UNPACKED
+    monkeypatch.undo()
+    assert rows.equals(hemoglobin(source, AT, knowledge(), workers=1))

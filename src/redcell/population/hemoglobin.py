@@ -149,7 +149,7 @@ def _judged(
     source: Path, place: str, hands: Pool, processes: int, progress: Progress
 ) -> Iterator[list[Row]]:
     pieces = pieces_of(source)
-    partitions = max(processes, -(-sum(p.end - p.begin for p in pieces) // SHARE))
+    partitions = max(processes, -(-sum(p.size for p in pieces) // SHARE))
     with progress("Reading", sum(p.end - p.begin for p in pieces), "B") as tell:
         parts = [Part(piece, place, partitions) for piece in pieces]
         for piece, _ in zip(pieces, hands.answers(look, parts), strict=True):
