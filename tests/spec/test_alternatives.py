@@ -219,6 +219,8 @@ ESA = [
     ("diastolic 99", OPEN | {"diastolic": 99}, MAY),
     ("pressure at the newest reading", OPEN | {"systolic": [(-60, 180), (-30, 140)], "diastolic": [(-30, 80)]}, MAY),
     ("pressure unknown", OPEN | {"systolic": None, "diastolic": None}, UNKNOWN),
+    ("systolic alone", OPEN | {"diastolic": None}, UNKNOWN),
+    ("diastolic alone", OPEN | {"systolic": None}, UNKNOWN),
     ("iron not checked", OPEN | {"tsat": None}, UNKNOWN),
 ]  # fmt: skip
 
@@ -234,6 +236,7 @@ def test_esa_says_what_is_outside_the_label_and_where_guidelines_differ():
         "esa", **OPEN | {"therapy": {"trastuzumab-deruxtecan": doses(-21, intent="palliative")}}
     )
     assert "esa_conjugate" in conjugate.reasons
+    assert "esa_conjugate" not in counsel("esa", **OPEN | {"therapy": "letrozole"}).reasons
     assert counsel("esa", **OPEN | {"therapy": "olaparib"}).disagreements
     assert "esa_kidney" in counsel("esa", **OPEN | {"egfr": 29.9}).reasons
     assert "esa_kidney" not in counsel("esa", **OPEN | {"egfr": 30}).reasons

@@ -128,6 +128,7 @@ def test_due_date(name, words, days, interval):
 
 OVERDUE = [
     # interval 7: due + 3 d; interval 14: due + 7 d; strictly after
+    ("14 d: on day 10", {"hemoglobin": [(-10, 9.5)]}, False),
     ("14 d: on day 21", {"hemoglobin": [(-21, 9.5)]}, False),
     ("14 d: on day 22", {"hemoglobin": [(-22, 9.5)]}, True),
     ("7 d: on day 10", {"hemoglobin": [(-10, 11.0)], "therapy": {"olaparib": held(-90, -20)}}, False),

@@ -140,6 +140,12 @@ def test_the_last_count_with_the_same_values_is_the_one_that_is_compared():
     assert "Observation/hemoglobin-1" not in found.evidence
 
 
+def test_platelets_and_leukocytes_that_part_count_more_than_when_they_move_together():
+    together = said(**counts(OWN | {"platelets": 375.0, "leukocytes": 9.0}))
+    apart = said(**counts(OWN | {"platelets": 375.0, "leukocytes": 4.0}))
+    assert together.distance < apart.distance - 0.5
+
+
 @pytest.mark.parametrize("hemoglobin", [5.0, 6.9, 9.0])
 def test_nothing_that_is_decided_rests_on_it(hemoglobin, monkeypatch):
     record = patient(**counts(OTHER | {"hemoglobin": hemoglobin}), symptoms={"syncope": new(3)})

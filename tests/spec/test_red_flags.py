@@ -75,6 +75,7 @@ RULES = [
     ("S-R6", "emergency", {"platelets": 49.9, "symptoms": {"headache": new(1)}}, {"platelets": 50, "symptoms": {"headache": new(1)}}),
     ("S-R6", "emergency", {"platelets": None, "symptoms": {"headache": new(1), "easy-bruising": new(1)}}, {"platelets": None, "symptoms": {"headache": new(1)}}),
     ("S-R7", "same-day", {"symptoms": {"dyspnea-exertional": new(2)}}, {"symptoms": {"dyspnea-exertional": new(1)}}),
+    ("S-R7", "same-day", {"symptoms": {"dyspnea-exertional": new(3)}}, {"symptoms": {"dyspnea-exertional": 3}}),
     ("S-R7", "same-day", {"symptoms": {"dyspnea": new(None)}}, {"symptoms": {"dyspnea": 2}}),
     ("S-R7", "same-day", {"therapy": "trastuzumab-deruxtecan", "symptoms": {"cough": new(1)}}, {"therapy": "trastuzumab-emtansine", "symptoms": {"cough": new(1)}}),
     ("S-R7", "same-day", {"therapy": "datopotamab-deruxtecan", "symptoms": {"dyspnea": new(1)}}, {"therapy": "paclitaxel", "symptoms": {"dyspnea": new(1)}}),
@@ -286,3 +287,10 @@ def test_feeling_cold_with_fever_is_rigors(celsius, rigors):
     assert (
         bool(review(symptoms={"feeling-cold": 1}, temperature=celsius).case.has("rigors")) is rigors
     )
+
+
+def test_an_alarm_says_its_level_and_clauses():
+    quiet, loud = review(), review(symptoms={"chest-pain": 1})
+    silent = next(f for f in quiet.flags.alarms if f.rule == "S-R2")
+    assert str(silent.value) == "no"
+    assert str(loud.flags.fired("S-R2")[0].value).startswith("emergency (")

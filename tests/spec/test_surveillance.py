@@ -244,6 +244,13 @@ def test_delta_check(name, earlier, now, failed, large):
     assert (delta.failed, delta.large_fall) == (failed, large)
 
 
+@pytest.mark.trust("H1.4", "D5")
+def test_a_fall_within_48_hours_that_a_second_count_confirms_is_neither():
+    twice = [(0, 6.0), (-1, 6.5), (-1.5, 9.5)]
+    delta = review(hemoglobin=twice).survey.delta.value
+    assert (delta.failed, delta.large_fall) == (False, False)
+
+
 EXPLAINED = [
     ("nothing between", {}, True),
     ("red cells between", {"transfusions": [-0.5]}, False),
@@ -298,7 +305,9 @@ FALLS = [
     ("1.00 in 7 d", (-7, 10.00), 9.00, False),
     ("1.01 in 7 d", (-7, 10.01), 9.00, True),
     ("1.01 in 7.01 d", (-7.01, 10.01), 9.00, False),
+    ("1.01 in 3 d", (-3, 10.01), 9.00, True),
     ("2.00 in 14 d", (-14, 11.00), 9.00, False),
+    ("2.01 in 10 d", (-10, 11.01), 9.00, True),
     ("2.01 in 14 d", (-14, 11.01), 9.00, True),
     ("2.01 in 14.01 d", (-14.01, 11.01), 9.00, False),
     ("not below the limit", (-7, 14.01), 12.00, False),

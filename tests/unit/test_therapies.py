@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builder import AT, Taken, doses, held, ordered, read_bundle, taken, when
+from redcell.record.radiation import RadiationCourse, RadiationField
 from redcell.record.therapies import DrugRecord, treatments
 
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/"
@@ -236,3 +237,15 @@ def test_intent(code, intent, tmp_path):
         tmp_path,
     )
     assert treatments(record.drugs, AT)["docetaxel"].intent == intent
+
+
+FIELDS = [
+    ((RadiationField("femur", label="left femur"),), "radiotherapy to left femur"),
+    ((RadiationField("femur"), RadiationField(None)), "radiotherapy to femur, site unknown"),
+    ((), "radiotherapy to an unknown site"),
+]
+
+
+@pytest.mark.parametrize(("fields", "said"), FIELDS, ids=[f[1] for f in FIELDS])
+def test_radiotherapy_names_its_sites_or_says_that_none_is_known(fields, said):
+    assert str(RadiationCourse(fields, None, None, "Procedure/1")) == said
