@@ -294,6 +294,13 @@ def test_parallel_shift_of_all_lines(name, white, plates, parallel):
     assert (delta.failed, delta.parallel) == (True, parallel)
 
 
+@pytest.mark.trust("D5")
+def test_a_shift_is_measured_from_the_last_count():
+    words = {"leukocytes": [(0, 6.0), (-1, 10.0)], "platelets": [(0, 180.0), (-1, 300.0)]}
+    delta = review(hemoglobin=[(0, 6.0), (-1, 10.0), (-1.5, 13.0)], **words).survey.delta.value
+    assert (delta.failed, delta.parallel) == (True, True)
+
+
 @pytest.mark.trust("D2", "H3.2")
 @pytest.mark.parametrize(("hematocrit", "mismatch"), [(22.0, False), (22.1, True), (13.9, True)])
 def test_hematocrit_against_three_times_hemoglobin(hematocrit, mismatch):
