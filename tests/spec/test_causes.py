@@ -94,6 +94,7 @@ ROWS = [
     ("hemolysis, DAT negative", {"haptoglobin": 24, "ldh": 400}, {"dat": "negative"}, {"dat": None}, {IMMUNE: 0.6}),
     ("fragments", {"ldh": None, "haptoglobin": None, "platelets": 149}, {"schistocytes": "present"}, {"schistocytes": "absent"}, {FRAGMENTS: 50}),
     ("fragments, platelets", {"ldh": None, "haptoglobin": None, "schistocytes": "present"}, {"platelets": 149.9}, {"platelets": 150}, {FRAGMENTS: 50}),
+    ("fragments, many platelets", {"ldh": None, "haptoglobin": None, "schistocytes": "present"}, {"platelets": 20}, {"platelets": 400}, {FRAGMENTS: 50}),
     ("DIC by its score", {"platelets": 49, "d_dimer": 1001}, {"fibrinogen": 99}, {"fibrinogen": 100}, {DIC: 50 / 3, FRAGMENTS: 0.3}),
     ("fall", {"therapy": "letrozole", "radiation": [irradiated(("brain", 1))]}, {"hemoglobin": [(0, 9.0), (-7, 10.01)]}, {"hemoglobin": [(0, 9.0), (-7, 10.0)]}, {"hemolysis-*": 8, "bleeding": 8, "marrow-only": 0.2}),
     ("fall of a fortnight", {}, {"hemoglobin": [(0, 9.0), (-14, 11.01)]}, {"hemoglobin": [(0, 9.0), (-14, 11.0)]}, {"hemolysis-*": 8, "bleeding": 8, "marrow-only": 0.2}),
