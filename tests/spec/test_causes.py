@@ -287,13 +287,23 @@ FULL_AFTER_RED_CELLS = [
         {"platelets": 49, "d_dimer": 1001},
         50 / 3,
     ),
+    (
+        "vitamin-b12-deficiency",
+        {"macroovalocytes": "present", "vitamin_b12": 199, "mcv": 116},
+        {"macroovalocytes": "present", "vitamin_b12": 200, "mcv": 116},
+        100,
+    ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("cause", "there", "across", "factor"), FULL_AFTER_RED_CELLS, ids=["M8", "W-a", "M14"]
+    ("cause", "there", "across", "factor"),
+    FULL_AFTER_RED_CELLS,
+    ids=["M8", "W-a", "M14", "oval cells"],
 )
-def test_hemolysis_fragments_and_dic_count_in_full_after_red_cells(cause, there, across, factor):
+def test_what_cells_look_like_and_hemolysis_count_in_full_after_red_cells(
+    cause, there, across, factor
+):
     given = {"transfusions": [-3]}
     assert weights(**there | given)[cause] / weights(**across | given)[cause] == pytest.approx(
         factor
