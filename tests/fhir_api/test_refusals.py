@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
+from fhir_api.conftest import patient_caller
 from fhir_api.resources import bundle, entry, hemoglobin, patient
 from redcell.sources.json_place import place_of
 
@@ -69,3 +71,20 @@ def test_a_transaction_passes_over_no_condition_and_no_name_given_twice(api):
         [entry("POST", "Patient", patient(), twice), entry("POST", "Patient", patient(), twice)],
     ):
         assert api.post("", bundle("transaction", *entries)).status_code == 400
+
+
+@pytest.mark.trust("S1")
+def test_who_asks_for_anothers_resource_is_in_the_log_without_whose_it_is(api):
+    for person in ("p", "q"):
+        api.put(f"Patient/{person}", patient(person, person))
+        api.put(f"Observation/h-{person}", hemoglobin(f"h-{person}", person))
+    api.as_(patient_caller("p"))
+    with structlog.testing.capture_logs() as logs:
+        assert api.get("Observation/h-p").status_code == 200
+        assert api.get("Observation/h-none").status_code == 404
+        assert api.get("Observation/h-q").status_code == 404
+    refused = [one for one in logs if one["event"] == "refused"]
+    assert [(one["actor"], one["route"], one["outcome"]) for one in refused] == [
+        ("own-p", "fhir-read", "unknown")
+    ]
+    assert "h-q" not in str(refused)
