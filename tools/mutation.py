@@ -19,6 +19,7 @@ import importlib.abc
 import importlib.util
 import os
 import random  # noqa: TID251  (seeded)
+import re
 import resource
 import sys
 import tempfile
@@ -180,8 +181,10 @@ def _silent(path: Path) -> _Silent:
         for name in ("annotation", "returns"):
             if (one := getattr(node, name, None)) is not None:
                 spans.append(((one.lineno, one.col_offset), (one.end_lineno, one.end_col_offset)))
-    lines = {n for n, line in enumerate(text.splitlines(), 1) if _no_effect(line)}
-    return _Silent(lines, spans)
+    written = list(enumerate(text.splitlines(), 1))
+    for n, line in written:  # the star before arguments that are named: no product
+        spans += [((n, one.start()), (n, one.end())) for one in re.finditer(r"\*(?=,)", line)]
+    return _Silent({n for n, line in written if _no_effect(line)}, spans)
 
 
 def _no_effect(line: str) -> bool:

@@ -80,6 +80,7 @@ RULES = [
     ("S-R7", "same-day", {"therapy": "trastuzumab-deruxtecan", "symptoms": {"cough": new(1)}}, {"therapy": "trastuzumab-emtansine", "symptoms": {"cough": new(1)}}),
     ("S-R7", "same-day", {"therapy": "datopotamab-deruxtecan", "symptoms": {"dyspnea": new(1)}}, {"therapy": "paclitaxel", "symptoms": {"dyspnea": new(1)}}),
     ("S-R7", "same-day", {"therapy": "everolimus", "oxygen_saturation": 92}, {"therapy": "everolimus", "oxygen_saturation": 94}),
+    ("S-R7", "same-day", {"therapy": "everolimus", "oxygen_saturation": 92}, {"therapy": "everolimus", "oxygen_saturation": 91.9}),
     ("S-R7", "same-day", {"therapy": "pembrolizumab", "oxygen_saturation": 93}, {"oxygen_saturation": 93}),
     ("S-R7", "same-day", {"therapy": {"atezolizumab": doses(-365)}, "symptoms": {"cough": new(1)}}, {"therapy": {"atezolizumab": doses(-365.01)}, "symptoms": {"cough": new(1)}}),
     ("S-R7", "same-day", {"therapy": "everolimus", "symptoms": {"cough": new(1)}}, {"therapy": "everolimus", "symptoms": {"cough": 2}}),
