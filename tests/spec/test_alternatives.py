@@ -278,6 +278,24 @@ def test_dose_change(name, words, said):
     assert advice("dose-change", **words) == said
 
 
+WHY = [
+    ("dose-change", "dose_label", {"hemoglobin": 7.9, "therapy": "talazoparib"}),
+    ("dose-change", "dose_leading", {"hemoglobin": 7.9, "therapy": "docetaxel"}),
+    ("dose-change", "dose_moderate", {"hemoglobin": 8.0, "therapy": "docetaxel"}),
+    ("oral-iron", "iron_enough_treatment", {"hemoglobin": 8.0, "therapy": "docetaxel", "ferritin": 300, "tsat": 30}),
+    ("oral-iron", "iron_enough", {"hemoglobin": 8.0, "therapy": "docetaxel", "ferritin": 900, "tsat": None}),
+    ("oral-iron", "iron_enough", {"hemoglobin": 8.0, "ferritin": 300, "tsat": 30}),
+    ("vitamin-b12", "b12_untested", {"vitamin_b12": None}),
+    ("vitamin-b12", "b12_borderline", {"vitamin_b12": 250}),
+]  # fmt: skip
+
+
+@pytest.mark.trust("S5.1", "S5.2")
+@pytest.mark.parametrize(("option", "reason", "words"), WHY, ids=[f"{w[0]}, {w[1]}" for w in WHY])
+def test_the_reason_is_the_one_that_holds(option, reason, words):
+    assert counsel(option, **words).reasons == (reason,)
+
+
 STOPPED = [
     ("still taken", taken(-60), False),
     ("held", held(-60, -10), True),
