@@ -25,9 +25,8 @@ def test_every_row_has_a_test_or_a_reason():
 
 
 def test_what_is_shown_in_part_has_a_test_and_says_what_is_missing():
-    shown = set(proofs()) | set(
-        unproved()
-    )  # figures of a row without a test can be too few as well
+    # figures of a row without a test can be too few as well
+    shown = {*proofs(), *unproved()}
     assert set(partly()) <= shown, "a row without a test belongs to unproved.toml"
     assert all(len(missing) > 40 for missing in partly().values())
 

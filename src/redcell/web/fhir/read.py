@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import structlog
 from msgspec import Struct
 
 from redcell.clinic import conclusions
 from redcell.clinic.versions import ID
-from redcell.identity.table.row import Verdict
+from redcell.identity.table import Verdict
 from redcell.store import facts, search
 from redcell.web.fhir import events, origins
 from redcell.web.fhir.access import grant, may_see, require
@@ -23,10 +22,10 @@ from redcell.web.fhir.outcome import FhirError, outcome, unknown
 from redcell.web.fhir.respond import etag, resource_of, version_headers
 from redcell.web.fhir.spans import compared
 from redcell.web.fhir.standing import resources_of
+from redcell.web.security.authorize import log_refusal
 
 Json = dict[str, Any]
 LONGEST_NUMBER = 12
-_log = structlog.get_logger("redcell.authorize")
 
 
 class Read(Struct, frozen=True):
@@ -52,13 +51,7 @@ def one(asked: Asked, kind: str, rid: str) -> Read:
     if fact is not None:
         (resource,) = resources_of(asked.connection, [fact])
         if not _may_read(asked, fact.patient, kind, resource):
-            _log.warning(
-                "refused",
-                actor=asked.caller.account,
-                route="fhir-read",
-                method="GET",
-                outcome=Verdict.UNKNOWN.value,
-            )
+            log_refusal(asked.caller, "fhir-read", "GET", Verdict.UNKNOWN)
             raise unknown(kind, rid)
         return Read(resource, (fact.patient,), version_headers(fact))
     return _concluded(asked, kind, rid)

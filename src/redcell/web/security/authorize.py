@@ -51,7 +51,7 @@ async def authorize(request: Request) -> None:
         verdict = Verdict.FORBIDDEN
     setattr(request.state, VERDICT, verdict)
     if verdict is not Verdict.ALLOWED:
-        _told(verdict, request, row, caller)
+        log_refusal(caller, row.name, request.method, verdict)
         raise _refusal(verdict, request)
     if _beyond(request):
         raise unknown()
@@ -81,14 +81,14 @@ def _beyond(request: Request) -> bool:
     )
 
 
-def _told(verdict: Verdict, request: Request, row: Row, caller: Caller) -> None:
+def log_refusal(caller: Caller, route: str, method: str, verdict: Verdict) -> None:
     """Say in the log who was refused what. A stranger only has to sign in first."""
     if caller.known:
         _log.warning(
             "refused",
             actor=caller.account,
-            route=row.name,
-            method=request.method,
+            route=route,
+            method=method,
             outcome=verdict.value,
         )
 
