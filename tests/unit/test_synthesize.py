@@ -24,10 +24,10 @@ from redcell.population.patient import record_of
 from redcell.population.reading.lines import Lines
 from redcell.population.synthesize import Person, people
 from redcell.population.synthesize.body import LANES
+from redcell.population.synthesize.fate import live
 from redcell.population.synthesize.folder import write_folder
 from redcell.population.synthesize.generate import period_of
 from redcell.population.synthesize.identity import record_number
-from redcell.population.synthesize.life import live
 from redcell.population.synthesize.numbers import numbers
 from redcell.sources.fhir.resources import TYPES
 

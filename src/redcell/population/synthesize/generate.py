@@ -16,9 +16,10 @@ from redcell.population.synthesize.blood_bank import BloodBank
 from redcell.population.synthesize.body import LANES, Body
 from redcell.population.synthesize.care import Care
 from redcell.population.synthesize.clinic import Clinic
+from redcell.population.synthesize.fate import live
 from redcell.population.synthesize.fhir import Pen
 from redcell.population.synthesize.identity import Identity
-from redcell.population.synthesize.life import BLOOD_BANK, FAR, RECORD, Period, live, stream
+from redcell.population.synthesize.life import BLOOD_BANK, FAR, RECORD, Period, stream
 from redcell.population.synthesize.medicines import Medicines
 from redcell.population.synthesize.mishaps import Mishaps
 from redcell.population.synthesize.results import Results
