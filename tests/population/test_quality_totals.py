@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from builder import AT
 from redcell.api import moment_of
 from redcell.cli.quality import quality
+from redcell.errors import RedcellError
 from redcell.knowledge.load import knowledge
 from redcell.population.quality import MEASURES, Event, shown, totals
 from redcell.population.quality.look import Practice, look
@@ -142,6 +143,105 @@ def test_the_site_sets_the_smallest_count(tmp_path):
     assert measures(practice, knowledge(file))["numerator"][0] == 5
 
 
+ASKED, GRADE_3, IRON = (
+    "symptoms-not-asked",
+    "grade-3-without-count",
+    "iron-deficiency-not-looked-for",
+)
+
+
+def days(measure: str, people: int, each: int = 1, start: int = 0) -> list[Event]:
+    """Days of people from a number on, one after another, none of them counted."""
+    return [
+        Event(measure, f"p{p}", AT.plus(-day), "not-counted")
+        for p in range(start, start + people)
+        for day in range(each)
+    ]
+
+
+def lines_of(found: list[Event], everybody: int = 500):
+    return {one.measure.name: one for one in (shown(t, 11) for t in totals(found, everybody))}
+
+
+@pytest.mark.trust("H8.3")
+@pytest.mark.parametrize("inner", [GRADE_3, IRON])
+@pytest.mark.parametrize(("more", "seen"), [(0, 40), (1, None), (10, None), (11, 40)])
+def test_a_few_days_do_not_follow_from_a_wider_measure(inner, more, seen):
+    """Every day of grade 3 is one of grade 2 or 3: 43 less 40 would tell of three."""
+    by = lines_of([*days(inner, 40), *days(ASKED, 40 + more)])
+    assert by[ASKED].denominator == 40 + more
+    assert (by[inner].denominator, by[inner].numerator) == (seen, None if seen is None else 0)
+
+
+@pytest.mark.trust("H8.3")
+def test_many_days_of_few_people_do_not_follow_from_a_wider_measure():
+    by = lines_of([*days(GRADE_3, 40), *days(ASKED, 40), *days(ASKED, 2, each=20, start=40)])
+    assert (by[ASKED].denominator, by[GRADE_3].denominator) == (80, None)
+
+
+@pytest.mark.trust("H8.3")
+def test_few_people_outside_do_not_follow_from_a_wider_measure():
+    """43 people with days of grade 2 or 3, 40 of them with an episode: three have none."""
+    by = lines_of([*days(IRON, 40), *days(ASKED, 43, each=4)])
+    assert (by[IRON].denominator, by[IRON].people) == (40, None)
+    assert (by[ASKED].denominator, by[ASKED].people) == (172, 43)
+
+
+@pytest.mark.trust("H8.3")
+@pytest.mark.parametrize(
+    ("everybody", "seen"), [(40, 40), (41, None), (50, None), (51, 40), (None, 40)]
+)
+def test_few_people_outside_do_not_follow_from_everybody(everybody, seen):
+    assert lines_of(days(ASKED, 40), everybody)[ASKED].people == seen
+
+
+@pytest.mark.trust("H8.3")
+def test_the_interval_does_not_give_people_away():
+    """Where all agree it is Wilson's, from which the 40 people would follow."""
+    assert lines_of(days(ASKED, 40), 51)[ASKED].high == wilson(0.0, 40)[1]
+    hidden = lines_of(days(ASKED, 40), 43)[ASKED]
+    assert (hidden.share, hidden.low, hidden.high) == (0, None, None)
+
+
+def test_nobody_is_shown_beside_a_few():
+    by = lines_of(days(ASKED, 5), 5)
+    assert (by[ASKED].denominator, by[ASKED].people) == (None, None)
+    assert (by[GRADE_3].denominator, by[GRADE_3].people) == (0, 0)
+
+
+def test_a_bar_without_an_interval_is_drawn():
+    found = page(Practice(AT, 365, 43, days(ASKED, 40)), K)
+    assert "0\u00a0% of 40" in found
+    assert "few people, not shown" not in found
+
+
+@pytest.mark.trust("H8.3")
+@pytest.mark.parametrize(
+    ("people", "said"), [(0, "0 people"), (1, "fewer than 11 people"), (11, "11 people")]
+)
+def test_a_small_source_does_not_say_how_small(people, said):
+    practice = Practice(AT, 365, people, [])
+    assert f", {said}." in text(practice, K)
+    assert f", {said}." in page(practice, K)
+
+
+def test_the_page_says_what_a_dash_is_where_people_alone_are_left_out():
+    found = [*some("counted", 12, each=2), *some("not-counted", 15)]
+    assert '<td class="n">-</td>' in page(Practice(AT, 365, 100, found), K)
+    assert "fewer than 11 people" in page(Practice(AT, 365, 100, found), K)
+
+
+@pytest.mark.trust("H8.3")
+def test_every_day_of_a_measure_is_one_of_the_wider_one(practice):
+    """What the totals take for granted, in the records of invented people."""
+    by = {name: set() for name in (ASKED, GRADE_3, IRON)}
+    for event in practice.events:
+        if event.measure in by and event.finding != "excluded":
+            by[event.measure].add((event.patient, event.time.day))
+    assert by[GRADE_3] < by[ASKED]
+    assert by[IRON] < by[ASKED]
+
+
 # -- what is written -------------------------------------------------------------------------------
 
 
@@ -198,7 +298,8 @@ def test_the_order_of_the_source_changes_nothing(source, practice, tmp_path):
 def test_the_page_holds_no_patient_and_its_chart_is_told_in_words(practice):
     made = page(practice, K)
     assert "demo-" not in made
-    assert "http" not in re.sub(r'xmlns="[^"]*"', "", made).replace("https://doi", "")
+    named = re.sub(r'xmlns="[^"]*"|http-equiv', "", made).replace("https://doi", "")
+    assert "http" not in named
     picture = re.search(r"<svg.*?</svg>", made, re.DOTALL).group(0)
     svg = ElementTree.fromstring(picture)  # noqa: S314  (our own page)
     assert svg.get("role") == "img"
@@ -208,6 +309,12 @@ def test_the_page_holds_no_patient_and_its_chart_is_told_in_words(practice):
     assert "prefers-color-scheme:dark" in made
     assert "events.html" not in made
     assert "events.html" in page(practice, K, listed=True)
+
+
+@pytest.mark.parametrize("made", [page, event_page])
+def test_a_page_runs_and_loads_nothing(practice, made):
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    assert f'http-equiv="Content-Security-Policy" content="{policy}"' in made(practice, K)
 
 
 def test_the_list_names_every_counted_event(practice):
@@ -236,3 +343,20 @@ def test_the_text_says_what_a_dash_is(practice):
     said = text(practice, K)
     assert "fewer than 11 people" in said
     assert said.count("\n") >= len(MEASURES)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["--at", "0001-01-01"], ["--at", "9999-12-31T23:59:59Z"], ["--at", TIME, "--days", "10" * 9]],
+)
+def test_a_period_outside_of_the_calendar_is_bad_use(source, more):
+    run = CliRunner().invoke(quality, [str(source), *more])
+    assert isinstance(run.exception, RedcellError | SystemExit)
+    assert run.exit_code
+
+
+def test_the_longest_period_of_the_earliest_moment(source):
+    asked = [str(source), "--at", "1900-01-01", "--days", "36525", "--workers", "1"]
+    run = CliRunner().invoke(quality, asked)
+    assert run.exit_code == 0, run.output
+    assert run.stdout.startswith("Practice from 1799-12-31 to 1900-01-01")

@@ -13,6 +13,9 @@ from redcell.record.moment import Moment, on_day, utc
 if TYPE_CHECKING:
     from redcell.forecasting import Calibration
 
+YEARS = range(1900, 2200)
+"""The years that records are looked at from: a period before and after them is in the calendar."""
+
 
 def calibration_of(path: str | Path | None) -> Calibration | None:
     """The calibration of a file, if one is named."""
@@ -25,8 +28,15 @@ def moment_of(at: str | date | datetime) -> Moment:
     """The moment that a user's `at` means.
 
     Raises:
-        RedcellError: when the text is not a date or time.
+        RedcellError: when the text is not a date or time, or lies outside of every life.
     """
+    found = _moment(at)
+    if found.day.year not in YEARS:
+        raise RedcellError(f"--at {at}: expected a year from {YEARS[0]} to {YEARS[-1]}.")
+    return found
+
+
+def _moment(at: str | date | datetime) -> Moment:
     if isinstance(at, datetime):
         return utc(at)
     if isinstance(at, date):

@@ -12,6 +12,9 @@ from redcell.cli.options import EXIT_CODES, Command, now, options
 if TYPE_CHECKING:
     from redcell.population.reading.source import Form
 
+CENTURY = 36525
+"""Days: no record is longer."""
+
 
 @click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("source", type=click.Path(path_type=Path))
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--days",
-    type=click.IntRange(1),
+    type=click.IntRange(1, CENTURY),
     metavar="N",
     help="Length of the period before --at (default: 365, or the site's own).",
 )

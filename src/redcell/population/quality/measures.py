@@ -28,6 +28,8 @@ class Measure(Struct, frozen=True):
     numbers: tuple[str, ...]
     """the numbers that a site may set"""
     find: Callable[[Past], Iterator[Event]]
+    within: str = ""
+    """the measure whose denominator holds every day of this one's, if there is one"""
 
     def said(self, text: str, knowledge: Knowledge) -> str:
         """A text of the measure with the site's numbers in it."""
@@ -73,6 +75,7 @@ MEASURES = (
         ("O14", "G3"),
         ("anemia.grade3_below", "monitoring.grade3_interval"),
         surveillance.grade_3_without_count,
+        within=surveillance.UNASKED,
     ),
     Measure(
         remedies.REPLETE,
@@ -106,6 +109,7 @@ MEASURES = (
         ("W4", "I1", "A3"),
         ("quality.episode", "quality.tested_before", "quality.tested_after"),
         surveillance.iron_deficiency_not_looked_for,
+        within=surveillance.UNASKED,
     ),
     Measure(
         surveillance.UNASKED,

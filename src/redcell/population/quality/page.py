@@ -16,7 +16,7 @@ from redcell.population.quality.event import Event
 from redcell.population.quality.look import Practice
 from redcell.population.quality.measures import MEASURES, Measure
 from redcell.population.quality.table import lines
-from redcell.population.quality.text import number
+from redcell.population.quality.text import everybody, number
 from redcell.population.quality.totals import Shown
 
 LEFT, SCALE, ROW, TOP, RIGHT, BAR = 0, 560, 70, 34, 150, 16
@@ -92,7 +92,7 @@ def page(practice: Practice, knowledge: Knowledge, *, listed: bool = False) -> s
             rows=[_row(one, knowledge) for one in found],
             chart=chart(found, knowledge),
             smallest=f"{knowledge.value('quality.smallest_count'):g}",
-            hidden=any(one.hidden or one.denominator is None for one in found),
+            hidden=any(one.hidden for one in found),
             listed=listed,
         )
     )
@@ -119,7 +119,7 @@ def _head(practice: Practice, knowledge: Knowledge) -> dict[str, Any]:
     return {
         "at": str(practice.at),
         "since": practice.at.plus(-practice.days).day.isoformat(),
-        "people": f"{practice.people:,}",
+        "people": everybody(practice, knowledge.value("quality.smallest_count")),
         "policy": knowledge.policy.title if knowledge.policy else "",
     }
 
@@ -174,8 +174,9 @@ def chart(found: list[Shown], knowledge: Knowledge) -> Chart:
 def _bar(i: int, one: Shown, knowledge: Knowledge) -> Bar:
     title = one.measure.said(one.measure.title, knowledge)
     y = TOP + ROW * i
-    if one.share is None or one.low is None or one.high is None:
+    if one.share is None:
         none = one.denominator == 0
         return Bar(y, title, None, None, None, "no events" if none else "few people, not shown")
     said = f"{_percent(one.share)} of {one.denominator:,}"
-    return Bar(y, title, SCALE * one.share, SCALE * one.low, SCALE * one.high, said)
+    low, high = (None if end is None else SCALE * end for end in (one.low, one.high))
+    return Bar(y, title, SCALE * one.share, low, high, said)

@@ -40,7 +40,7 @@ EVENTS = ("measure", "patient_id", "time", "finding", "reason", "values", "evide
 def lines(practice: Practice, knowledge: Knowledge) -> list[Shown]:
     """Every measure as it may leave the clinic."""
     smallest = knowledge.value("quality.smallest_count")
-    return [shown(total, smallest) for total in totals(practice.events)]
+    return [shown(total, smallest) for total in totals(practice.events, practice.people)]
 
 
 def schema() -> dict[str, Any]:

@@ -17,7 +17,7 @@ def text(practice: Practice, knowledge: Knowledge) -> str:
     found = lines(practice, knowledge)
     width = max(len(one.measure.said(one.measure.title, knowledge)) for one in found)
     head = [
-        f"Practice from {since} to {practice.at.day}, {practice.people:,} people. "
+        f"Practice from {since} to {practice.at.day}, {everybody(practice, smallest)}. "
         "A smaller share is closer to the rules.",
         "",
         f"{'':<{width}}  {'share':>6}  {'95 %':<10}{'counted':>9}{'of':>8}",
@@ -38,6 +38,13 @@ def _line(one: Shown, width: int, knowledge: Knowledge) -> str:
     return f"{title:<{width}}  {share:>6}  {held:<10}{counts}"
 
 
+def everybody(practice: Practice, smallest: float) -> str:
+    """How many people were looked at, if they are not few."""
+    if 0 < practice.people < smallest:
+        return f"fewer than {smallest:g} people"
+    return f"{practice.people:,} people"
+
+
 def number(value: int | None) -> str:
     """A count as people read it; a small one, or one that would give one away, is `-`."""
     return f"{value:,}" if value is not None else "-"
@@ -48,5 +55,5 @@ def _left_out(found: list[Shown], smallest: float, knowledge: Knowledge) -> Iter
         if one.excluded:
             parts = ", ".join(f"{r} {number(n)}" for r, n in one.excluded.items())
             yield f"Not in {one.measure.said(one.measure.title, knowledge)}: {parts}."
-    if any(one.hidden or one.denominator is None for one in found):
+    if any(one.hidden for one in found):
         yield f"-: fewer than {smallest:g} people, or a number that would give such a count away."
