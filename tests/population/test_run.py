@@ -24,7 +24,7 @@ from redcell.population.parquet import write
 from redcell.population.pool import Pool
 from redcell.population.reading import pieces
 from redcell.population.reading.belonging import Owned, belonging
-from redcell.population.reading.partition import index_shared, numbers_of, partition
+from redcell.population.reading.partition import index, numbers_of, partition
 from redcell.population.reading.pieces import owner_at_a_glance, pieces_of
 
 TIME = "2026-11-20T09:00:00Z"
@@ -167,7 +167,7 @@ def test_lines_of_strangers_are_counted_without_being_held(tmp_path):
     source = folder(tmp_path / "s", [*lines, compact(person("a")), compact(count("own", "a"))])
     piece = pieces_of(source)[0]
     pieces.read_piece(piece, tmp_path, 1)
-    index_shared(tmp_path)
+    index(tmp_path)
     numbers = numbers_of([piece], [302])
     found = partition(tmp_path, 0, numbers, keeps=False)
     assert [len(one.lines) for one in found.patients] == [2]
@@ -188,7 +188,7 @@ def test_lines_of_which_only_the_difference_is_written_come_back(tmp_path, size)
     source = folder(tmp_path / "s", [*lines, shared, compact({"resourceType": "Medication"})])
     cut = pieces_of(source, size)
     found = [pieces.read_piece(piece, tmp_path, 1).lines for piece in cut]
-    index_shared(tmp_path)
+    index(tmp_path)
     (whole,) = partition(tmp_path, 0, numbers_of(cut, found), keeps=False).patients
     assert sum(len(alike.numbers) for alike in whole.alike) == 8, "all counts but that without id"
     assert whole.lines == [(f"0.ndjson:{n}", line) for n, line in enumerate([*lines, shared], 1)]

@@ -72,6 +72,18 @@ def bad():
     yield json.dumps({"resourceType": "Patient", "id": "kid", "birthDate": "2020-01-01"})
 
 
+def deletions():
+    """As Bulk Data tells them: a lone count, a shared drug; a person, and a line that is none."""
+    yield deletion("Observation/c1", "Observation/c2", "Medication/m1")
+    yield deletion("https://ehr.example/fhir/Observation/w", "Patient/cyd")
+    yield json.dumps(count("u", "ann"))
+
+
+def deletion(*names):
+    entries = [{"request": {"method": "DELETE", "url": name}} for name in names]
+    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+
 def write(folder, count, *, files=4, seed=3, **more):
     """The folder: lines dealt over files by chance, every other file gzipped, some no NDJSON."""
     lines = sorted(texts(count, **more), key=lambda text: sha256(f"{seed}{text}".encode()).digest())
@@ -90,4 +102,5 @@ def write(folder, count, *, files=4, seed=3, **more):
     half = gzip.compress("".join(f"{line}\n" for line in lines).encode())
     (folder / "broken.gz").write_bytes(half[: len(half) // 3])
     (folder / "empty.ndjson").write_bytes(b"")
+    (folder / "deep" / "deleted.ndjson").write_text("".join(f"{line}\n" for line in deletions()))
     return folder

@@ -49,7 +49,7 @@ def run(source, rejected=None, *, size=1 << 20, parts=3, batch=5):
         shared = [b for n in numbers for b in Share(Sent(plan.tasks))([n])]
         wanted = [b for part in by_owner(shared, parts) for b in answered(part)]
         ready = Sent(Ready(Task(AT, knowledge(), keeps=book.keeps), forecasts=False))
-        assess = Assess(ready, batch=batch, keeps=book.keeps)
+        assess = Assess(ready, Sent(plan.deleted), batch=batch, keeps=book.keeps)
         found = [b for part in by_owner(own + wanted, parts) for b in assess(part)]
         table, tally = (
             table_of(pa.Table.from_batches(found)),

@@ -92,20 +92,21 @@ def cohort(
     from redcell.forecasting import read_calibration
     from redcell.knowledge.load import knowledge
     from redcell.population.files import check_place
-    from redcell.population.parquet import write
     from redcell.population.progress import shown
 
-    check_place(out)
+    for file in (out, rejected):
+        if file is not None:
+            check_place(file)
     run = _on_spark(spark_master) if engine == "spark" else _here(out, workers, memory, form)
     table, tally = run(
         source,
         moment_of(at or now()),
         knowledge(policy),
+        out=out,
         rejected=rejected,
         calibration=read_calibration(calibration) if calibration else None,
         progress=shown,
     )
-    write(table, out)
     for line in tally.lines():
         click.echo(line, err=True)
     click.echo(f"Written: {out} ({table.height:,} rows).", err=True)

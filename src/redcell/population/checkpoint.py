@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from redcell.errors import RedcellError
+from redcell.population.files import writing
 from redcell.population.reading.ndjson import files_of
 
 T = TypeVar("T")
@@ -35,10 +37,14 @@ class Checkpoint:
         return msgspec.msgpack.decode(path.read_bytes(), type=kind)
 
     def keep(self, name: str, answer: object) -> None:
-        """Keep the answer of a part."""
+        """Keep the answer of a part.
+
+        Raises:
+            RedcellError: the disk is full.
+        """
         path = self.folder / name
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        with part.open("wb") as file:
+        with writing(path), part.open("wb") as file:
             file.write(msgspec.msgpack.encode(answer))
             file.flush()
             os.fsync(file.fileno())
@@ -47,7 +53,7 @@ class Checkpoint:
 
 @contextmanager
 def checkpoint(folder: Path | None, mark: str) -> Iterator[Checkpoint]:
-    """A folder for one run, which is gone when the run is over.
+    """A folder for one run, which is gone when the run is over. One run at a time works in it.
 
     Args:
         folder: stays when the run does not end well, and is gone on with by a run of the same
@@ -55,36 +61,72 @@ def checkpoint(folder: Path | None, mark: str) -> Iterator[Checkpoint]:
         mark: says what the run is; what another run left is thrown away.
 
     Raises:
-        RedcellError: the folder cannot be written, or something else is in it.
+        RedcellError: the folder cannot be written, something else is in it, or another run is
+            at work in it.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="redcell-") as place:
             yield Checkpoint(Path(place))
         return
+    with _alone(folder):
+        with writing(folder):
+            _prepare(folder, mark)
+        yield Checkpoint(folder)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made if it is not there; the system lets it go with the process."""
+    while True:
+        with writing(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds patients' data
+            held = os.open(folder, os.O_RDONLY)
+        try:
+            _lock(held, folder)
+            if _is_still(held, folder):
+                yield
+                return
+        finally:
+            os.close(held)
+
+
+def _lock(held: int, folder: Path) -> None:
     try:
-        _prepare(folder, mark)
-    except OSError as error:
-        raise RedcellError(f"{folder}: {error.strerror or error}.") from error
-    yield Checkpoint(folder)
-    shutil.rmtree(folder)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RedcellError(f"{folder}: another run is at work in it.") from error
+    except OSError:  # some network file systems have no locks
+        return
+
+
+def _is_still(held: int, folder: Path) -> bool:
+    """Is it the folder of this name, rather than one that an earlier run threw away?"""
+    try:
+        return os.path.samestat(os.fstat(held), folder.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _prepare(folder: Path, mark: str) -> None:
     said = folder / MARK
+    part = said.with_suffix(".part")
     before = said.read_bytes() if said.is_file() else b""
-    if folder.exists() and before != SIGN + mark.encode():
-        if any(folder.iterdir()) and not before.startswith(SIGN):
+    if before != SIGN + mark.encode():
+        others = (path for path in folder.iterdir() if path != part)
+        if not before.startswith(SIGN) and any(others):
             raise RedcellError(f"{folder}: something else is in it. Expected a folder of a run.")
-        shutil.rmtree(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds patients' data
-    said.write_bytes(SIGN + mark.encode())
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        part.write_bytes(SIGN + mark.encode())
+        part.replace(said)
 
 
 def mark_of(source: Path, *said: object) -> str:
     """What a run is: its files by name, size and time, and all that it was asked."""
     digest = hashlib.sha256()
     for path in files_of(source):
-        state = path.stat()
+        state = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
         digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode("utf-8", "replace"))
     digest.update(repr(said).encode("utf-8", "replace"))
     return digest.hexdigest()

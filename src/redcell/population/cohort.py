@@ -12,12 +12,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec.structs import replace
-
-from redcell.errors import RedcellError, UnreadableSourceError
+from redcell.errors import RedcellError
 from redcell.knowledge.load import Knowledge
 from redcell.population.checkpoint import Checkpoint, checkpoint, mark_of
-from redcell.population.parquet import frame, schema
+from redcell.population.parquet import frame, schema, write
 from redcell.population.parts import (
     BATCH,
     Done,
@@ -31,10 +29,11 @@ from redcell.population.parts import (
 from redcell.population.patient import Task
 from redcell.population.pool import ONE_THREAD, Pool, pool, processes_for
 from redcell.population.progress import Progress, silent
+from redcell.population.reading.joined import joined
 from redcell.population.reading.ledger import Ledger, Tally, ledger
-from redcell.population.reading.partition import batched, index_shared, numbers_of
+from redcell.population.reading.partition import batched
 from redcell.population.reading.pieces import Piece, Read, pieces_of
-from redcell.population.reading.source import Form, no_patient, refuse_tables, size_of
+from redcell.population.reading.source import Form, refuse_tables, size_of
 from redcell.record.moment import Moment
 from redcell.version import __version__
 
@@ -61,6 +60,7 @@ def cohort(
     knowledge: Knowledge,
     *,
     workers: int | None = None,
+    out: Path | None = None,
     rejected: Path | None = None,
     calibration: Calibration | None = None,
     forecasts: bool = True,
@@ -79,6 +79,7 @@ def cohort(
         at: nothing dated later is used, except treatment that is planned.
         knowledge: the knowledge base, with the site's policy.
         workers: processes; by default one for each core.
+        out: the Parquet file to write; until it is whole, what is kept in `resume` stays.
         rejected: where rejected input is kept, one JSON object a line.
         calibration: the site's noise and priors.
         forecasts: fill the forecast columns.
@@ -90,8 +91,8 @@ def cohort(
 
     Raises:
         UnreadableSourceError: no patient was found in the source.
-        RedcellError: an extra is missing, a number is out of range, or a process was ended from
-            outside.
+        RedcellError: an extra is missing, a number is out of range, a file cannot be written,
+            `resume` is another run's, or a process was ended from outside.
     """
     schema()  # fails before the work rather than after it
     if memory < LEAST_MEMORY:
@@ -99,22 +100,16 @@ def cohort(
     processes = processes_for(workers, size_of(source))
     if form == "fhir":
         refuse_tables(source)
-    with ledger(rejected) as book:
-        asked = (
-            at,
-            memory,
-            forecasts,
-            form,
-            book.keeps,
-            _written(knowledge),
-            _written(calibration),
-        )
-        mark = mark_of(source, __version__, *asked)
-        ready = Ready(Task(at, knowledge, keeps=book.keeps), calibration, forecasts=forecasts)
-        with checkpoint(resume, mark) as kept, pool(ready, processes) as hands:
+    keeps = rejected is not None
+    asked = at, memory, forecasts, form, keeps, _written(knowledge), _written(calibration)
+    ready = Ready(Task(at, knowledge, keeps=keeps), calibration, forecasts=forecasts)
+    with checkpoint(resume, mark_of(source, __version__, *asked)) as kept, ledger(rejected) as book:
+        with pool(ready, processes) as hands:
             run = _Run(source, kept, hands, book, progress)
             done = run.fhir(memory) if form == "fhir" else run.omop(knowledge, memory)
             table = _table(run.settled(done))
+        if out is not None:
+            write(table, out)
         book.tally.rows = table.height
         return table, book.tally
 
@@ -164,16 +159,8 @@ class _Run:
         pieces = pieces_of(self._source)
         partitions = partitions_of(pieces, memory)
         found = self._read(pieces, partitions)
-        numbers = numbers_of(pieces, [one.lines for one in found])
-        for piece, read in zip(pieces, found, strict=True):
-            for number, refused in read.refused:
-                place = numbers.place(piece.number, number) if number else refused.place
-                self._book.refuse(replace(refused, place=place))
-            self._book.tally.not_read.update(read.not_read)
+        numbers = joined(self._source, self._kept.folder, pieces, found, self._book)
         people = sum(read.patients for read in found)
-        if not people:
-            raise UnreadableSourceError(no_patient(self._source))
-        index_shared(self._kept.folder)
         where = str(self._kept.folder)
         parts = [Part(where, number, numbers) for number in range(partitions)]
         with self._progress("Assessing", people, "patients") as tell:

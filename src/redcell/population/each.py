@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
 from redcell.population.cohort import MEMORY, partitions_of
 from redcell.population.parts import BATCH, Part
 from redcell.population.patient import FAILED, failed
 from redcell.population.pool import Pool, pool, processes_for
 from redcell.population.progress import Progress
+from redcell.population.reading.joined import joined
 from redcell.population.reading.ledger import Ledger, Refused
 from redcell.population.reading.lines import Lines
-from redcell.population.reading.partition import batched, index_shared, numbers_of, partition
+from redcell.population.reading.partition import batched, partition
 from redcell.population.reading.pieces import Piece, Read, pieces_of, read_piece
-from redcell.population.reading.source import Form, no_patient, refuse_tables, size_of
+from redcell.population.reading.source import Form, refuse_tables, size_of
 
 T = TypeVar("T")
 
@@ -201,14 +200,6 @@ class Each(Generic[T]):
             for read in hands.answers(_read, readings):
                 tell(read.size)
                 found.append(read)
-        numbers = numbers_of(pieces, [read.lines for read in found])
-        for piece, read in zip(pieces, found, strict=True):
-            for number, refused in read.refused:
-                place = numbers.place(piece.number, number) if number else refused.place
-                book.refuse(replace(refused, place=place))
-            book.tally.not_read.update(read.not_read)
+        numbers = joined(self._source, Path(folder), pieces, found, book)
         people = sum(read.patients for read in found)
-        if not people:
-            raise UnreadableSourceError(no_patient(self._source))
-        index_shared(Path(folder))
         return [Part(folder, number, numbers) for number in range(partitions)], people

@@ -14,9 +14,10 @@ from redcell.knowledge.load import Knowledge
 from redcell.loop import Steps, run
 from redcell.population.patient import record_of
 from redcell.population.progress import Progress, silent
+from redcell.population.reading.deletions import deletions_of
 from redcell.population.reading.ledger import Ledger, Tally
 from redcell.population.reading.lines import Lines
-from redcell.population.reading.partition import index_shared, numbers_of, partition
+from redcell.population.reading.partition import index, numbers_of, partition
 from redcell.population.reading.pieces import pieces_of, read_piece
 from redcell.population.reading.source import Form, refuse_tables
 from redcell.population.rows import COLUMNS, row
@@ -93,7 +94,7 @@ def _of_lines(source: Path, wanted: str, progress: Progress) -> list[Lines]:
             for piece in pieces:
                 counts.append(read_piece(piece, folder, 1, only=wanted).lines)
                 tell(piece.end - piece.begin)
-        index_shared(folder)
+        index(folder, deletions_of(source).names)
         return list(partition(folder, 0, numbers_of(pieces, counts), keeps=False).patients)
 
 

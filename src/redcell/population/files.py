@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from redcell.errors import RedcellError
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say where and why, when what the block writes cannot be written.
+
+    Raises:
+        RedcellError: the disk is full, or something else is wrong with it.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RedcellError(f"{place}: cannot be written ({why}).") from error
 
 
 @contextmanager
@@ -20,26 +35,30 @@ def replacing(path: Path, *, keep_on_error: bool = False) -> Iterator[IO[bytes]]
         keep_on_error: take the name even when the block fails.
 
     Raises:
-        RedcellError: the folder is not there or may not be written.
+        RedcellError: the folder is not there, may not be written, or the disk is full.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with writing(path):
         file = partial.open("wb")
-    except OSError as error:
-        raise RedcellError(f"{path}: cannot be written ({error.strerror or error}).") from error
-    whole = keep_on_error
     try:
         yield file
-        whole = True
-    finally:
-        with file:
+    except BaseException:
+        _end(file, partial, path, keep=keep_on_error)
+        raise
+    _end(file, partial, path, keep=True)
+
+
+def _end(file: IO[bytes], partial: Path, path: Path, *, keep: bool) -> None:
+    """Give a file its name once all of it is on disk, or leave nothing."""
+    try:
+        with writing(path), file:
             file.flush()
             os.fsync(file.fileno())
-        if whole:
+        if keep:
             partial.replace(path)
-        else:
-            with suppress(OSError):
-                partial.unlink()
+    finally:
+        with suppress(OSError):
+            partial.unlink()
 
 
 def check_place(path: Path) -> None:

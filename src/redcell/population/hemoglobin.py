@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +26,19 @@ from redcell.population.patient import record_of
 from redcell.population.pool import Pool, pool, processes_for
 from redcell.population.progress import Progress, silent
 from redcell.population.reading.belonging import Owned, belonging
+from redcell.population.reading.deletions import deletions_of
+from redcell.population.reading.joined import refused_files
 from redcell.population.reading.lines import Lines
 from redcell.population.reading.ndjson import MAX_LINE, RefusedFileError
-from redcell.population.reading.partition import index_shared, partition
-from redcell.population.reading.pieces import FAULTS, Piece, blocks_of, owner_at_a_glance, pieces_of
+from redcell.population.reading.partition import index, partition
+from redcell.population.reading.pieces import (
+    Piece,
+    Read,
+    blocks_of,
+    owner_at_a_glance,
+    pieces_of,
+    refused_file,
+)
 from redcell.population.reading.search import Search
 from redcell.population.reading.source import no_patient, refuse_tables, size_of
 from redcell.population.reading.spill import Spill
@@ -100,7 +109,8 @@ def hemoglobin(
     One row per patient: `patient_id`, `hemoglobin_g_dl`, `hemoglobin_time`, `ctcae_grade`,
     `trend_g_dl_per_week`. Value and time are those of the whole cohort. Grade and slope are those
     of the counts alone: the cohort gives none while other counts of the same sample make a value
-    doubtful, and leaves counts before a transfusion out of the slope.
+    doubtful, and leaves counts before a transfusion out of the slope. A file that cannot be used,
+    or not to its end, is a warning.
 
     Args:
         source: a folder of FHIR NDJSON.
@@ -111,7 +121,8 @@ def hemoglobin(
 
     Raises:
         UnreadableSourceError: no patient was found in the source.
-        RedcellError: the extra `frames` is missing, or a process was ended from outside.
+        RedcellError: the extra `frames` is missing, the disk is full, or a process was ended from
+            outside.
     """
     from redcell.population.parquet import schema
 
@@ -152,37 +163,52 @@ def _judged(
     partitions = max(processes, -(-sum(p.size for p in pieces) // SHARE))
     with progress("Reading", sum(p.end - p.begin for p in pieces), "B") as tell:
         parts = [Part(piece, place, partitions) for piece in pieces]
-        for piece, _ in zip(pieces, hands.answers(look, parts), strict=True):
+        found: list[Read] = []
+        for piece, read in zip(pieces, hands.answers(look, parts), strict=True):
             tell(piece.end - piece.begin)
-    index_shared(Path(place))
+            found.append(read)
+    deletions = deletions_of(source)
+    for refused in (*refused_files(pieces, found), *deletions.refused):
+        warnings.warn(f"{refused.place}: {refused.text}", stacklevel=2)
+    index(Path(place), deletions.names)
     yield from hands.answers(judge, [Part(None, place, n) for n in range(partitions)])
 
 
 # -- looking -----------------------------------------------------------------------------------
 
 
-def look(scan: Scan, part: Part) -> int:
-    """Find the lines of a piece that can matter and spill them by patient; gives their number."""
+def look(scan: Scan, part: Part) -> Read:
+    """Find the lines of a piece that can matter and spill them by patient; tells their number."""
     piece = part.piece
     assert piece is not None  # noqa: S101  (parts of this kind have one)
-    spill = Spill(Path(part.folder), piece.number, part.number)
+    found = Read()
+    with Spill(Path(part.folder), piece.number, part.number) as spill:
+        try:
+            for line in _lines(piece, scan):
+                _keep(line, spill, found)
+        except RefusedFileError as error:
+            found.failed = refused_file(piece, error)
+    return found
+
+
+def _lines(piece: Piece, scan: Scan) -> Iterator[bytes]:
+    """The lines of a piece that can matter, by their bytes."""
     codes, signs, since = Search(*scan.codes, together=True), Search(PATIENT, ESCAPE), scan.since
-    kept = 0
-    with suppress(*FAULTS):
-        for block in blocks_of(piece):
-            for line in dict.fromkeys((*codes.lines(block), *signs.lines(block))):
-                if len(line) >= MAX_LINE or _is_old(line, since):
-                    continue
-                owner, is_patient = _owner(line)
-                if not owner:
-                    continue
-                kept += 1
-                if is_patient:
-                    spill.patient(kept, owner, line.strip())
-                else:
-                    spill.own(kept, owner.encode("utf-8", "surrogatepass"), line.strip())
-    spill.close()
-    return kept
+    for block in blocks_of(piece):
+        for line in dict.fromkeys((*codes.lines(block), *signs.lines(block))):
+            if len(line) < MAX_LINE and not _is_old(line, since):
+                yield line
+
+
+def _keep(line: bytes, spill: Spill, found: Read) -> None:
+    owner, is_patient = _owner(line)
+    if not owner:
+        return
+    found.lines += 1
+    if is_patient:
+        spill.patient(found.lines, owner, line.strip())
+    else:
+        spill.own(found.lines, owner.encode("utf-8", "surrogatepass"), line.strip())
 
 
 def _is_old(line: bytes, since: bytes) -> bool:

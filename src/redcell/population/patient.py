@@ -22,7 +22,7 @@ from redcell.sources.fhir.reread import rereader
 from redcell.sources.terms import terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from redcell.forecasting import Forecaster
     from redcell.loop import Situation
@@ -162,7 +162,7 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
         UnreadableSourceError: there is no readable Patient among them.
     """
     counts: dict[str, int] = {}
-    reader, before, left = rereader(knowledge), len(aside), set[bytes]()
+    reader, before, left = rereader(knowledge), len(aside), patient.deleted
     fresh, apart = MOLDS.parted(patient.apart)
     alike = [*patient.alike, *fresh]
     while True:
@@ -173,9 +173,11 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
         again = taken.unfit.union(set(names).intersection(taken.names))
         if not again:
             break
-        left |= again  # several resources of one name: the reader chooses among them
+        left = left | again  # several resources of one name: the reader chooses among them
         del aside[before:]
         counts.clear()
+    if patient.deleted:
+        located = list(_kept(located, patient.deleted, aside))
     for kind, times in taken.counts.items():
         counts[kind] = counts.get(kind, 0) + times
     return read_patient_record(
@@ -187,6 +189,18 @@ def record_of(patient: Lines, knowledge: Knowledge, aside: list[SetAside]) -> Re
         (),
         facts=taken.facts,
     )
+
+
+def _kept(
+    located: Iterable[Located], deleted: frozenset[bytes], aside: list[SetAside]
+) -> Iterator[Located]:
+    """The resources that the sender did not delete."""
+    for one in located:
+        if one.reference.encode("utf-8", "surrogatepass") in deleted:
+            text = f"{one.reference}: the sender deleted it; it was not used."
+            aside.append(SetAside("deleted-by-sender", one.place, text))
+        else:
+            yield one
 
 
 def _decoded(

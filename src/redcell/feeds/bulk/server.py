@@ -23,6 +23,7 @@ from redcell.feeds.bulk.asking import Answer, Asker, AskingError
 from redcell.feeds.bulk.forms import whole
 from redcell.feeds.bulk.load import Loader
 from redcell.feeds.bulk.withdraw import withdraw
+from redcell.sources.fhir.deletions import deletion_of
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
@@ -217,7 +218,8 @@ class Export:
         if url in self.state.done:
             return
         path = self._fetch(90_000, url, manifest)
-        names = [name for line in whole(path).splitlines() for name in deleted_in(line)]
+        found = (deletion_of(line) for line in whole(path).splitlines())
+        names = [name for bundle in found if bundle is not None for name in bundle.names]
         self.withdrawn += withdraw(self.clinic, self.loader.feed, names, at=clock.now())
         self._finished(url, path)
 
@@ -270,26 +272,6 @@ def _url(one: dict[str, Any]) -> str:
 
 def _plain(text: str) -> str:
     return "".join(sign for sign in text if sign.isascii() and sign.isprintable())[:80]
-
-
-def deleted_in(line: bytes) -> list[tuple[str, str]]:
-    """Type and id of every resource that a Bundle of deletions names."""
-    try:
-        bundle = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return []
-    found = []
-    for entry in _files(bundle, "entry"):
-        request = entry.get("request")
-        url = request.get("url") if isinstance(request, dict) else None
-        if isinstance(url, str) and _is_deletion(request):
-            kind, _, rid = url.rpartition("/")
-            found.append((kind.rpartition("/")[2], rid))
-    return found
-
-
-def _is_deletion(request: object) -> bool:
-    return isinstance(request, dict) and request.get("method") == "DELETE"
 
 
 def seconds_of(header: str, usual: float) -> float:

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from redcell.population.files import replacing
+from redcell.population.files import replacing, writing
 from redcell.record.record import SetAside
 
 NOTED = frozenset(
@@ -21,6 +21,7 @@ NOTED = frozenset(
         "code-display-mismatch",
         "conflicting-records",
         "corrected-result-used",
+        "deleted-by-sender",
         "entered-in-error-ignored",
         "future-data-ignored",
         "naive-time-assumed-utc",
@@ -99,7 +100,8 @@ class Ledger:
         """Count one piece of input that was rejected, and keep it."""
         self.tally.rejected[refused.reason] += 1
         if self._file is not None:
-            self._file.write(msgspec.json.encode(_entry(refused)) + b"\n")
+            with writing(Path(self._file.name)):
+                self._file.write(msgspec.json.encode(_entry(refused)) + b"\n")
 
     def settle(self, told: Told) -> None:
         """Count a patient, and what was not used of it."""

@@ -19,6 +19,8 @@ class Lines(Struct):
     """Others, by mold, of which only what is not alike is held."""
     ranks: Sequence[int] | None = None
     """Where among all lines those apart come; not told where there are no others."""
+    deleted: frozenset[bytes] = frozenset()
+    """References of resources that the sender deleted, of anybody."""
 
     def rank(self, at: int) -> int:
         """Where among all lines one of those apart comes."""

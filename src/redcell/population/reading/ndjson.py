@@ -28,23 +28,40 @@ class RefusedFileError(Exception):
 def files_of(source: Path) -> list[Path]:
     """Every file of a folder by name; hidden ones and the truth of invented people are passed over.
 
+    Links are followed, but never into a folder that they lie in.
+
     Raises:
-        UnreadableSourceError: there is no such folder or file, or it is empty.
+        UnreadableSourceError: there is no such folder or file, a folder cannot be read, or it is
+            empty.
     """
     if source.is_file():
         return [source]
     if not source.is_dir():
         raise UnreadableSourceError(f"{source}: no such folder.")
-    found = sorted(
-        p
-        for p in source.rglob("*")
-        if p.is_file()
-        and p.name != TRUTH
-        and not any(part.startswith(".") for part in p.relative_to(source).parts)
-    )
+    found = sorted(_files_in(source, frozenset((source.resolve(),))))
     if not found:
         raise UnreadableSourceError(f"{source}: the folder is empty.")
     return found
+
+
+def _files_in(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Files, and links that lead nowhere: what cannot be opened is told of, not passed over."""
+    folders: list[Path] = []
+    try:
+        for path in folder.iterdir():
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                folders.append(path)
+            elif path.name != TRUTH and (path.is_file() or path.is_symlink()):
+                yield path
+    except OSError as error:
+        why = error.strerror or error
+        raise UnreadableSourceError(f"{folder}: the folder cannot be read ({why}).") from error
+    for path in folders:
+        real = path.resolve()
+        if real not in above:
+            yield from _files_in(path, above | {real})
 
 
 def glance(stream: Any) -> None:

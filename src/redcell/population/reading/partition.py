@@ -12,6 +12,7 @@ from typing import overload
 
 from msgspec import Struct, field
 
+from redcell.population.files import writing
 from redcell.population.reading.belonging import SIGNS, stranger, wanted
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.lines import Lines
@@ -48,11 +49,19 @@ def numbers_of(pieces: list[Piece], lines: list[int]) -> Numbers:
     return Numbers(tuple(p.name for p in pieces), tuple(before))
 
 
-def index_shared(folder: Path) -> None:
-    """Make what others refer to findable by name; doing it again gives the same."""
+def index(folder: Path, deleted: Iterable[bytes] = ()) -> None:
+    """Make what others refer to findable by name; doing it again gives the same.
+
+    Args:
+        folder: of the spilled lines.
+        deleted: references of the resources that the sender deleted.
+
+    Raises:
+        RedcellError: the disk is full.
+    """
     path = folder / INDEX
     path.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as base:
+    with writing(path), closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA journal_mode = OFF")
         base.execute("PRAGMA synchronous = OFF")
         base.execute("CREATE TABLE shared (name TEXT, piece INTEGER, number INTEGER, line BLOB)")
@@ -63,6 +72,8 @@ def index_shared(folder: Path) -> None:
         )
         base.executemany("INSERT INTO shared VALUES (?, ?, ?, ?)", rows)
         base.execute("CREATE INDEX by_name ON shared (name)")
+        base.execute("CREATE TABLE deleted (name BLOB)")
+        base.executemany("INSERT INTO deleted VALUES (?)", ((name,) for name in deleted))
         base.commit()
 
 
@@ -117,6 +128,7 @@ class People(Sequence[Lines]):
         self._index = folder / INDEX
         self._own, self._numbers = own, numbers
         self._names = sorted(own)
+        self._deleted = _deleted(self._index)
 
     def __len__(self) -> int:
         """How many patients there are."""
@@ -134,7 +146,9 @@ class People(Sequence[Lines]):
             return [self[i] for i in range(*index.indices(len(self)))]
         name = self._names[index]
         own = self._own[name]
-        return _gathered(name.partition("/")[2], own, self._numbers, self._shared(own))
+        found = _gathered(name.partition("/")[2], own, self._numbers, self._shared(own))
+        found.deleted = self._deleted
+        return found
 
     def _shared(self, own: list[Own]) -> Placed:
         """The shared lines that a patient's lines refer to."""
@@ -142,7 +156,7 @@ class People(Sequence[Lines]):
         found: Placed = {}
         if not names:
             return found
-        with closing(sqlite3.connect(f"file:{self._index}?mode=ro", uri=True)) as base:
+        with _opened(self._index) as base:
             for name in names:
                 rows = base.execute(
                     "SELECT piece, number, line FROM shared WHERE name = ?", (name,)
@@ -150,6 +164,15 @@ class People(Sequence[Lines]):
                 for piece, number, text in rows:
                     found[piece, number] = (_place(self._numbers, piece, number), text)
         return found
+
+
+def _deleted(index: Path) -> frozenset[bytes]:
+    with _opened(index) as base:
+        return frozenset(name for (name,) in base.execute("SELECT name FROM deleted"))
+
+
+def _opened(index: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True))
 
 
 SIGNED = Search(b"\\", *SIGNS)

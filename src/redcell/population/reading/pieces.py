@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.population.reading.belonging import NotRead, Owned, Shared, belonging
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.ndjson import (
+    BROKEN,
+    GLANCE,
     MAX_LINE,
     Bounded,
     RefusedFileError,
@@ -23,7 +29,7 @@ from redcell.population.reading.ndjson import (
 from redcell.population.reading.search import Search
 from redcell.population.reading.spill import Spill
 from redcell.sources.fhir.alike import MOLDS
-from redcell.sources.fhir.kind import FIRST_KEY
+from redcell.sources.fhir.kind import FIRST_KEY, kind_of
 from redcell.sources.fhir.resources import DECODERS
 from redcell.sources.read import CHUNK, GZIP, MAX_RATIO
 from redcell.sources.strict_json import BOM
@@ -61,34 +67,68 @@ class Read(Struct):
     patients: int = 0
     not_read: dict[str, int] = {}
     refused: list[tuple[int, Refused]] = []
-    """With the number of the line in the piece; 0 for the file as a whole."""
+    """Lines that cannot be used, with their numbers in the piece."""
+    failed: Refused | None = None
+    """Why the piece was not read, or not to its end."""
 
 
 def pieces_of(source: Path, size: int = PIECE) -> list[Piece]:
-    """The pieces of a source, in the order of its files.
+    """The pieces of a source, in the order of its files; those of deletions are passed over.
 
     Raises:
-        UnreadableSourceError: there is no such folder or file, or it is empty.
+        UnreadableSourceError: there is no such folder or file, a folder cannot be read, or it is
+            empty.
     """
-    root = source if source.is_dir() else source.parent
     found: list[Piece] = []
-    for path in files_of(source):
-        name = str(path.relative_to(root))
-        whole = path.stat().st_size
-        packed = _is_packed(path)
-        step = max(1, whole) if packed else size
-        for begin in range(0, max(1, whole), step):
-            end = min(whole, begin + step)
-            found.append(Piece(len(found), str(path), name, begin, end, packed))
+    for whole in _whole_files(source):
+        if _is_of_deletions(whole):
+            continue
+        step = max(1, whole.end) if whole.packed else size
+        for begin in range(0, max(1, whole.end), step):
+            end = min(whole.end, begin + step)
+            found.append(replace(whole, number=len(found), begin=begin, end=end))
     return found
 
 
-def _is_packed(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(GZIP)) == GZIP
-    except OSError:  # said when it is read
+def deletions_in(source: Path) -> list[Piece]:
+    """The files of deletions of a source, each in one piece.
+
+    Raises:
+        UnreadableSourceError: there is no such folder or file, a folder cannot be read, or it is
+            empty.
+    """
+    return [whole for whole in _whole_files(source) if _is_of_deletions(whole)]
+
+
+def _whole_files(source: Path) -> Iterator[Piece]:
+    root = source if source.is_dir() else source.parent
+    for path in files_of(source):
+        name, size, packed = str(path.relative_to(root)), 0, False
+        with suppress(OSError), path.open("rb") as file:  # said when it is read
+            size = os.fstat(file.fileno()).st_size
+            packed = file.read(len(GZIP)) == GZIP
+        yield Piece(0, str(path), name, 0, size, packed)
+
+
+DELETING = (b'"Bundle"', b'"DELETE"')
+"""What a line of deletions holds near its beginning."""
+
+
+def _is_of_deletions(whole: Piece) -> bool:
+    """Does a file begin with a Bundle that asks to delete?"""
+    head = b""
+    with suppress(*FAULTS), Path(whole.file).open("rb") as raw:
+        head = (gzip.GzipFile(fileobj=raw) if whole.packed else raw).read(GLANCE)
+    line = head.removeprefix(BOM).lstrip().partition(b"\n")[0]
+    if not all(sign in line for sign in DELETING):
         return False
+    try:
+        return kind_of(line) == "Bundle"
+    except BROKEN:  # it goes on
+        return BUNDLED.match(line) is not None
+
+
+BUNDLED = re.compile(rb'\{\s*"resourceType"\s*:\s*"Bundle"')
 
 
 def read_piece(piece: Piece, folder: Path, partitions: int, *, only: str | None = None) -> Read:
@@ -100,40 +140,51 @@ def read_piece(piece: Piece, folder: Path, partitions: int, *, only: str | None 
         partitions: how many there are.
         only: spill the lines of this one patient, a reference, and those that are shared.
     """
-    spill = Spill(folder, piece.number, partitions, only)
     found = Read(size=piece.end - piece.begin)
-    try:
-        _read(piece, spill, found)
-    except FAULTS as error:
-        if not piece.begin:  # the file is refused once, though each of its pieces is
-            found.refused.append((0, refused_file(piece, error)))
-    spill.close()
+    with Spill(folder, piece.number, partitions, only) as spill:
+        try:
+            _read(piece, spill, found)
+        except RefusedFileError as error:
+            found.failed = refused_file(piece, error)
     return found
 
 
-FAULTS = (RefusedFileError, EOFError, zlib.error, OSError)
+NOT_WHOLE = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What a gzip file that is damaged or cut short is read with."""
+FAULTS = (RefusedFileError, OSError, *NOT_WHOLE)
 """What reading a file can fail with."""
 
 
-def refused_file(piece: Piece, error: Exception) -> Refused:
-    """What a file that cannot be read, or not to its end, is counted as."""
-    match error:
-        case RefusedFileError():
-            return Refused(error.args[0], piece.name, error.args[1])
-        case EOFError() | zlib.error() | gzip.BadGzipFile():
-            text = f"not a whole gzip file ({error}); what came before was used."
-            return Refused("file-not-whole", piece.name, text)
-        case _:
-            text = f"{getattr(error, 'strerror', None) or error}."
-            return Refused("file-not-readable", piece.name, text)
+def refused_file(piece: Piece, error: RefusedFileError) -> Refused:
+    """What a file that cannot be used, or not to its end, is counted as."""
+    reason, text = error.args
+    return Refused(reason, piece.name, text)
+
+
+def refusal(error: Exception) -> RefusedFileError:
+    """Why a file cannot be used, or not to its end, of what reading it failed with."""
+    if isinstance(error, RefusedFileError):
+        return error
+    if isinstance(error, NOT_WHOLE):
+        text = f"not a whole gzip file ({error}); what came before was used."
+        return RefusedFileError("file-not-whole", text)
+    text = f"{getattr(error, 'strerror', None) or error}."
+    return RefusedFileError("file-not-readable", text)
 
 
 def blocks_of(piece: Piece) -> Iterator[bytes]:
     """The lines that begin in a piece, in blocks of whole ones; one that is too long is cut.
 
     Raises:
-        RefusedFileError: the file as a whole cannot be used; there are other faults of reading.
+        RefusedFileError: the file cannot be used, or not to its end.
     """
+    try:
+        yield from _whole_lines(piece)
+    except FAULTS as error:
+        raise refusal(error) from error
+
+
+def _whole_lines(piece: Piece) -> Iterator[bytes]:
     with Path(piece.file).open("rb", buffering=BLOCK) as raw:
         if piece.packed:
             most = max(CHUNK, (piece.end - piece.begin) * MAX_RATIO)
@@ -198,7 +249,7 @@ def lines_of(piece: Piece) -> Iterator[tuple[int, bytes | None]]:
     """Each line with its number in the piece; `None` for one that is too long to be read.
 
     Raises:
-        RefusedFileError: the file as a whole cannot be used; there are other faults of reading.
+        RefusedFileError: the file cannot be used, or not to its end.
     """
     number = 0
     for block in blocks_of(piece):

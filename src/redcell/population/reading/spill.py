@@ -10,12 +10,15 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
+from redcell.population.files import writing
 from redcell.sources.fhir.mold import Blank, Fillings, Mold
 
 WAITING = 1 << 23
@@ -115,8 +118,10 @@ class Spill:
         self._molds: dict[bytes, Mold] = {}
         self._parts: dict[int, list[Chunk]] = {}
         self._size = 0
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        self._file = (folder / FOLDER / f"{piece:08d}").open("wb")
+        self._path = folder / FOLDER / f"{piece:08d}"
+        with writing(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb")
 
     def own(self, number: int, owner: bytes, line: bytes) -> None:
         """Keep one line of a patient."""
@@ -166,6 +171,13 @@ class Spill:
             self._write()
 
     def _write(self) -> None:
+        with writing(self._path):
+            self._write_groups()
+        self._owners.clear()
+        self._shared.clear()
+        self._size = 0
+
+    def _write_groups(self) -> None:
         groups: dict[int, list[Held]] = {}
         for name, waiting in self._owners.items():
             part = partition_of(name, self._partitions)
@@ -178,9 +190,6 @@ class Spill:
             patients = [held.name for held in groups[part] if held.patients]
             chunk = Chunk(begin, self._file.tell(), patients)
             self._parts.setdefault(part, []).append(chunk)
-        self._owners.clear()
-        self._shared.clear()
-        self._size = 0
 
     def _held(self, name: bytes, waiting: Owner) -> Held:
         text = b"\n".join(waiting.lines)
@@ -190,9 +199,26 @@ class Spill:
         ]
         return Held(name, self._piece, waiting.numbers, waiting.patients, text, alike)
 
-    def close(self) -> None:
-        """Write what still waits, the molds, and where everything stands."""
-        self._write()
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """Write what still waits, the molds, and where everything stands.
+
+        Raises:
+            RedcellError: the disk is full.
+        """
+        try:
+            if failed is None:
+                self._write()
+                with writing(self._path):
+                    self._write_ends()
+        finally:
+            with suppress(OSError):  # what is not whole is thrown away by the next try
+                self._file.close()
+
+    def _write_ends(self) -> None:
         places = [self._entry(part) for part in (SHARED, *range(self._partitions))]
         molds = self._file.tell()
         self._file.write(_encode([(m.kind, m.pieces, m.blanks) for m in self._molds.values()]))
@@ -200,7 +226,7 @@ class Spill:
         for place in places:
             self._file.write(END.pack(*place))
         self._file.write(END.pack(molds, begin))
-        self._file.close()
+        self._file.flush()
 
     def _entry(self, part: int) -> tuple[int, int]:
         """Write where the lines of a partition stand; begin and end of that."""

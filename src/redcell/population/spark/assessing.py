@@ -31,15 +31,16 @@ TABLE = pa.schema([*((name, TYPES[kind]) for name, kind in COLUMNS.items()), ("s
 class Assess:
     """Rows of patients, for `mapInArrow` over lines that were brought together and sorted."""
 
-    def __init__(self, ready: Any, *, batch: int, keeps: bool) -> None:
+    def __init__(self, ready: Any, deleted: Any, *, batch: int, keeps: bool) -> None:
         """Keep what travels.
 
         Args:
             ready: broadcast, and made ready once in each process.
+            deleted: broadcast references of the resources that the sender deleted.
             batch: patients whose forecasts are made together.
             keeps: is rejected input itself wanted, or only its count?
         """
-        self._ready, self._batch, self._keeps = ready, batch, keeps
+        self._ready, self._deleted, self._batch, self._keeps = ready, deleted, batch, keeps
 
     def __call__(self, found: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of every patient in the batches, and what is said besides."""
@@ -71,7 +72,7 @@ class Assess:
             else:
                 lines[piece, number] = line
         placed = [(place(*where), lines[where]) for where in sorted(lines)]
-        yield Lines(owner.partition("/")[2], placed)
+        yield Lines(owner.partition("/")[2], placed, deleted=self._deleted.value)
 
     def _stranger(self, owner: str, own: Iterable[Line]) -> Iterator[Said]:
         """Lines of somebody who has no Patient."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from redcell.errors import UnreadableSourceError
 from redcell.knowledge.load import Knowledge
-from redcell.population.parquet import schema
+from redcell.population.parquet import schema, write
 from redcell.population.parts import BATCH, Ready
 from redcell.population.patient import Task
 from redcell.population.progress import Progress, silent
@@ -46,6 +46,7 @@ def cohort(
     knowledge: Knowledge,
     *,
     master: str | None = None,
+    out: Path | None = None,
     rejected: Path | None = None,
     calibration: Calibration | None = None,
     forecasts: bool = True,
@@ -60,6 +61,7 @@ def cohort(
         at: nothing dated later is used, except treatment that is planned.
         knowledge: the knowledge base, with the site's policy.
         master: the cluster.
+        out: the Parquet file to write.
         rejected: where rejected input is kept, one JSON object a line, ordered by its place.
         calibration: the site's noise and priors.
         forecasts: fill the forecast columns.
@@ -79,14 +81,18 @@ def cohort(
         parts = max(ROUNDS * context.defaultParallelism, -(-plan.size // PART))
         lines = brought_together(spark, plan, parts, keeps=book.keeps)
         ready = Ready(Task(at, knowledge, keeps=book.keeps), calibration, forecasts=forecasts)
-        assess = Assess(context.broadcast(ready), batch=BATCH, keeps=book.keeps)
+        deleted = context.broadcast(plan.deleted)
+        assess = Assess(context.broadcast(ready), deleted, batch=BATCH, keeps=book.keeps)
         answers = lines.mapInArrow(assess, spark_schema(TABLE))
         reading = 2 * len(plan.tasks) + parts
         found = watched(context, answers.toArrow, progress, reading, parts)
         tally = settle(found, plan, book)
         if not tally.patients:
             raise UnreadableSourceError(no_patient(source))
-        return table_of(found), tally
+        table = table_of(found)
+        if out is not None:
+            write(table, out)
+        return table, tally
 
 
 def brought_together(spark: SparkSession, plan: Plan, parts: int, *, keeps: bool) -> DataFrame:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from redcell.population.reading.deletions import deletions_of
 from redcell.population.reading.ledger import Ledger
 from redcell.population.reading.partition import Numbers, numbers_of
-from redcell.population.reading.pieces import Piece, pieces_of, refused_file
+from redcell.population.reading.pieces import Piece, pieces_of, refusal, refused_file
 
 LEAST, MOST = 1 << 20, 1 << 27
 """Bytes of a reading task: few enough for every core, and no task too large to be done again."""
@@ -19,6 +20,8 @@ class Plan(Struct):
 
     pieces: list[Piece]
     tasks: list[list[Piece]]
+    deleted: frozenset[bytes] = frozenset()
+    """References of the resources that the sender deleted."""
 
     @property
     def size(self) -> int:
@@ -49,7 +52,11 @@ def planned(source: Path, book: Ledger, cores: int) -> Plan:
     size = min(MOST, max(LEAST, whole // max(1, 3 * cores)))
     pieces = pieces_of(source.resolve(), size)
     broken = {piece.file for piece in pieces if not piece.begin and not _opens(piece, book)}
-    return Plan(pieces, tasks([p for p in pieces if p.file not in broken and p.end], size))
+    deletions = deletions_of(source)
+    for refused in deletions.refused:
+        book.refuse(refused)
+    parts = tasks([p for p in pieces if p.file not in broken and p.end], size)
+    return Plan(pieces, parts, deletions.names)
 
 
 def _opens(piece: Piece, book: Ledger) -> bool:
@@ -57,7 +64,7 @@ def _opens(piece: Piece, book: Ledger) -> bool:
         with Path(piece.file).open("rb"):
             return True
     except OSError as error:
-        book.refuse(refused_file(piece, error))
+        book.refuse(refused_file(piece, refusal(error)))
         return False
 
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from redcell.errors import RedcellError
 from redcell.population.reading.belonging import NotRead, Owned
 from redcell.population.reading.ledger import Refused
-from redcell.population.reading.pieces import FAULTS, Piece, lines_of, refused_file, whose
+from redcell.population.reading.ndjson import RefusedFileError
+from redcell.population.reading.pieces import Piece, lines_of, refused_file, whose
 from redcell.population.spark.lines import Line, Said, What, batches, encoded
 from redcell.population.spark.pieces import place
 
@@ -60,7 +61,7 @@ def _read(piece: Piece, keeps: bool) -> Iterator[Line]:
             if said.is_long:
                 yield _saying(piece, number, said)
                 said = Said()
-    except FAULTS as error:
+    except RefusedFileError as error:
         check_here(piece, error)
         if not piece.begin:  # the file is refused once, though each of its pieces is
             said.refuse(refused_file(piece, error), keeps=keeps)
@@ -68,16 +69,17 @@ def _read(piece: Piece, keeps: bool) -> Iterator[Line]:
     yield _saying(piece, number + 1, said)
 
 
-def check_here(piece: Piece, error: Exception) -> None:
+def check_here(piece: Piece, error: RefusedFileError) -> None:
     """Where a file stands on one machine and not on another, the run ends: nothing is left out.
 
     Raises:
         RedcellError: the file could be opened where the run began, and cannot be read here.
     """
-    if isinstance(error, OSError) and not isinstance(error, BadGzipFile):
+    cause = error.__cause__
+    if isinstance(cause, OSError) and not isinstance(cause, BadGzipFile):
         raise RedcellError(
             f"{piece.file}: a machine of the cluster cannot read it "
-            f"({error.strerror or error}). The source must stand at the same path on all of them."
+            f"({cause.strerror or cause}). The source must stand at the same path on all of them."
         ) from error
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from redcell.population.reading.belonging import SHARED, SIGNS, Owned, Shared, wanted
-from redcell.population.reading.pieces import FAULTS, Piece, lines_of, whose
+from redcell.population.reading.ndjson import RefusedFileError
+from redcell.population.reading.pieces import Piece, lines_of, whose
 from redcell.population.spark.lines import Line, What, batches, rows
 from redcell.population.spark.reading import pieces_in
 
@@ -35,7 +36,7 @@ class Share:
 def _shared(piece: Piece) -> Iterator[Line]:
     """Each shared line, and once each who wants which name. What is wrong, `reading` says."""
     wishes: set[tuple[str, str]] = set()
-    with suppress(*FAULTS):
+    with suppress(RefusedFileError):
         for number, line in lines_of(piece):
             if line is None or not any(sign in line for sign in TELLING):
                 continue
