@@ -188,6 +188,17 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
     """Entries between two anchors."""
 
 
+class Sensitivity(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who sees facts that their labels restrict. A choice of each site: the defaults, nobody, are
+    the strictest, and nobody has verified them for yours.
+    """
+
+    very_restricted_roles: tuple[str, ...] = ()
+    """Roles of the care team that see very restricted facts without breaking the glass."""
+    clients: tuple[str, ...] = ()
+    """Ids of programs that get restricted facts; apps that people use get none."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a site can set."""
 
@@ -213,6 +224,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tls: Tls = field(default_factory=Tls)
     messages: Messages = field(default_factory=Messages)
     audit: Audit = field(default_factory=Audit)
+    sensitivity: Sensitivity = field(default_factory=Sensitivity)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -275,7 +287,7 @@ def _nearest(text: str) -> str:
     wrong = text.partition("unknown field `")[2].partition("`")[0]
     structs = (
         Settings, Site, Feed, Mllp, Cds, Issuer, SignIn, Oidc, Ehr, Notice, Mail, Tls, Messages,
-        Audit,
+        Audit, Sensitivity,
     )  # fmt: skip
     known = {name for s in structs for name in s.__struct_fields__}
     near = get_close_matches(wrong, known, n=1)

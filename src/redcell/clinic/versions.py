@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from redcell.clinic.sensitivity.labels import Level, level_of
 from redcell.clock import micros
 from redcell.errors import RedcellError
 from redcell.record.moment import utc
@@ -251,9 +252,14 @@ def _all_tokens(kind: str, resource: Json) -> list[Token]:
                 found.append(Token(LINK, _text(link.get("type")), other))
     if kind == "Observation" and _spans(resource):
         found.append(Token(SPANS, "", "yes"))
+    level = level_of(resource)
+    if level > Level.OPEN:
+        found.append(Token(RESTRICTED, "", level.name))
     return found
 
 
+RESTRICTED = "restricted"
+"""Token of a resource with a label that restricts it; its code is the level."""
 SPANS = "effective-spans"
 """Token of an Observation that is about longer than a moment or a day."""
 

@@ -40,6 +40,8 @@ class Caller(Struct, frozen=True):
     """Persons opened by break-glass in this session."""
     everyone: bool = False
     """Does the route's row give the caller every person? Set when a request was authorized."""
+    own: str = ""
+    """The person whose account it is; others among `people` were granted."""
     session: str = ""
     origin: str = ""
     """The address that the request came from."""

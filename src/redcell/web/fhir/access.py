@@ -89,6 +89,7 @@ async def tell(
     what: str,
     people: Iterable[str] = (),
     detail: str = "",
+    outcome: str = "ok",
 ) -> None:
     """Write into the audit what was seen, before it is sent."""
     named: list[str | None] = [*dict.fromkeys(people)]
@@ -103,6 +104,7 @@ async def tell(
             person=person,
             origin=caller.origin,
             detail=detail,
+            outcome=outcome,
         )
         for person in named or [None]
     ]

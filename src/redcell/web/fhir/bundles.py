@@ -374,7 +374,7 @@ def _done(written: Written) -> Json:
     phrase = "201 Created" if written.status == CREATED else "200 OK"
     resource = resource_of(fact)
     return {
-        "resource": resource,
+        **({} if written.hidden else {"resource": resource}),
         "response": {
             "status": phrase,
             "location": f"{written.kind}/{written.rid}/_history/{written.stored}",

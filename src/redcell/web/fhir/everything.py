@@ -11,6 +11,7 @@ from redcell.clinic import conclusions
 from redcell.clinic.fold import facts_of
 from redcell.store import facts, persons
 from redcell.store.search import Key
+from redcell.web.fhir import suppress
 from redcell.web.fhir.access import grant, may_see
 from redcell.web.fhir.criteria import Criteria
 from redcell.web.fhir.find import Asked, Page, fits
@@ -39,7 +40,7 @@ def everything(asked: Asked, rid: str, c: Criteria, kinds: tuple[str, ...] = ())
     if not may_see(asked.connection, asked.caller, rid):
         raise unknown("Patient", rid)
     found = [item for item in _items(asked, person) if not kinds or item.kind in kinds]
-    if not known and not found:
+    if not known and not found and not asked.sight.withholds_of([person]):
         raise unknown("Patient", rid)
     found = [
         i for i in found if _granted(asked, i) and fits(_wide(asked), c, i.resource, i.received)
@@ -68,7 +69,9 @@ def _granted(asked: Asked, item: _Item) -> bool:
 
 def _items(asked: Asked, person: str) -> Iterator[_Item]:
     for fact in facts_of(asked.connection, person):
-        yield _Item(fact.kind, fact.rid, fact.received, fact.patient, resource_of(fact))
+        resource = resource_of(fact)
+        if not asked.sight.hides(fact.patient or person, resource):
+            yield _Item(fact.kind, fact.rid, fact.received, fact.patient, resource)
     for made in conclusions.every(asked.clinic, asked.connection, person):
-        for resource in made.resources:
+        for resource in suppress.shown_of(asked, made):
             yield _Item(resource["resourceType"], resource["id"], made.made, person, resource)

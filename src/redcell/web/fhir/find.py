@@ -15,17 +15,22 @@ from sqlalchemy.engine import Connection
 
 from redcell.clinic import conclusions
 from redcell.clinic.moved import WITHDRAWN
-from redcell.clinic.versions import SPANS, version_of
+from redcell.clinic.sensitivity.consents import Audience
+from redcell.clinic.sensitivity.labels import Level
+from redcell.clinic.sensitivity.sight import Sight
+from redcell.clinic.versions import RESTRICTED, SPANS, version_of
 from redcell.identity.caller import Caller
 from redcell.store import persons, search
 from redcell.store.facts import Token
 from redcell.store.search import NEVER, Found, Key, Match, Query
+from redcell.web.fhir import suppress
 from redcell.web.fhir.access import grant, visible
 from redcell.web.fhir.criteria import Criteria, Dated, Words
 from redcell.web.fhir.kinds import CONCLUDED, ONLY_CONCLUDED, PARAMETERS
 from redcell.web.fhir.outcome import FhirError
 from redcell.web.fhir.spans import Span, spans_in
 from redcell.web.fhir.standing import resources_of
+from redcell.web.security.viewers import viewer_of
 
 if TYPE_CHECKING:
     from redcell.clinic.service import Clinic
@@ -54,6 +59,16 @@ class Asked(Struct, frozen=True):
     connection: Connection
     caller: Caller
     now: int
+    sights: list[Sight] = []
+    """What the caller may see of restricted facts, once it was asked for."""
+
+    @property
+    def sight(self) -> Sight:
+        """What the caller may see of restricted facts; one for the whole request."""
+        if not self.sights:
+            viewer = viewer_of(self.caller, self.clinic.settings.sensitivity)
+            self.sights.append(Sight(self.connection, viewer, self.now))
+        return self.sights[0]
 
     def sees(self, person: str) -> bool:
         """May the caller see this person?"""
@@ -75,13 +90,13 @@ def find(asked: Asked, c: Criteria) -> Page:
     Raises:
         FhirError: 400 for an order or a type that needs a patient.
     """
-    limits = _limits(asked, c)
-    if limits is None:
+    patients = limits(asked, c)
+    if patients is None:
         return _everybody(asked, c)
-    return _of_patients(asked, c, limits)
+    return _of_patients(asked, c, patients)
 
 
-def _limits(asked: Asked, c: Criteria) -> frozenset[str] | None:
+def limits(asked: Asked, c: Criteria) -> frozenset[str] | None:
     """The patient ids to which the search is bound; `None` for everybody's."""
     found = visible(asked.connection, asked.caller)
     for group in c.patients:
@@ -167,7 +182,9 @@ def _items(
 ) -> Iterator[Item]:
     """The facts that fit, each with its place in the order."""
     for one, resource in zip(found, resources_of(asked.connection, found), strict=True):
-        if _stands(c, resource) and fits(asked, c, resource, one.received):
+        if not _stands(c, resource) or asked.sight.hides(one.patient, resource):
+            continue
+        if fits(asked, c, resource, one.received):
             key = one.key if ordered else _key(c, resource, one.received)
             yield Item(key, one.rid, one.patient, resource)
 
@@ -195,7 +212,7 @@ def _concluded(asked: Asked, c: Criteria, patients: frozenset[str]) -> Iterator[
     people = {persons.person_of(asked.connection, patient) for patient in patients}
     for person in sorted(people):
         for made in conclusions.every(asked.clinic, asked.connection, person):
-            for resource in made.resources:
+            for resource in suppress.shown_of(asked, made):
                 fit = resource["resourceType"] == c.kind and _coded(c, resource)
                 if fit and fits(asked, c, resource, made.made):
                     yield Item(_key(c, resource, made.made), resource["id"], person, resource)
@@ -255,6 +272,9 @@ def _everybody(asked: Asked, c: Criteria) -> Page:
 
 def _counted(asked: Asked, c: Criteria, query: Query) -> Page:
     if _is_exact(asked, c):
+        most = asked.sight.viewer.most
+        above = tuple(Match(RESTRICTED, one.name) for one in Level if one > most)
+        query = replace(query, noneof=(*query.noneof, above)) if above else query
         return Page(total=search.count(asked.connection, query))
     total, after = 0, None
     while True:
@@ -267,6 +287,9 @@ def _counted(asked: Asked, c: Criteria, query: Query) -> Page:
 
 def _is_exact(asked: Asked, c: Criteria) -> bool:
     """Does the database alone decide?"""
+    viewer = asked.sight.viewer
+    if viewer.audience is not Audience.CARE or viewer.opened:
+        return False
     plain = asked.caller.scopes is None and not (c.dates or c.words or c.sources or _by_status(c))
     return plain and all(len(g) == 1 and g[0].prefix in _RANGES for g in c.updated)
 

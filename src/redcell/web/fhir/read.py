@@ -7,16 +7,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from redcell.clinic import conclusions
 from redcell.clinic.versions import ID
 from redcell.identity.table import Verdict
-from redcell.store import facts, search
-from redcell.web.fhir import events, origins
+from redcell.store import facts, persons, search
+from redcell.web.fhir import events, origins, suppress
 from redcell.web.fhir.access import grant, may_see, require
 from redcell.web.fhir.criteria import Criteria, criteria, cursor_text
 from redcell.web.fhir.everything import everything
-from redcell.web.fhir.find import Asked, Page, find
+from redcell.web.fhir.find import Asked, Page, find, limits
 from redcell.web.fhir.kinds import AUDITED, CONCLUDED, SERVED, TRACED
 from redcell.web.fhir.outcome import FhirError, outcome, unknown
 from redcell.web.fhir.respond import etag, resource_of, version_headers
@@ -46,13 +47,17 @@ def one(asked: Asked, kind: str, rid: str) -> Read:
     if kind == AUDITED:
         return Read(*events.event(asked, rid))
     if kind == TRACED:
-        return Read(*origins.provenance(asked, rid))
+        resource, owners = origins.provenance(asked, rid)
+        return Read(suppress.cleared(asked, [resource])[0], owners)
     fact = facts.read_one(asked.connection, kind, rid)
     if fact is not None:
         (resource,) = resources_of(asked.connection, [fact])
         if not _may_read(asked, fact.patient, kind, resource):
             log_refusal(asked.caller, "fhir-read", "GET", Verdict.UNKNOWN)
             raise unknown(kind, rid)
+        if asked.sight.hides(fact.patient, resource):
+            raise suppress.suppressed(asked, fact.patient)
+        (resource,) = suppress.cleared(asked, [resource])
         return Read(resource, (fact.patient,), version_headers(fact))
     return _concluded(asked, kind, rid)
 
@@ -62,7 +67,10 @@ def _concluded(asked: Asked, kind: str, rid: str) -> Read:
     for resource in made.resources if made is not None and kind in CONCLUDED else ():
         same = (resource["resourceType"], resource["id"]) == (kind, rid)
         if made is not None and same and grant(asked.caller, kind, "r", resource):
-            return Read(resource, (made.person,), {"ETag": etag(1)})
+            if all(one is not resource for one in suppress.shown_of(asked, made)):
+                raise suppress.suppressed(asked, made.person)
+            (shown,) = suppress.cleared(asked, [resource])
+            return Read(shown, (made.person,), {"ETag": etag(1)})
     raise unknown(kind, rid)
 
 
@@ -87,6 +95,9 @@ def version(asked: Asked, kind: str, rid: str, number: str) -> Read:
         if str(past.version) == number and _now_seen(asked, kind, rid):
             resource = resource_of(past)
             if _may_read(asked, past.patient, kind, resource):
+                if _is_hidden(asked, past):
+                    raise suppress.suppressed(asked, past.patient, "fhir-vread")
+                (resource,) = suppress.cleared(asked, [resource])
                 return Read(resource, (past.patient,), version_headers(past))
     raise unknown(kind, f"{rid}/_history/{number[:LONGEST_NUMBER]}")
 
@@ -95,6 +106,13 @@ def _now_seen(asked: Asked, kind: str, rid: str) -> bool:
     """Is the current version to be seen? One that moved to somebody else takes its past along."""
     now = facts.read_one(asked.connection, kind, rid)
     return now is not None and may_see(asked.connection, asked.caller, now.patient)
+
+
+def _is_hidden(asked: Asked, past: search.Past) -> bool:
+    """Is a version withheld? By its own label, or by that of the version which counts now."""
+    now = facts.read_one(asked.connection, past.kind, past.rid)
+    versions = (past, now) if now is not None else (past,)
+    return any(asked.sight.hides(one.patient, resource_of(one)) for one in versions)
 
 
 def history(asked: Asked, kind: str, rid: str, query: Mapping[str, str], base: str) -> Read:
@@ -115,9 +133,13 @@ def history(asked: Asked, kind: str, rid: str, query: Mapping[str, str], base: s
     seen = [v for v in past if _may_read(asked, v.patient, kind, resource_of(v))]
     if not seen:
         raise unknown(kind, rid)
+    whole, seen = seen, [v for v in seen if not _is_hidden(asked, v)]
+    if not seen:
+        raise suppress.suppressed(asked, whole[0].patient, "fhir-history")
     count, before, since = _paging(query)
     wanted = [v for v in seen if v.version < before and v.received >= since]
-    shown = [_past(v, base) for v in wanted[:count]]
+    shown = [_past(asked, v, base) for v in wanted[:count]]
+    shown += [_left_out(kind, rid)] if len(seen) < len(whole) else []
     links = {"self": f"{base}/{kind}/{rid}/_history"}
     if len(wanted) > count > 0:
         after = urlencode({**query, "_before": wanted[count - 1].version})
@@ -142,9 +164,17 @@ def _paging(query: Mapping[str, str]) -> tuple[int, int, int]:
     return numbers[0], numbers[1], low
 
 
-def _past(past: search.Past, base: str) -> Json:
+def _left_out(kind: str, rid: str) -> Json:
+    """Says in a history that a version is missing; such a Bundle has no matches beside which."""
+    return {
+        "request": {"method": "GET", "url": f"{kind}/{rid}/_history"},
+        "response": {"status": "200", "outcome": outcome([suppress.NOTICE])},
+    }
+
+
+def _past(asked: Asked, past: search.Past, base: str) -> Json:
     made = past.version == 1
-    resource = resource_of(past)
+    (resource,) = suppress.cleared(asked, [resource_of(past)])
     return {
         "fullUrl": f"{base}/{past.kind}/{past.rid}",
         "resource": resource,
@@ -179,7 +209,20 @@ def found(
         page = origins.provenances(asked, c)
     else:
         page = find(asked, c)
-    return Read(searchset(c, page, base, kind), page.patients)
+    missing = kind != AUDITED and suppress.may_miss(asked, _people(asked, c))
+    return Read(searchset(c, _cleared(asked, page), base, kind, missing=missing), page.patients)
+
+
+def _people(asked: Asked, c: Criteria) -> list[str] | None:
+    """Of whom a search is, whatever else it asks for; `None` for everybody."""
+    patients = limits(asked, c)
+    if patients is None:
+        return None
+    return sorted(set(persons.people_of(asked.connection, patients).values()))
+
+
+def _cleared(asked: Asked, page: Page) -> Page:
+    return replace(page, resources=suppress.cleared(asked, page.resources))
 
 
 def all_about(
@@ -199,12 +242,21 @@ def all_about(
         plain.append(("_lastUpdated", f"ge{since}"))
     c = criteria("Patient", plain, strict=strict)
     page = everything(asked, rid, c, kinds)
-    bundle = searchset(c, page, base, f"Patient/{rid}/$everything", also={"_type": ",".join(kinds)})
+    missing = suppress.may_miss(asked, [persons.person_of(asked.connection, rid)])
+    also = {"_type": ",".join(kinds)}
+    path = f"Patient/{rid}/$everything"
+    bundle = searchset(c, _cleared(asked, page), base, path, also=also, missing=missing)
     return Read(bundle, page.patients)
 
 
 def searchset(
-    c: Criteria, page: Page, base: str, path: str, *, also: Mapping[str, str] | None = None
+    c: Criteria,
+    page: Page,
+    base: str,
+    path: str,
+    *,
+    also: Mapping[str, str] | None = None,
+    missing: bool = False,
 ) -> Json:
     """A page as a Bundle with its links; what was not understood stands beside the matches."""
     used = [(n, v) for n, v in c.used if n != "_after"]
@@ -221,8 +273,9 @@ def searchset(
         }
         for resource in page.resources
     ]
-    if c.issues:
-        shown.append({"resource": outcome(c.issues), "search": {"mode": "outcome"}})
+    issues = [*c.issues, suppress.NOTICE] if missing else c.issues
+    if issues:
+        shown.append({"resource": outcome(issues), "search": {"mode": "outcome"}})
     return _bundle("searchset", shown, page.total, links)
 
 

@@ -20,6 +20,7 @@ from redcell.web.fhir.find import Asked
 from redcell.web.fhir.outcome import FhirError, Issue, outcome
 from redcell.web.fhir.read import Read
 from redcell.web.fhir.respond import answer, resource_of, version_headers
+from redcell.web.fhir.suppress import NOTICE, SuppressedError
 from redcell.web.fhir.write import Written
 
 T = TypeVar("T")
@@ -59,9 +60,25 @@ async def reading(request: Request, work: Callable[[Asked], Read], action: str) 
             found = work(Asked(clinic, connection, caller, clock.now()))
             return found, people_of(connection, found.patients)
 
-    found, people = await run_in_threadpool(run)
+    try:
+        found, people = await run_in_threadpool(run)
+    except SuppressedError as error:
+        await _tell_refused(request, action, error)
+        raise
     await tell(clinic, caller, action, _path(request), people)
     return found
+
+
+async def _tell_refused(request: Request, action: str, error: SuppressedError) -> None:
+    """Write into the audit who was refused what is restricted."""
+    clinic, caller = clinic_of(request), caller_of(request)
+
+    def run() -> list[str]:
+        with clinic.database.read() as connection:
+            return people_of(connection, error.patients)
+
+    people = await run_in_threadpool(run)
+    await tell(clinic, caller, action, _path(request), people, outcome="refused")
 
 
 def _path(request: Request) -> str:
@@ -122,6 +139,8 @@ def stored(request: Request, written: Written) -> Response:
     place = f"{base_of(request)}/{written.kind}/{written.rid}/_history/{written.stored}"
     headers = {"Location": place, **version_headers(written.fact)}
     wanted = preferred(request, "return")
+    if written.hidden:
+        return answer(outcome([NOTICE]), written.status, headers)
     if wanted == "minimal":
         return answer(None, written.status, headers)
     if wanted == "OperationOutcome":

@@ -15,6 +15,7 @@ from redcell import clock
 from redcell.clinic import intake
 from redcell.clinic.intake import arrived
 from redcell.clinic.resources import kept
+from redcell.clinic.sensitivity.labels import labeled_as
 from redcell.clinic.versions import KINDS, decode_json
 from redcell.store import facts, persons, search
 from redcell.store.facts import Fact, Version
@@ -54,6 +55,8 @@ class Written(Struct, frozen=True):
     """Number of the version that was sent."""
     fact: Fact
     """The version that counts now."""
+    hidden: bool = False
+    """Is that version withheld from who wrote?"""
 
 
 def change(asked: Asked, payload: bytes, one: Change) -> Written:
@@ -89,7 +92,11 @@ def existing(asked: Asked, kind: str, rid: str) -> Written:
     fact = facts.read_one(asked.connection, kind, rid)
     if fact is None or not may_see(asked.connection, asked.caller, fact.patient):
         raise unknown(kind, rid)
-    return Written(kind, rid, 200, fact.version, fact)
+    return Written(kind, rid, 200, fact.version, fact, _hidden(asked, fact))
+
+
+def _hidden(asked: Asked, fact: Fact) -> bool:
+    return asked.sight.hides(fact.patient, decode_json(fact.body))
 
 
 def matching(asked: Asked, kind: str, query: str) -> list[str]:
@@ -141,6 +148,8 @@ def prepared(asked: Asked, one: Change) -> Version:
         raise FhirError(412, "conflict", text, one.place or "http.If-Match")
     if before is not None:
         resource = _untimed(asked, one, resource)
+        if _hidden(asked, before):
+            resource = labeled_as(resource, decode_json(before.body))
     version = kept(resource, asked.now)
     if not grant(asked.caller, one.kind, one.letter, resource):
         raise FhirError(403, "forbidden", "the token does not grant this.", one.place)
@@ -174,7 +183,8 @@ def keep(asked: Asked, payload: bytes, versions: Sequence[Version]) -> list[Writ
         fact = facts.read_one(asked.connection, version.kind, version.rid)
         assert fact is not None  # noqa: S101  (it was just kept)
         status = 201 if became.new and became.version == 1 else 200
-        written.append(Written(version.kind, version.rid, status, became.version, fact))
+        hidden = _hidden(asked, fact)
+        written.append(Written(version.kind, version.rid, status, became.version, fact, hidden))
     return written
 
 

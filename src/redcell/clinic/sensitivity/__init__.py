@@ -1,0 +1,1 @@
+"""How far facts are restricted, by their labels and by consents, and who may still see them."""

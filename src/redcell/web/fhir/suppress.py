@@ -1,0 +1,86 @@
+"""What of stored facts and of conclusions a caller does not get, and how the answer says so.
+
+A resource that is withheld is left out. What refers to one loses the reference. A conclusion that
+rests on one is left out where its own content would tell: see `shown_of`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from redcell.clinic.conclusions import Conclusions
+from redcell.clinic.sensitivity.consents import names_in
+from redcell.clinic.sensitivity.sight import redacted
+from redcell.clinic.versions import encode_json
+from redcell.identity.table import Verdict
+from redcell.web.fhir.kinds import TRACED
+from redcell.web.fhir.outcome import FhirError, Issue
+from redcell.web.security.authorize import log_refusal
+
+if TYPE_CHECKING:
+    from redcell.web.fhir.find import Asked
+
+Json = dict[str, Any]
+CODE = "suppressed"
+SAID = "this is restricted, and not for you or this program."
+NOTICE = Issue(CODE, "something may have been left out because it is restricted.", "", "warning")
+BROAD = frozenset({"CarePlan", "ClinicalImpression", "ServiceRequest"})
+"""Conclusions that speak of everything that was found, beside those with the weight of causes."""
+NAME = re.compile(rb"\b([A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64})")
+
+
+class SuppressedError(FhirError):
+    """The caller may see the person, and not this of them."""
+
+    def __init__(self, patients: tuple[str | None, ...]) -> None:
+        super().__init__(403, CODE, SAID)
+        self.patients = patients
+
+
+def suppressed(asked: Asked, patient: str | None, route: str = "fhir-read") -> SuppressedError:
+    """What to raise for a resource that is withheld; the refusal is in the log."""
+    log_refusal(asked.caller, route, "GET", Verdict.FORBIDDEN)
+    return SuppressedError((patient,))
+
+
+def cleared(asked: Asked, resources: Sequence[Json]) -> tuple[Json, ...]:
+    """The resources without references to anything that is withheld from the caller."""
+    names: set[str] = set()
+    for one in resources:
+        names |= names_in(one) - {f"{one.get('resourceType')}/{one.get('id')}"}
+    hidden = asked.sight.hidden_names(names)
+    return tuple(redacted(one, hidden) for one in resources)
+
+
+def shown_of(asked: Asked, made: Conclusions) -> tuple[Json, ...]:
+    """Of the conclusions of one assessment those that tell nothing of what is withheld.
+
+    What names a withheld fact is left out: its value, its reason or its sentence would tell. Where
+    one was used at all, so are those that speak of everything. The Provenance stays, with those
+    references taken out.
+    """
+    named = {id(one): _mentioned(one) for one in made.resources}
+    hidden = asked.sight.hidden_names(set[str]().union(*named.values()))
+
+    def tells(one: Json) -> bool:
+        if one["resourceType"] == TRACED or not hidden:
+            return False
+        broad = one["resourceType"] in BROAD or "component" in one
+        return broad or not hidden.isdisjoint(named[id(one)])
+
+    return tuple(
+        one for one in made.resources if not tells(one) and not asked.sight.hides(made.person, one)
+    )
+
+
+def _mentioned(resource: Json) -> set[str]:
+    """Every `Type/id` that stands anywhere in a resource, in its sentences too."""
+    found = (name.decode() for name in NAME.findall(encode_json(resource)))
+    return {part for name in found for part in (name, name.rstrip(".-"))}
+
+
+def may_miss(asked: Asked, people: Iterable[str] | None) -> bool:
+    """May something of these people, or of anybody, be withheld from the caller?"""
+    return asked.sight.withholds_any if people is None else asked.sight.withholds_of(people)
