@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
 from redcell.clinic import people, refresh, releases
-from redcell.clinic.fold import facts_of
+from redcell.clinic.fold import Folded, facts_of, record_of
 from redcell.clinic.people import Person
 from redcell.clinic.refresh import Basis
 from redcell.clinic.releases import Release
+from redcell.clinic.sensitivity.sight import Sight
 from redcell.clock import micros, when
 from redcell.identity.caller import STAFF
 from redcell.loop import Steps
@@ -95,6 +96,8 @@ class Me(Struct, frozen=True):
     seen: int | None = None
     """When somebody of the team first opened the chart after the newest count."""
     doses: tuple[str, ...] = ()
+    withheld: bool = False
+    """Is something not shown to this reader?"""
 
     @property
     def line(self) -> tuple[Line, str] | None:
@@ -158,21 +161,29 @@ class Me(Struct, frozen=True):
         return Page(name, TITLES[name], text, sources, NEXT.get(name, ""))
 
 
-def look(connection: Connection, person: str, basis: Basis, language: str, *, at: int) -> Me | None:
-    """What a person's own page shows; `None` for somebody of whom nothing is kept."""
+def look(sight: Sight, person: str, basis: Basis, language: str, *, at: int) -> Me | None:
+    """What a person's own page shows; `None` for somebody of whom nothing is kept.
+
+    Where something is withheld from the reader, the page is made of the rest, and nothing that
+    the team released is shown: what they chose may tell of it. Who it is stays, for reports.
+    """
+    connection = sight.connection
     found = facts_of(connection, person)
     if not found:
         return None
-    assessed = refresh.assess(connection, person, replace(basis, forecaster=None), at=at)
-    steps = assessed.steps if assessed else None
+    hidden = {f.id for f in sight.hidden(found) if f.kind != persons.PATIENT}
+    found = tuple(f for f in found if f.id not in hidden)
+    folded = Folded(person, record_of(person, found, basis.knowledge), found)
+    steps = refresh.assess_folded(folded, replace(basis, forecaster=None), at=at).steps
     ids = persons.patients_of(connection, person)
     return Me(
         person=people.person_in(person, found),
         language=language,
         speech=Speech(basis.knowledge, language),
         letter=Letter(steps, language) if steps else None,
-        release=releases.current(connection, ids),
+        release=None if hidden else releases.current(connection, ids),
         seen=_seen(connection, ids, steps),
+        withheld=bool(hidden),
     )
 
 

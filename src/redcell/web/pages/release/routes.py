@@ -14,6 +14,9 @@ from msgspec.structs import replace
 from redcell import clock
 from redcell.clinic import inbox, releases
 from redcell.clinic.releases import RELEASED, TAKEN_BACK, Release
+from redcell.clinic.sensitivity.consents import Audience
+from redcell.clinic.sensitivity.labels import Level
+from redcell.clinic.sensitivity.sight import Sight, Viewer
 from redcell.outputs.html import Page
 from redcell.outputs.speech import ENGLISH, SPANISH
 from redcell.store import assessments, audit, events
@@ -29,6 +32,8 @@ from redcell.web.pages.release import draft
 
 router = APIRouter()
 REASONS = ("The plan has changed", "Released for the wrong patient", "Something in it was wrong")
+PATIENT = Viewer(Audience.OWN, most=Level.VERY)
+"""Whose page the preview shows."""
 REASON_LENGTH = 300
 CHANGED = "The assessment has changed since this form was opened. Look at what it says now first."
 
@@ -154,10 +159,10 @@ def preview(request: Request, person: str, form: Form) -> Response:
     if problems:
         return _form(request, seen, form, problems)
     language = SPANISH if form.get("language") == SPANISH else ENGLISH
+    now = clock.now()
     with clinic_of(request).database.read() as connection:
-        me = view.look(
-            connection, seen.person.id, clinic_of(request).basis(), language, at=clock.now()
-        )
+        sight = Sight(connection, PATIENT, now)
+        me = view.look(sight, seen.person.id, clinic_of(request).basis(), language, at=now)
     if me is None:
         raise frame.not_found()
     audited(request, seen.person.id, "release preview")

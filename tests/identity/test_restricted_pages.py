@@ -1,0 +1,112 @@
+"""S14: what is restricted on the pages of family and care team."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from identity import people
+from identity.web import account, signed_in
+from redcell import clock
+from redcell.clinic import intake, refresh
+from redcell.clinic.intake import Sender, arrived
+from redcell.clinic.sensitivity.labels import ACT, CONFIDENTIALITY
+from redcell.identity import accounts
+
+pytestmark = pytest.mark.trust("S14")
+
+R = {"system": CONFIDENTIALITY, "code": "R"}
+V = {"system": CONFIDENTIALITY, "code": "V"}
+HIV = {"system": ACT, "code": "HIV"}
+NUMBER, WORDS = "6.3", "not shown here because it is restricted"
+"""A count that nothing else shows; what a page says in its place."""
+MINE = ("/me", "/me/counts", "/me/learn", "/me/report", "/me/messages", "/me/learn/iron-and-food")
+CHART = ("", "/results", "/treatment", "/symptoms", "/why/G3", "/course.csv")
+
+
+def keep(clinic, *labels: dict, rid: str = "new-hb") -> None:
+    """A low count that came today, labeled."""
+    low = people.hemoglobin(rid, people.OWN) | {"meta": {"security": list(labels)}}
+    low["effectiveDateTime"] = clock.iso(clock.now())
+    low["valueQuantity"]["value"] = float(NUMBER)
+    take(clinic, low)
+
+
+def take(clinic, resource: dict) -> None:
+    with clinic.database.write() as connection:
+        sent = json.dumps([resource]).encode()
+        arrival = arrived("lab", "fhir", f"k-{resource['id']}", sent, clock.now())
+        intake.take(connection, arrival, [resource], Sender("lab", "feed"))
+    at, basis = clock.now(), clinic.basis()
+    with clinic.database.write() as connection:
+        found = refresh.assess(connection, people.OWN, basis, at=at)
+        refresh.keep(connection, found, basis)
+
+
+def family(clinic):
+    who = account(clinic, "mother", "proxy")
+    with clinic.database.write() as connection:
+        accounts.grant(connection, who.id, people.OWN)
+    return who
+
+
+def pages(browser, addresses) -> list[str]:
+    found = []
+    for one in addresses:
+        answer = browser.get(one)
+        assert answer.status_code == 200, one
+        found.append(answer.text)
+    return found
+
+
+@pytest.mark.parametrize("label", [R, V, HIV], ids=["R", "V", "HIV"])
+def test_family_does_not_see_it_and_is_told_that_something_is_missing(app, clinic, label):
+    keep(clinic, label)
+    for text in pages(signed_in(app, clinic, family(clinic)), MINE):
+        assert NUMBER not in text
+        assert "new-hb" not in text
+        assert WORDS in text
+
+
+def test_family_sees_what_is_open(app, clinic):
+    keep(clinic, {"system": CONFIDENTIALITY, "code": "N"})
+    shown = pages(signed_in(app, clinic, family(clinic)), MINE)
+    assert NUMBER in shown[0]
+    assert not any(WORDS in text for text in shown)
+
+
+@pytest.mark.parametrize("label", [R, V, HIV], ids=["R", "V", "HIV"])
+def test_the_person_sees_their_own(app, clinic, label):
+    keep(clinic, label)
+    who = account(clinic, "ada", "patient", person=people.OWN)
+    shown = pages(signed_in(app, clinic, who), MINE)
+    assert NUMBER in shown[0]
+    assert NUMBER in shown[1]
+    assert not any(WORDS in text for text in shown)
+
+
+def test_who_refused_to_share_is_left_out_for_family_and_not_for_the_team(app, clinic):
+    keep(clinic)
+    scope = "http://terminology.hl7.org/CodeSystem/consentscope"
+    refusal = {
+        "resourceType": "Consent",
+        "id": "no",
+        "status": "active",
+        "scope": {"coding": [{"system": scope, "code": "patient-privacy"}]},
+        "category": [{"text": "sharing"}],
+        "patient": {"reference": f"Patient/{people.OWN}"},
+        "provision": {"type": "deny"},
+    }
+    take(clinic, refusal)
+    for text in pages(signed_in(app, clinic, family(clinic)), MINE):
+        assert NUMBER not in text
+        assert WORDS in text
+    nurse = signed_in(app, clinic, account(clinic, "nurse", "nurse"))
+    assert NUMBER in nurse.get(f"/patients/{people.OWN}").text
+
+
+def test_a_report_of_family_still_reaches_the_team(app, clinic):
+    keep(clinic, V)
+    browser = signed_in(app, clinic, family(clinic))
+    assert f'value="{people.OWN}"' in browser.get("/me/report").text
