@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -390,3 +392,134 @@ def test_one_of_several_is_chosen(tmp_path):
 def test_check_digits_of_loinc():
     assert all(map(is_loinc, ("718-7", "4544-3", "59260-0", "2276-4", "20509-6")))
     assert not any(map(is_loinc, ("718-8", "718", "4544-4", "718-77", "")))
+
+
+# -- what writes tables, and how -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", ["NULL", "null", "\\N", "NA"])
+def test_a_word_for_nothing_is_nothing(tmp_path, nothing):
+    """It once ended a drug that is still taken, and was an operator that decides nothing."""
+    cells = {"drug_exposure_end_date": nothing, "stop_reason": nothing, "sig": nothing}
+    taken = drug(drug_type_concept_id="32865", **cells)
+    measured = count(operator_concept_id=nothing, range_low=nothing, value_as_concept_id=nothing)
+    source = write(tmp_path / "cdm", person=[WOMAN], drug_exposure=[taken], measurement=[measured])
+    record = read(source)
+    assert [m.value for m in record.results["hemoglobin"]] == [9.1]
+    bare = write(
+        tmp_path / "bare",
+        person=[WOMAN],
+        drug_exposure=[drug(drug_type_concept_id="32865", drug_exposure_end_date="")],
+    )
+    assert record.drugs == read(bare).drugs
+
+
+def test_birth_columns_that_passed_through_a_table_with_gaps(tmp_path):
+    cells = {"year_of_birth": "1970.0", "month_of_birth": "5.0", "day_of_birth": "17.0"}
+    record = read(write(tmp_path / "cdm", person=[WOMAN | cells], measurement=[count()]))
+    assert record.patient.birth_date.isoformat() == "1970-05-17"
+
+
+@pytest.mark.parametrize("id_", ["abc", "-1", "²"])
+def test_a_concept_that_is_no_number_costs_no_run(tmp_path, id_):
+    """One such cell once ended the whole run."""
+    own = {"condition_type_concept_id": id_}
+    cdm = write(
+        tmp_path / "cdm",
+        person=[WOMAN],
+        measurement=[count()],
+        condition_occurrence=[ended("0") | own],
+        visit_occurrence=[
+            {"visit_occurrence_id": "3", "person_id": "7", "visit_concept_id": id_},
+        ],
+        procedure_occurrence=[
+            {"procedure_occurrence_id": "5", "person_id": "7", "procedure_concept_id": id_},
+        ],
+    )
+    assert run(cdm)[0]["7"]["hemoglobin_g_dl"] == 9.1
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "1e400", "9,1"])
+def test_a_number_that_is_none_is_counted(tmp_path, value):
+    found, aside = hemoglobins(tmp_path, count(value_as_number=value, value_source_value=""))
+    assert not found
+    assert "value-not-a-number" in aside
+
+
+def test_one_person_too_is_told_of_lines_that_are_no_rows(tmp_path):
+    cdm = write(tmp_path / "cdm", person=[WOMAN], measurement=[count()])
+    with (cdm / "MEASUREMENT.csv").open("ab") as file:
+        file.write("2,7,3000963,2026-11-20,,0,8.1,8713,gÄ/dL,8.1\n".encode("latin-1"))
+    record = read(cdm)
+    assert [a.place for a in record.set_aside if a.code == "not-readable"] == ["MEASUREMENT.csv:3"]
+
+
+def test_a_table_that_cannot_be_read_is_named(tmp_path):
+    cdm = write(tmp_path / "cdm", person=[WOMAN])
+    (cdm / "PERSON.csv").write_bytes((cdm / "PERSON.csv").read_text().encode("utf-16"))
+    with pytest.raises(UnreadableSourceError, match=r"PERSON.csv: it cannot be read: .*utf-8"):
+        run(cdm)
+
+
+def test_a_column_that_only_a_later_part_has_is_read(tmp_path):
+    """The unit of the second part was once lost, and its values with it."""
+    bare = {k: v for k, v in count().items() if k not in ("unit_source_value", "unit_concept_id")}
+    later = count(measurement_id="2", unit_concept_id="0", measurement_date="2026-11-20")
+    cdm = write(tmp_path / "cdm", person=[WOMAN], measurement_1=[bare], measurement_2=[later])
+    assert [m.reference for m in read(cdm).results["hemoglobin"]] == ["Observation/measurement-2"]
+
+
+def test_the_order_of_rows_does_not_choose_the_person(tmp_path):
+    """A person given twice: in either order the same row is used."""
+    two = [WOMAN, WOMAN | {"year_of_birth": "1980"}]
+    births = {
+        read(write(tmp_path / name, person=rows, measurement=[count()])).patient.birth_date
+        for name, rows in (("one", two), ("two", two[::-1]))
+    }
+    assert len(births) == 1
+
+
+def database(path, *statements):
+    import duckdb
+
+    with duckdb.connect(str(path)) as base:
+        for statement in statements:
+            base.execute(statement)
+    return path
+
+
+PEOPLE = "AS SELECT '7' person_id, 8532 gender_concept_id, 1970 year_of_birth"
+ROWS = (
+    "AS SELECT 1 measurement_id, '7' person_id, 3000963 measurement_concept_id, 8713 "
+    "unit_concept_id, 9.1 value_as_number, TIMESTAMPTZ '2026-11-19 00:00:00+00' "
+    "measurement_datetime"
+)
+
+
+def test_the_schema_with_the_tables_is_read(tmp_path):
+    """Not one that has only a PERSON table and the earlier name."""
+    cdm = database(
+        tmp_path / "c.duckdb",
+        "CREATE SCHEMA a_results",
+        "CREATE TABLE a_results.person (person_id INTEGER)",
+        f"CREATE TABLE person {PEOPLE}",
+        f"CREATE TABLE measurement {ROWS}",
+    )
+    assert list(read(cdm).results) == ["hemoglobin"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_the_zone_of_the_machine_changes_nothing(tmp_path, monkeypatch, zone):
+    """Midnight is a day without a time, in UTC and not where the machine stands."""
+    cdm = database(
+        tmp_path / "c.duckdb", f"CREATE TABLE person {PEOPLE}", f"CREATE TABLE measurement {ROWS}"
+    )
+    asked = (
+        "import sys, pathlib; from redcell.sources.read import read; "
+        "print(*(m.time for m in read(pathlib.Path(sys.argv[1])).results['hemoglobin']))"
+    )
+    monkeypatch.setenv("TZ", zone)
+    said = subprocess.run(
+        [sys.executable, "-c", asked, str(cdm)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "2026-11-19\n"

@@ -84,7 +84,7 @@ class Concepts:
 
     def listed(self, group: str, kind: str, id_: str) -> bool:
         """Is it one of the ids of a group in redcell's table?"""
-        return id_ not in UNKNOWN and int(id_) in self.table[group][kind]
+        return id_ not in UNKNOWN and id_ in map(str, self.table[group][kind])
 
     def unit(self, id_: str) -> str:
         """The UCUM code of a unit; empty when it is not known."""

@@ -33,9 +33,10 @@ def read_cdm(source: Path, terms: Terms, patient: str | None) -> Record:
 
     with Omop(source, terms, refuse) as tables:
         wanted = _choose(source, tables.ids(), patient)
-        found = next(tables.persons(wanted), None)
-        if found is None:
+        read = list(tables.persons(wanted))  # to the end: what is damaged is known only then
+        if not read:
             raise UnreadableSourceError(f"{source}: person {wanted} cannot be read.")
+        found = read[0]
         raws = (RawResource(place, line, checked=True) for place, line in found.resources)
         counts: dict[str, int] = {}
         located = decode(raws, aside, counts)

@@ -108,7 +108,8 @@ def _value(row: Row, slug: str | None, concepts: Concepts) -> tuple[Json, str]:
         if answer is not None:
             return {"valueCodeableConcept": answer}, ""
         if written is None:
-            return ({"valueString": said} if said else {}), ""
+            text = said or row.get("value_as_number", "")
+            return ({"valueString": text} if text else {}), ""
         sent = written
     comparator = operator or sent.comparator or (written.comparator if written else "")
     unit, ucum = _unit(row, slug, concepts, sent, written)

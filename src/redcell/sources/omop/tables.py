@@ -26,11 +26,15 @@ Row = dict[str, str]
 """One row: the cells that hold something, by column."""
 
 BATCH = 2048
+WHOLE = ("_id", "_of_birth")
+"""Ends of the names of columns whose numbers are whole."""
 MAX_COLUMNS = 1000
 MAX_RATIO = 100
 MAX_LINE = 1 << 21
 CHUNK = 1 << 20
 MEMORY = "512MB"
+NOTHING = "['', 'NULL', 'null', 'NA', '\\N']"
+"""What databases write to a file for a cell that holds nothing."""
 
 
 class Damage(Struct, frozen=True):
@@ -96,7 +100,9 @@ class Cdm:
         listed = COLUMNS[table]
         where = " WHERE person_id = ?" if person is not None else ""
         # names of tables and columns are constants of this program, never input
-        query = f"SELECT * FROM {table}_rows{where} ORDER BY 1, 2"  # noqa: S608
+        # of a person given twice, the same row is the first in whatever order they are kept
+        order = "ALL" if table == "person" else "1, 2"
+        query = f"SELECT * FROM {table}_rows{where} ORDER BY {order}"  # noqa: S608
         for cells in self._fetch(query, [person] if person is not None else []):
             yield {name: cell for name, cell in zip(listed, cells, strict=True) if cell}
 
@@ -137,9 +143,11 @@ class Cdm:
             )
             self.columns[table] = frozenset(columns)
         if "person" not in self.columns or "person_id" not in self.columns["person"]:
+            told = "".join(f" {one.place}: {one.text}." for one in self.damage[:1])
             raise UnreadableSourceError(
-                f"{self.source}: no PERSON table with a person_id was found. Expected an OMOP CDM "
-                "5.4: a folder of CSV or Parquet files named after its tables, or a DuckDB file."
+                f"{self.source}: no PERSON table with a person_id was found.{told} Expected an "
+                "OMOP CDM 5.4: a folder of CSV (UTF-8, with commas or tabs) or Parquet files "
+                "named after its tables, or a DuckDB file."
             )
 
     def _of_database(self) -> dict[str, tuple[str, dict[str, str]]]:
@@ -155,11 +163,11 @@ class Cdm:
             "SELECT table_schema, table_name, column_name FROM information_schema.columns "
             "WHERE table_catalog = 'cdm' ORDER BY ALL"
         ).fetchall()
-        schemas = [schema for schema, table, _ in listed if table.lower() == "person"]
+        chosen = _schema(listed)
         found: dict[str, tuple[str, dict[str, str]]] = {}
         for schema, table, column in listed:
             name = table.lower()
-            known = name in VOCABULARY or (name in COLUMNS and schema in schemas[:1])
+            known = name in VOCABULARY or (name in COLUMNS and schema == chosen)
             if known:
                 relation = f"cdm.{_name(schema)}.{_name(table)}"
                 found.setdefault(name, (relation, {}))[1][column.lower()] = column
@@ -171,7 +179,7 @@ class Cdm:
             kept = [(file, header) for file in files if (header := self._header(file))]
             if kept:
                 parts = [_reading(file, header) for file, header in kept]
-                columns = {name.lower(): name for name in kept[0][1]}
+                columns = {name.lower(): name for _, header in kept for name in header}
                 relation = " UNION ALL BY NAME ".join(f"FROM {part}" for part in parts)
                 found[table] = (f"({relation})", columns)
         return found
@@ -186,6 +194,15 @@ class Cdm:
         except Exception as error:  # whatever the bytes are, the file is named and passed over
             self.damage.append(Damage(file.name, f"it cannot be read: {_plain(error)}"))
             return []
+
+
+def _schema(listed: Sequence[tuple[str, str, str]]) -> str:
+    """The schema with a PERSON table that has most of the CDM's tables; of several, the first."""
+    own: dict[str, set[str]] = {}
+    for schema, table, _ in listed:
+        own.setdefault(schema, set()).add(table.lower())
+    kept = [schema for schema, tables in own.items() if "person" in tables]
+    return max(kept, key=lambda schema: len(own[schema] & COLUMNS.keys()), default="")
 
 
 def _rejected(cursor: DuckDBPyConnection) -> Iterator[Damage]:
@@ -222,7 +239,10 @@ def _connect(memory: str, threads: int) -> DuckDBPyConnection:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    return duckdb.connect(config=config)
+    connection = duckdb.connect(config=config)
+    # times with a zone become text in this one, whatever the machine's is
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
 
 
 def _csv_header(file: Path) -> list[str]:
@@ -273,7 +293,7 @@ def _reading(file: Path, header: Sequence[str]) -> str:
     return (
         f"read_csv({place}, auto_detect=false, header=true, columns={{{names}}}, {quoting}, "
         f"max_line_size={MAX_LINE}, buffer_size={MAX_LINE}, "  # its own: 16 lines at once
-        "ignore_errors=true, store_rejects=true, null_padding=false)"
+        f"ignore_errors=true, store_rejects=true, null_padding=false, nullstr={NOTHING})"
     )
 
 
@@ -281,7 +301,7 @@ def _cell(name: str, columns: dict[str, str]) -> str:
     if name not in columns:
         return f"'' AS {name}"
     text = f"trim(CAST({_name(columns[name])} AS VARCHAR))"
-    if name.endswith("_id"):  # a number that passed through a table with gaps is written 12.0
+    if name.endswith(WHOLE):  # a number that passed through a table with gaps is written 12.0
         text = f"regexp_replace({text}, '^([0-9]+)\\.0+$', '\\1')"
     return f"{text} AS {name}"
 
