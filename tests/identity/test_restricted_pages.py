@@ -12,6 +12,7 @@ from redcell import clock
 from redcell.clinic import intake, refresh
 from redcell.clinic.intake import Sender, arrived
 from redcell.clinic.sensitivity.labels import ACT, CONFIDENTIALITY
+from redcell.clinic.settings import Sensitivity
 from redcell.identity import accounts
 
 pytestmark = pytest.mark.trust("S14")
@@ -110,3 +111,70 @@ def test_a_report_of_family_still_reaches_the_team(app, clinic):
     keep(clinic, V)
     browser = signed_in(app, clinic, family(clinic))
     assert f'value="{people.OWN}"' in browser.get("/me/report").text
+
+
+# -- the care team ---------------------------------------------------------------------------------
+
+REASON = "She bleeds and I must know her count"
+
+
+def nurse(app, clinic, role: str = "nurse"):
+    return signed_in(app, clinic, account(clinic, role, role))
+
+
+def test_the_team_sees_what_is_restricted(app, clinic):
+    keep(clinic, R)
+    browser = nurse(app, clinic)
+    assert NUMBER in browser.get(f"/patients/{people.OWN}").text
+    assert NUMBER in browser.get("/today?tab=all").text
+
+
+@pytest.mark.parametrize("label", [V, HIV], ids=["V", "HIV"])
+@pytest.mark.parametrize("role", ["nurse", "physician"])
+def test_what_is_very_restricted_keeps_the_chart_closed_until_a_reason_is_given(
+    app, clinic, label, role
+):
+    keep(clinic, label)
+    browser = nurse(app, clinic, role)
+    for tab in (*CHART, "/source/Observation/new-hb", "/release"):
+        answer = browser.get(f"/patients/{people.OWN}{tab}")
+        assert answer.status_code == 403, tab
+        assert "1 fact is restricted" in answer.text
+        assert NUMBER not in answer.text
+        assert people.OWN_NAME.lower() in answer.text.lower()
+    for where in ("/today?tab=all", "/today/huddle", f"/today/line/{people.OWN}"):
+        text = browser.get(where).text
+        assert "1 fact is restricted" in text, where
+        assert NUMBER not in text
+    assert browser.get(f"/patients/{people.OTHER}").status_code != 403
+    done = browser.send_form(
+        "/break-glass", f"/patients/{people.OWN}", number=people.OWN, reason=REASON
+    )
+    assert done.status_code == 200
+    for tab in CHART:
+        assert browser.get(f"/patients/{people.OWN}{tab}").status_code == 200, tab
+    assert NUMBER in browser.get(f"/patients/{people.OWN}").text
+    assert NUMBER in browser.get("/today?tab=all").text
+    with clinic.database.read() as connection:
+        query = "select what, person, purpose, outcome from audit order by seq"
+        told = list(connection.exec_driver_sql(query).all())
+    assert ("chart: restricted", people.OWN, "TREAT", "refused") in told
+    assert ("break-glass", people.OWN, "TREAT", "ok") in told
+    assert ("chart: overview", people.OWN, "BTG", "ok") in told
+
+
+def test_the_site_may_name_roles_that_need_no_reason(app, clinic):
+    from msgspec.structs import replace
+
+    named = Sensitivity(very_restricted_roles=("physician",))
+    clinic.settings = replace(clinic.settings, sensitivity=named)
+    keep(clinic, V)
+    assert nurse(app, clinic).get(f"/patients/{people.OWN}").status_code == 403
+    doctor = nurse(app, clinic, "physician")
+    assert NUMBER in doctor.get(f"/patients/{people.OWN}").text
+
+
+def test_a_report_can_be_entered_though_the_chart_is_closed(app, clinic):
+    keep(clinic, V)
+    text = nurse(app, clinic).get(f"/patients/{people.OWN}/report").text
+    assert NUMBER not in text

@@ -59,6 +59,8 @@ class Row(Struct, frozen=True):
     detail: Detail
     standing: Standing
     hidden: bool
+    closed: bool = False
+    """Does it rest on facts that the reader may not see?"""
 
 
 class Search(Struct, frozen=True):

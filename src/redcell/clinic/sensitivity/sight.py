@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from redcell.clinic.sensitivity.consents import Audience, Refusal, refusals
 from redcell.clinic.sensitivity.labels import Level, level_of
-from redcell.clinic.versions import RESTRICTED, decode_json
+from redcell.clinic.versions import KINDS, RESTRICTED, decode_json
 from redcell.sources.fhir.reading import tail
 from redcell.store import facts, persons, search
 from redcell.store.facts import Fact
@@ -84,7 +84,7 @@ class Sight:
                 return True
             above = _above(self.viewer.most_for(person))
             own = persons.patients_of(self.connection, person)
-            if above and self._labelled(current.c.patient.in_(own), above):
+            if above and self._has_labeled(current.c.patient.in_(own), above):
                 return True
         return False
 
@@ -92,16 +92,24 @@ class Sight:
     def withholds_any(self) -> bool:
         """May something of anybody be withheld from the viewer?"""
         above = _above(self.viewer.most)
-        if above and self._labelled(sa.true(), above):
+        if above and self._has_labeled(sa.true(), above):
             return True
         return self.viewer.audience in {a for one in self._everybody() for a in one.audiences}
 
-    def _labelled(self, where: Any, levels: Iterable[str]) -> bool:
-        t, c = tokens.c, current.c
-        same = sa.and_(t.kind == c.kind, t.rid == c.rid)
-        query = sa.select(t.rid).join(current, same)
-        query = query.where(t.param == RESTRICTED, t.code.in_(list(levels)), where)
-        return self.connection.scalar(query.limit(1)) is not None
+    def closed(self) -> dict[str, int]:
+        """Persons with labeled facts that are withheld from the viewer, and how many."""
+        found: dict[str, int] = {}
+        above = _above(self.viewer.most)
+        rows = self.connection.scalars(_labeled(sa.true(), above)).all() if above else []
+        for patient in rows:
+            person = self._person(patient)
+            if person and self.viewer.most_for(person) <= self.viewer.most:
+                found[person] = found.get(person, 0) + 1
+        return found
+
+    def _has_labeled(self, where: Any, levels: Iterable[str]) -> bool:
+        query = _labeled(where, levels).limit(1)
+        return self.connection.execute(query).first() is not None
 
     def _person(self, patient: str | None) -> str:
         if patient is None:
@@ -126,6 +134,14 @@ class Sight:
 
     def _read(self, bodies: Iterable[bytes]) -> tuple[Refusal, ...]:
         return tuple(one for body in bodies for one in refusals(decode_json(body), self.now))
+
+
+def _labeled(where: Any, levels: Iterable[str]) -> Any:
+    """Whose the current facts with these labels are."""
+    t, c = tokens.c, current.c
+    same = sa.and_(t.kind == c.kind, t.rid == c.rid)
+    marked = (t.kind.in_(sorted(KINDS)), t.param == RESTRICTED, t.code.in_(list(levels)))
+    return sa.select(c.patient).select_from(tokens.join(current, same)).where(*marked, where)
 
 
 def _above(level: Level) -> list[str]:

@@ -7,6 +7,8 @@ from redcell.identity.table.row import GLASS_ROLES, Row, Where
 PEOPLE = ("patient", "proxy", "nurse", "physician", "infusion", "blood-bank", "researcher", "admin")
 """Roles that people have; the others are programs'."""
 TEAM, OWN = ("nurse", "physician"), ("patient", "proxy")
+GLASS = (*TEAM, *sorted(GLASS_ROLES))
+"""Clinicians outside the care team for a person; the team for what is very restricted."""
 
 ROWS: tuple[Row, ...] = (
     Row(name="sign-in", everyone=True),
@@ -24,8 +26,8 @@ ROWS: tuple[Row, ...] = (
     Row(name="passkey-question", methods=("POST",), all=PEOPLE),
     Row(name="passkey-add", methods=("POST",), all=PEOPLE),
     Row(name="passkey-remove", methods=("POST",), all=PEOPLE),
-    Row(name="break-glass", all=tuple(sorted(GLASS_ROLES))),
-    Row(name="break-glass-open", methods=("POST",), all=tuple(sorted(GLASS_ROLES))),
+    Row(name="break-glass", all=GLASS),
+    Row(name="break-glass-open", methods=("POST",), all=GLASS),
     Row(name="smart-configuration", everyone=True),
     Row(name="smart-configuration-fhir", everyone=True),
     Row(name="smart-authorize", all=PEOPLE),

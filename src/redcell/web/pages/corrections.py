@@ -10,7 +10,7 @@ from redcell import clock
 from redcell.clinic import corrected
 from redcell.clinic.corrected import Corrected
 from redcell.store import audit
-from redcell.web.pages import frame
+from redcell.web.pages import frame, restricted
 from redcell.web.pages.frame import Form, caller_of, checked, clinic_of, see_other
 
 router = APIRouter()
@@ -21,7 +21,9 @@ def own(request: Request) -> list[Corrected]:
     """What was corrected after the caller acted on it, and the caller has not seen."""
     with clinic_of(request).database.read() as connection:
         found = corrected.waiting_for(connection, caller_of(request).account)
-    return [one for one in found if caller_of(request).sees(one.person)]
+        hidden = restricted.sight_of(request, connection).hidden_names(c.resource for c in found)
+    seen = caller_of(request).sees
+    return [one for one in found if seen(one.person) and one.resource not in hidden]
 
 
 @router.post("/corrections/{number}/seen", name="correction-seen", include_in_schema=False)

@@ -12,7 +12,9 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from redcell.errors import StoreError
+from redcell.web.pages import restricted
 from redcell.web.pages.frame import render
+from redcell.web.pages.restricted import RestrictedError
 
 NEVER_SHOWN = (401, 403)
 """What is forbidden looks like what is not there."""
@@ -53,6 +55,8 @@ def _for_people(page: Callable[..., Response], other: Handler | None) -> Any:
 
 
 def _http(request: Request, error: HTTPException) -> Response:
+    if isinstance(error, RestrictedError):
+        return restricted.page(request, error)
     said = str(error.detail)
     status = error.status_code
     if status in NEVER_SHOWN and said not in OWN:

@@ -23,7 +23,7 @@ from redcell.loop import Steps
 from redcell.store import assessments, persons
 from redcell.store.assessments import Assessment
 from redcell.store.schema import current
-from redcell.web.pages import frame
+from redcell.web.pages import frame, restricted
 
 KEPT = 64
 Key = tuple[Any, ...]
@@ -69,11 +69,11 @@ class _Memory:
                 self._found.popitem(last=False)
 
 
-def look(request: Request, person: str) -> Seen:
-    """The chart of a person, as stored.
+def look(request: Request, person: str, *, whole: bool = True) -> Seen:
+    """The chart of a person, as stored; not `whole`: only whose it is will be shown.
 
     Raises:
-        HTTPException: nobody of this id is known, or the caller may not see them.
+        HTTPException: nobody of this id is known, or the caller may not see them, or not whole.
     """
     frame.require(request, person)
     clinic = frame.clinic_of(request)
@@ -85,6 +85,7 @@ def look(request: Request, person: str) -> Seen:
         stored = assessments.newest(connection, whom)
         if mark == (0, 0) and stored is None:
             raise frame.not_found()
+        closed = restricted.sight_of(request, connection).closed().get(whom, 0) if whole else 0
         if stored is None:
             known = person_in(whom, facts_of(connection, whom))
             return Seen(known, patients, None, None, behind=True)
@@ -92,6 +93,7 @@ def look(request: Request, person: str) -> Seen:
         assessed = _remembered(request, connection, key, stored, basis)
     if assessed is None:
         raise frame.not_found()
+    restricted.require_open(request, assessed.person, closed)
     behind = {f.id for f in assessed.folded.facts} != set(stored.facts)
     return Seen(assessed.person, patients, stored, assessed, behind)
 

@@ -47,7 +47,7 @@ def _words(request: Request, seen: Seen) -> dict[str, Any]:
 @router.get("/patients/{person}/report", name="entry", include_in_schema=False)
 def entry(request: Request, person: str) -> Response:
     """The form."""
-    seen = look(request, person)
+    seen = look(request, person, whole=False)
     audited(request, seen.person.id, "report form")
     return _form(request, seen)
 
@@ -75,7 +75,11 @@ def _form(
 def send(request: Request, person: str, form: Form) -> Response:
     """Keep the report; it was taken down by staff."""
     checked(request, form, person)
-    seen, clinic, caller = look(request, person), clinic_of(request), caller_of(request)
+    seen, clinic, caller = (
+        look(request, person, whole=False),
+        clinic_of(request),
+        caller_of(request),
+    )
     known, sender = clinic.basis().knowledge, report.sender_of(caller)
     try:
         made = report.report_of(form, known, person=seen.person.id, caller=caller, at=clock.now())
@@ -101,7 +105,7 @@ def send(request: Request, person: str, form: Form) -> Response:
 @router.get("/patients/{person}/report/{key}", name="entry-told", include_in_schema=False)
 def told(request: Request, person: str, key: str) -> Response:
     """What to read out now, and what was kept."""
-    seen = look(request, person)
+    seen = look(request, person, whole=False)
     with clinic_of(request).database.read() as connection:
         item = reports.already(connection, seen.person.id, key)
     if item is None:

@@ -163,7 +163,7 @@ def _show(
     speech = Speech(clinic.basis().knowledge)
     return chart.page(
         request,
-        look(request, whom),
+        look(request, whom, whole=False),
         "inbox/item.html.j2",
         entry=entry,
         others=[one for one in entries if one.item.id != number][:10],
@@ -236,7 +236,7 @@ def thread(request: Request, person: str) -> Response:
 
 
 def _thread(request: Request, person: str, wrong: str = "", text: str = "") -> Response:
-    seen, clinic, now = look(request, person), clinic_of(request), clock.now()
+    seen, clinic, now = look(request, person, whole=False), clinic_of(request), clock.now()
     audited(request, seen.person.id, "messages of a person")
     found = [one for one in _visible(request) if one.person in seen.patients]
     found.sort(key=lambda one: -one.at)

@@ -18,10 +18,10 @@ from redcell.clinic.people import Person
 from redcell.clinic.worklist import Found, Row, Search
 from redcell.clock import HOUR, micros
 from redcell.store import audit, events, persons
-from redcell.web.pages import corrections, frame
+from redcell.web.pages import corrections, frame, restricted
 from redcell.web.pages.frame import Form, audited, caller_of, checked, clinic_of, render, see_other
 from redcell.web.pages.today import pulse
-from redcell.web.pages.today.view import LineView, view_of
+from redcell.web.pages.today.view import LineView, closed_row, view_of
 
 router = APIRouter()
 MORNING = time(8)
@@ -106,7 +106,10 @@ def _find(request: Request, search: Search, now: int) -> tuple[Found, list[LineV
 def _views(request: Request, rows: Sequence[Row], now: int) -> list[LineView]:
     known = clinic_of(request).basis().knowledge
     day, account = frame.today_of(request, now), caller_of(request).account
-    return [view_of(row, known, at=now, today=day, account=account) for row in rows]
+    with clinic_of(request).database.read() as connection:
+        closed = restricted.sight_of(request, connection).closed()
+    shown = ((closed_row(r, n) if (n := closed.get(r.head.person)) else r) for r in rows)
+    return [view_of(row, known, at=now, today=day, account=account) for row in shown]
 
 
 def _audit_list(request: Request, what: str, lines: list[LineView]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from redcell.clinic.lines import Complaint, Reason
+from redcell.clinic.lines import Complaint, Detail, Reason
 from redcell.clinic.people import Person
 from redcell.clinic.worklist import Row, is_overdue
 from redcell.clock import DAY
@@ -70,6 +71,19 @@ def view_of(row: Row, knowledge: Knowledge, *, at: int, today: date, account: st
         late=is_overdue(head, today.isoformat()),
         mine=bool(account) and row.standing.owner == account,
     )
+
+
+def closed_row(row: Row, facts: int) -> Row:
+    """The row of somebody with facts that the reader may not see: its urgency, and nothing more."""
+    named = "1 fact is restricted" if facts == 1 else f"{facts} facts are restricted"
+    why = (Reason("", f"{named}. Open the chart with a reason."),)
+    known = row.detail
+    detail = Detail(known.sex, known.birth_date, why, symptoms_asked=known.symptoms_asked)
+    head = replace(
+        row.head, hemoglobin=None, hemoglobin_at=None, grade=None, decision="", probability=None,
+        held=0,
+    )  # fmt: skip
+    return replace(row, head=head, detail=detail, closed=True)
 
 
 def _who(row: Row, today: date) -> str:
