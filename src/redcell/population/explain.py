@@ -26,6 +26,8 @@ from redcell.record.record import Record, SetAside
 from redcell.rule import Finding
 
 MEMORY = 1 << 28
+SHOWN = 4
+"""References, or reasons, that are named one by one."""
 
 
 def explain(
@@ -52,11 +54,23 @@ def explain(
         RedcellError: the patient has died or is under 18, or an extra is missing.
     """
     lines = lines_of(source, patient, knowledge, form=form, progress=progress)
-    record = record_of(lines, knowledge, [])
+    record = _read(source, lines, knowledge)
     steps = run(record, at, knowledge)
     yield f"Patient/{lines.patient} at {at}: {len(lines.lines)} lines"
     yield from _row(steps)
     yield from _lines(lines, steps, record)
+
+
+def _read(source: Path, lines: Lines, knowledge: Knowledge) -> Record:
+    """The record of the lines; where their Patient cannot be read, the error says why."""
+    aside: list[SetAside] = []
+    try:
+        return record_of(lines, knowledge, aside)
+    except UnreadableSourceError as error:
+        why = " ".join(one.text for one in aside[:SHOWN])
+        raise UnreadableSourceError(
+            f"{source}: Patient/{lines.patient} cannot be read. {why}".rstrip()
+        ) from error
 
 
 def lines_of(
@@ -122,9 +136,6 @@ def _reasons(steps: Steps) -> dict[str, Finding[Any]]:
         "cbc_overdue": steps.monitoring.overdue,
     }
     return {name: one for name, one in found.items() if isinstance(one, Finding)}
-
-
-SHOWN = 4
 
 
 def _short(references: Sequence[str]) -> str:
