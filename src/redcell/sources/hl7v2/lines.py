@@ -11,6 +11,8 @@ from redcell.sources.hl7v2.segments import Field, Segment
 
 ORDER_STATUS = 25
 """Field of OBR: the status of the whole order."""
+CONFIDENTIALITY = 28
+"""Field of ORC."""
 FINAL, CORRECTED = "F", "C"
 CONDITION, REJECTED = 24, 21
 """Fields of SPM: the condition of the specimen, and why it was rejected."""
@@ -28,7 +30,7 @@ class Line(Struct):
 def lines_of(segments: Iterable[Segment]) -> list[Line]:
     """Every OBX of a message. What stands under an order applies to all of its results."""
     none = Segment("", ())
-    order, orders, common = open_order(none, 0, none), 0, none
+    order, orders, common, last = open_order(none, 0, none, none[0]), 0, none, none
     pid: Segment | None = None
     found: list[Line] = []
     notes: list[str] = []
@@ -42,12 +44,12 @@ def lines_of(segments: Iterable[Segment]) -> list[Line]:
             continue
         notes = []
         if segment.name == "PID":
-            pid = segment
+            pid, last = segment, none
         elif segment.name == "ORC":
-            common = segment
+            common = last = segment
         elif segment.name == "OBR":
             orders += 1
-            order, common = open_order(segment, orders, common), none
+            order, common = open_order(segment, orders, common, last[CONFIDENTIALITY]), none
             notes = order.notes
         elif segment.name == "SPM":
             order.specimens.append(segment[4])

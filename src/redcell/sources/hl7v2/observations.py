@@ -31,6 +31,7 @@ from redcell.sources.as_fhir import (
     subject,
 )
 from redcell.sources.fhir.times import BadTimeError, moment
+from redcell.sources.hl7v2.confidentiality import labels_of
 from redcell.sources.hl7v2.lines import Line, letter_of
 from redcell.sources.hl7v2.message import Shared
 from redcell.sources.hl7v2.observed import (
@@ -122,9 +123,9 @@ def _under(order: Order, patient: str, shared: Shared) -> Under:
     """What stands above a result; worked out once for each order."""
     known: Under | None = shared.orders.get((id(order), patient))
     if known is None:
-        number = _number_of(order)
+        number, labels = _number_of(order), labels_of(order.confidentiality)
         resource = {
-            "meta": shared.meta,
+            "meta": shared.meta | ({"security": labels} if labels else {}),
             "identifier": _filler(order),
             "category": [LABORATORY],
             "subject": subject(patient),

@@ -47,6 +47,8 @@ class Order(Struct):
     common: Segment
     conditions: list[str]
     notes: list[str]
+    confidentiality: Field
+    """ORC-28, of its own ORC or of the last one before it."""
 
 
 class Observed(Struct, frozen=True):
@@ -83,7 +85,7 @@ def zone_of(header: Segment) -> str:
     return found[1] if found else ""
 
 
-def open_order(segment: Segment, running: int, common: Segment) -> Order:
+def open_order(segment: Segment, running: int, common: Segment, confidentiality: Field) -> Order:
     """The order that an OBR opens."""
     return Order(
         number=segment[1].part() or str(running),
@@ -95,6 +97,7 @@ def open_order(segment: Segment, running: int, common: Segment) -> Order:
         common=common,
         conditions=[],
         notes=[],
+        confidentiality=confidentiality,
     )
 
 
