@@ -12,6 +12,7 @@ from redcell import clock
 from redcell.clinic import intake, refresh
 from redcell.clinic.intake import Sender, arrived
 from redcell.clinic.sensitivity.labels import ACT, CONFIDENTIALITY
+from redcell.clinic.sensitivity.marks import mark_labeled
 from redcell.clinic.settings import Sensitivity
 from redcell.identity import accounts
 
@@ -178,3 +179,11 @@ def test_a_report_can_be_entered_though_the_chart_is_closed(app, clinic):
     keep(clinic, V)
     text = nurse(app, clinic).get(f"/patients/{people.OWN}/report").text
     assert NUMBER not in text
+
+
+def test_facts_from_before_labels_were_read_are_marked_once(app, clinic):
+    keep(clinic, V)
+    with clinic.database.write() as connection:
+        connection.exec_driver_sql("delete from tokens where param = 'restricted'")
+    assert [mark_labeled(clinic.database), mark_labeled(clinic.database)] == [1, 0]
+    assert nurse(app, clinic).get(f"/patients/{people.OWN}").status_code == 403

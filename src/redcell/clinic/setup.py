@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from redcell.clinic.sensitivity.marks import mark_labeled
 from redcell.clinic.service import make_store
-from redcell.clinic.settings import FILE, load_settings
+from redcell.clinic.settings import FILE, Settings, load_settings
 from redcell.errors import SettingsError, StoreError
 from redcell.store import migrate
 from redcell.store.database import open_database
@@ -37,7 +38,19 @@ def init(folder: Path) -> Iterator[str]:
         yield f"The store is at step {before} already."
     else:
         yield f"Brought the store from step {before} to step {migrate.newest()}."
+    if before is not None:
+        yield from _marked(settings, folder)
     yield f"Next: redcell doctor --data {folder}, then redcell serve --data {folder}"
+
+
+def _marked(settings: Settings, folder: Path) -> Iterator[str]:
+    database = open_database(settings.database or folder)
+    try:
+        found = mark_labeled(database)
+    finally:
+        database.close()
+    if found:
+        yield f"Marked {found} restricted facts that came in before their labels were read."
 
 
 def init_if_new(folder: Path) -> Iterator[str]:
