@@ -523,3 +523,16 @@ def test_the_zone_of_the_machine_changes_nothing(tmp_path, monkeypatch, zone):
         [sys.executable, "-c", asked, str(cdm)], capture_output=True, text=True, check=True
     )
     assert said.stdout == "2026-11-19\n"
+
+
+@pytest.mark.parametrize("ends", ["\r\n", "\n"])
+def test_lines_that_do_not_end_alike(tmp_path, ends):
+    """Parts that were put together, of two systems: DuckDB once ended the run."""
+    cdm = write(tmp_path / "cdm", person=[WOMAN], measurement=[count()])
+    file, other = cdm / "MEASUREMENT.csv", {"\r\n": "\n", "\n": "\r\n"}[ends]
+    row = "7,3000963,2026-11-20,2026-11-20 08:00:00,0,8.1,8713,g/dL,8.1"
+    lines = [*file.read_text().splitlines(), f"2,{row}", "3,7,too,short", f"4,{row},and,more"]
+    file.write_bytes((ends.join(lines[:2]) + ends + other.join(lines[2:]) + ends).encode())
+    found, tally = run(cdm)
+    assert found["7"]["hemoglobin_g_dl"] == 8.1
+    assert tally.rejected == {"not-readable": 2}

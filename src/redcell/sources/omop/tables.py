@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from msgspec import Struct
 from redcell.errors import RedcellError, UnreadableSourceError
 from redcell.sources.omop.columns import COLUMNS, VOCABULARY
 from redcell.sources.omop.files import is_omop, tables_of
+from redcell.sources.omop.line_ends import ending_alike
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -62,6 +64,7 @@ class Cdm:
         """
         self.source = source
         self._connection = _connect(memory, threads)
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         self.columns: dict[str, frozenset[str]] = {}
         self.damage: list[Damage] = []
         """What was found so far of files and lines that are no rows of a table."""
@@ -80,6 +83,8 @@ class Cdm:
     def close(self) -> None:
         """Give the database and its temporary files back."""
         self._connection.close()
+        if self._copies is not None:
+            self._copies.cleanup()
 
     def has(self, table: str) -> bool:
         """Is there such a table?"""
@@ -121,7 +126,7 @@ class Cdm:
 
         cursor = self._connection.cursor()
         try:
-            cursor.execute(query, list(values))
+            self._execute(cursor, query, values)
             while rows := cursor.fetchmany(BATCH):
                 yield from rows
             self.damage += _rejected(cursor)
@@ -129,6 +134,22 @@ class Cdm:
             raise UnreadableSourceError(f"{self.source}: {_plain(error)}") from error
         finally:
             cursor.close()
+
+    def _execute(self, cursor: DuckDBPyConnection, query: str, values: Sequence[str]) -> None:
+        """Run a query; once again, where lines of a file do not end alike, with copies that do.
+
+        Every query that is asked sorts or counts, so that it fails here, before the first row.
+        """
+        import duckdb
+
+        try:
+            cursor.execute(query, list(values))
+        except duckdb.InvalidInputException:
+            if self._copies is not None or not self.source.is_dir():
+                raise
+            self._copies = tempfile.TemporaryDirectory(prefix="redcell-")
+            self._views()
+            cursor.execute(query, list(values))
 
     # -- views ---------------------------------------------------------------------------------
 
@@ -139,7 +160,7 @@ class Cdm:
             wanted = COLUMNS.get(table) or VOCABULARY[table]
             cells = ", ".join(_cell(name, columns) for name in wanted)
             self._connection.execute(
-                f"CREATE VIEW {table}_rows AS SELECT {cells} FROM {relation}"  # noqa: S608
+                f"CREATE OR REPLACE VIEW {table}_rows AS SELECT {cells} FROM {relation}"  # noqa: S608
             )
             self.columns[table] = frozenset(columns)
         if "person" not in self.columns or "person_id" not in self.columns["person"]:
@@ -178,11 +199,17 @@ class Cdm:
         for table, files in tables_of(self.source).items():
             kept = [(file, header) for file in files if (header := self._header(file))]
             if kept:
-                parts = [_reading(file, header) for file, header in kept]
+                parts = [_reading(self._alike(file), header) for file, header in kept]
                 columns = {name.lower(): name for _, header in kept for name in header}
                 relation = " UNION ALL BY NAME ".join(f"FROM {part}" for part in parts)
                 found[table] = (f"({relation})", columns)
         return found
+
+    def _alike(self, file: Path) -> Path:
+        """The file, or the copy that is read in its place."""
+        if self._copies is None or file.suffix.lower() == ".parquet":
+            return file
+        return ending_alike(file, Path(tempfile.mkdtemp(dir=self._copies.name)))
 
     def _header(self, file: Path) -> list[str]:
         """Names of the columns; empty for a file that cannot be used, which is told."""
@@ -230,8 +257,6 @@ def _connect(memory: str, threads: int) -> DuckDBPyConnection:
         raise RedcellError(
             "Reading an OMOP CDM needs the extra `omop`: pip install 'redcell[omop]'."
         ) from error
-    import tempfile
-
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "threads": threads,
