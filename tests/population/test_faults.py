@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import resource
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from redcell.knowledge.load import knowledge
 from redcell.population import cohort as engine
 from redcell.population.checkpoint import checkpoint
 from redcell.population.cohort import cohort
+from redcell.population.files import replacing
 from redcell.population.hemoglobin import hemoglobin
+from redcell.population.pool import pool
 from redcell.population.reading import pieces
 from redcell.population.reading.ndjson import files_of
 from redcell.population.reading.pieces import pieces_of
@@ -164,6 +167,52 @@ def test_what_was_done_is_kept_until_the_table_is_written(source, tmp_path, monk
     assert not resume.exists()
 
 
+# -- a run that is killed --------------------------------------------------------------------------
+
+
+class Idle:
+    """Nothing to make ready."""
+
+    def make(self):
+        return self
+
+
+def _pid(idle, part):
+    return os.getpid()
+
+
+def _with_workers(said):
+    with pool(Idle(), 2) as hands:
+        said.send(set(hands.answers(_pid, range(20))))
+        said.recv()
+
+
+def _is_there(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    return state != "Z"  # nobody may be there to ask a dead orphan how it ended
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_the_workers_of_a_killed_run_end_with_it():
+    context = multiprocessing.get_context("spawn")
+    heard, said = context.Pipe()
+    run = context.Process(target=_with_workers, args=(said,))
+    run.start()
+    assert heard.poll(60)
+    workers = heard.recv()
+    assert any(map(_is_there, workers))
+    run.kill()
+    run.join()
+    until = time.monotonic() + 60
+    while any(map(_is_there, workers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(_is_there, workers))
+
+
 # -- two runs at once ------------------------------------------------------------------------------
 
 
@@ -194,7 +243,7 @@ def test_two_runs_never_share_a_folder(source, tmp_path):
 
 
 def test_a_folder_that_is_gone_when_it_is_held_is_made_anew(tmp_path, monkeypatch):
-    from redcell.population import checkpoint as module
+    from redcell.population import files as module
 
     folder, whole, times = tmp_path / "run", module._lock, []
 
@@ -209,6 +258,28 @@ def test_a_folder_that_is_gone_when_it_is_held_is_made_anew(tmp_path, monkeypatc
         kept.keep("answer", [1])
         assert kept.answer("answer", list[int]) == [1]
     assert len(times) == 2
+
+
+def _interrupted(path, keep):
+    with replacing(path, keep_on_error=keep) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+
+def test_what_a_killed_run_left_of_a_file_is_overwritten(tmp_path):
+    path = tmp_path / "rejected"
+    (tmp_path / ".rejected.part").write_text("of a run that was killed" * 9)
+    with replacing(path) as file:
+        file.write(b"whole")
+        with pytest.raises(RedcellError, match="another run is at work"), replacing(path):
+            pass
+    assert path.read_bytes() == b"whole"
+    assert [one.name for one in tmp_path.iterdir()] == ["rejected"]
+    for keep, found in ((False, b"whole"), (True, b"half")):
+        with pytest.raises(KeyboardInterrupt):
+            _interrupted(path, keep)
+        assert path.read_bytes() == found
+    assert [one.name for one in tmp_path.iterdir()] == ["rejected"]
 
 
 # -- folders ---------------------------------------------------------------------------------------

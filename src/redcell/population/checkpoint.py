@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from redcell.errors import RedcellError
-from redcell.population.files import writing
+from redcell.population.files import hold, writing
 from redcell.population.reading.ndjson import files_of
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ class Checkpoint:
             RedcellError: the disk is full.
         """
         path = self.folder / name
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = path.with_name(f"{path.name}.part")
         with writing(path), part.open("wb") as file:
             file.write(msgspec.msgpack.encode(answer))
             file.flush()
@@ -77,35 +76,17 @@ def checkpoint(folder: Path | None, mark: str) -> Iterator[Checkpoint]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made if it is not there; the system lets it go with the process."""
-    while True:
-        with writing(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds patients' data
-            held = os.open(folder, os.O_RDONLY)
-        try:
-            _lock(held, folder)
-            if _is_still(held, folder):
-                yield
-                return
-        finally:
-            os.close(held)
+    """Hold a folder, which is made if it is not there."""
 
+    def opened() -> int:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds patients' data
+        return os.open(folder, os.O_RDONLY)
 
-def _lock(held: int, folder: Path) -> None:
+    held = hold(folder, opened)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RedcellError(f"{folder}: another run is at work in it.") from error
-    except OSError:  # some network file systems have no locks
-        return
-
-
-def _is_still(held: int, folder: Path) -> bool:
-    """Is it the folder of this name, rather than one that an earlier run threw away?"""
-    try:
-        return os.path.samestat(os.fstat(held), folder.stat())
-    except FileNotFoundError:
-        return False
+        yield
+    finally:
+        os.close(held)
 
 
 def _prepare(folder: Path, mark: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from redcell.errors import RedcellError
@@ -76,9 +77,18 @@ _made: list[Any] = []
 
 def _start(ready: Ready) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_the_run, daemon=True).start()
     _made[:] = [ready.make()]
     gc.freeze()
     gc.set_threshold(*CALM)
+
+
+def _end_with_the_run() -> None:
+    """End this worker when the run that began it is gone, even if it was killed."""
+    run = multiprocessing.parent_process()
+    if run is not None:
+        run.join()
+        os._exit(1)
 
 
 def _do(work: Callable[[Any, P], A], part: P) -> A:
