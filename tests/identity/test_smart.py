@@ -174,7 +174,8 @@ def test_consent_then_a_token_for_ones_own_record(app, clinic, growth, patient):
     assert 600 <= found["expires_in"] <= 3600
     with clinic.database.read() as connection:
         caller = tokens.resolve(connection, found["access_token"], at=clock.now())
-    assert (caller.launched, caller.roles) == (people.OWN, frozenset({"patient"}))
+    assert (caller.launched, caller.own) == (people.OWN, people.OWN)
+    assert caller.roles == frozenset({"patient"})
     assert caller.sees(people.OWN)
     assert not caller.sees(people.OTHER)
     api = as_bearer(app, found["access_token"])

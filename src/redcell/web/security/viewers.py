@@ -16,14 +16,14 @@ def viewer_of(caller: Caller, sensitivity: Sensitivity) -> Viewer:
     """A caller as one who looks.
 
     Who comes with a token is a program, whoever uses it: where the data goes from there, nobody
-    here sees.
+    here sees. The program that somebody lets fetch their own data gets what they see themselves.
     """
+    own = frozenset({caller.own} - {""}) if caller.has("patient") else frozenset[str]()
     if caller.scopes is not None or not caller.has(*CARE, "patient", "proxy"):
         trusted = caller.account in sensitivity.clients
-        return Viewer(Audience.PROGRAM, most=Level.VERY if trusted else Level.OPEN)
+        return Viewer(Audience.PROGRAM, own=own, most=Level.VERY if trusted else Level.OPEN)
     if caller.has(*CARE):
         very = caller.has(*sensitivity.very_restricted_roles)
         most = Level.VERY if very else Level.RESTRICTED
         return Viewer(Audience.CARE, opened=caller.glass, most=most)
-    own = frozenset({caller.own} - {""}) if caller.has("patient") else frozenset[str]()
     return Viewer(Audience.FAMILY, own=own)
