@@ -42,6 +42,31 @@ def find(database, keeper: Keeper, tab="action", *, at: int = AT, **more):
         return worklist.find(connection, board, Search(tab=tab, **more), at=at, today=TODAY)
 
 
+@pytest.mark.trust("S14")
+def test_no_filter_tab_or_place_tells_what_a_closed_line_does_not_say(database):
+    keeper = Keeper()
+    put(database, "open-mild", 2, grade=1)
+    put(database, "open-severe", 2, grade=3, held=1)
+    put(database, "shut-mild", 2, grade=1)
+    put(database, "shut-severe", 2, grade=3, held=1)
+    put(database, "shut-now", 0, grade=1)
+    shut = ("shut-mild", "shut-severe", "shut-now")
+
+    def seen(tab, **more):
+        with database.read() as connection:
+            board, wanted = keeper.look(connection), Search(tab=tab, **more)
+            return worklist.find(connection, board, wanted, at=AT, today=TODAY, closed=shut)
+
+    for grade in range(1, 5):
+        found = names(seen("all", grade=grade))
+        assert set(shut) <= set(found), "an emergency is filtered out, or its grade told"
+        assert found[0] == "shut-now"
+        assert ("open-severe" in found) == (grade <= 3)
+    assert names(seen("held")) == ["open-severe"]
+    assert seen("all").counts["held"] == 1
+    assert names(seen("action")) == ["shut-now", "open-severe", "open-mild", *shut[:2]]
+
+
 def names(found) -> list[str]:
     return [row.head.person for row in found.rows]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import unicodedata
 from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
@@ -151,8 +151,20 @@ def is_overdue(head: Head, today: str) -> bool:
     return head.overdue or (head.due is not None and head.due < today)
 
 
-def find(connection: Connection, board: Board, wanted: Search, *, at: int, today: date) -> Found:
-    """One page of the lines that are wanted, and how many stand on each tab."""
+def find(
+    connection: Connection,
+    board: Board,
+    wanted: Search,
+    *,
+    at: int,
+    today: date,
+    closed: Collection[str] = (),
+) -> Found:
+    """One page of the lines that are wanted, and how many stand on each tab.
+
+    Neither a filter nor a place tells of `closed` people what their lines do not say: their grade
+    may be any, so that no emergency is filtered out, and what is held of them is in no tab's name.
+    """
     day = today.isoformat()
     listed = board.listed(day)
     counts: dict[str, int] = {tab: len(found) for tab, found in listed.items()}
@@ -162,8 +174,9 @@ def find(connection: Connection, board: Board, wanted: Search, *, at: int, today
             counts[tab] -= 1
         for tab in tabs_of(head, day, hidden=True):
             counts[tab] += 1
-    fits = _filter(wanted, board)
-    kept = [head for head in _on(wanted.tab, listed, off) if fits(head)]
+    counts["held"] -= sum(1 for h in _on("held", listed, off) if h.person in closed)
+    fits = _filter(wanted, board, closed)
+    kept = _blurred([head for head in _on(wanted.tab, listed, off) if fits(head)], closed)
     pages = max(1, -(-len(kept) // PAGE))
     page = min(max(wanted.page, 1), pages)
     shown = kept[(page - 1) * PAGE : page * PAGE]
@@ -195,7 +208,15 @@ def row_of(connection: Connection, board: Board, person: str, *, at: int) -> Row
     return Row(head, detail, board.of(person), board.hidden(head, at))
 
 
-def _filter(wanted: Search, board: Board) -> Callable[[Head], bool]:
+def _blurred(heads: list[Head], closed: Collection[str]) -> list[Head]:
+    """The lines in the order that they have where nobody knows what is held of closed people."""
+    if not any(head.held and head.person in closed for head in heads):
+        return heads
+    plain = (replace(h, held=0) if h.held and h.person in closed else h for h in heads)
+    return sorted(plain, key=_order)
+
+
+def _filter(wanted: Search, board: Board, closed: Collection[str]) -> Callable[[Head], bool]:
     text = folded(wanted.text)
     owner = "" if wanted.owner == "-" else wanted.owner
 
@@ -204,6 +225,8 @@ def _filter(wanted: Search, board: Board) -> Callable[[Head], bool]:
             return False
         if wanted.owner and board.of(head.person).owner != owner:
             return False
+        if head.person in closed:
+            return wanted.tab != "held"
         return not wanted.grade or (head.grade or 0) >= wanted.grade
 
     return fits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -99,15 +99,16 @@ def _find(request: Request, search: Search, now: int) -> tuple[Found, list[LineV
     day = frame.today_of(request, now)
     with clinic.database.read() as connection:
         list_ = worklist.board_of(clinic, connection)
-        found = worklist.find(connection, list_, search, at=now, today=day)
-    return found, _views(request, found.rows, now), list_.mark
+        closed = restricted.sight_of(request, connection).closed()
+        found = worklist.find(connection, list_, search, at=now, today=day, closed=closed)
+    return found, _views(request, found.rows, closed, now), list_.mark
 
 
-def _views(request: Request, rows: Sequence[Row], now: int) -> list[LineView]:
+def _views(
+    request: Request, rows: Sequence[Row], closed: Mapping[str, int], now: int
+) -> list[LineView]:
     known = clinic_of(request).basis().knowledge
     day, account = frame.today_of(request, now), caller_of(request).account
-    with clinic_of(request).database.read() as connection:
-        closed = restricted.sight_of(request, connection).closed()
     shown = ((closed_row(r, n) if (n := closed.get(r.head.person)) else r) for r in rows)
     return [view_of(row, known, at=now, today=day, account=account) for row in shown]
 
@@ -159,12 +160,13 @@ def _line(
         whom = persons.person_of(connection, person)
         row = worklist.row_of(connection, worklist.board_of(clinic, connection), whom, at=now)
         told = acts.history(connection, whom)
+        closed = restricted.sight_of(request, connection).closed()
     if row is None:
         raise frame.not_found()
     audited(request, whom, "worklist line")
     soon = row.head.level <= acts.TODAY_LEVEL
     context: dict[str, Any] = {
-        "line": _views(request, [row], now)[0],
+        "line": _views(request, [row], closed, now)[0],
         "person": _person(row),
         "history": told,
         "back": back,
