@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from feeds.messages import adt, cbc, obr, obx, oru, pid
 from redcell import clock
 from redcell.clinic import fold
+from redcell.clinic.sensitivity.labels import Level, level_of
+from redcell.clinic.versions import RESTRICTED, decode_json
 from redcell.feeds.channels import Channel, Channels
 from redcell.feeds.intake import StoreIntake
 from redcell.feeds.mllp import Listener
@@ -17,7 +19,7 @@ from redcell.feeds.mllp.framing import Framer, framed
 from redcell.knowledge.load import knowledge
 from redcell.sources.as_fhir import AUTHORITY, patient_id
 from redcell.store import facts, persons
-from redcell.store.schema import arrivals, audit, jobs
+from redcell.store.schema import arrivals, audit, jobs, tokens
 from redcell.store.writer import Writer
 
 JANE = patient_id(f"{AUTHORITY}HOSP", "417733")
@@ -175,3 +177,69 @@ def test_a_nul_is_refused_once_and_holds_up_nothing(send, database, where):
     assert not any("\0" in key for _, key in kept)
     if where != "control":
         assert hemoglobin(record(database)) == [(8.8, "final")]
+
+
+# -- labels of corrections -------------------------------------------------------------------------
+
+LABELED = "|".join(["ORC", "RE", *[""] * 26, "HIV"])
+OPEN = "|".join(["ORC", "RE", *[""] * 26, "U"])
+FIRST, SECOND, THIRD = (f"2026112{day}080000+0000" for day in (0, 1, 2))
+
+
+def said(database) -> list[tuple[float, Level]]:
+    """Each current result with its level, by the level that is searched for too."""
+    with database.read() as connection:
+        found = [f for f in facts.everything(connection) if f.kind == "Observation"]
+        t = tokens.c
+        marked = set(connection.scalars(sa.select(t.rid).where(t.param == RESTRICTED)))
+    shown = [(decode_json(f.body), f.rid) for f in found]
+    levels = [(float(r["valueQuantity"]["value"]), level_of(r)) for r, _ in shown]
+    assert marked == {rid for r, rid in shown if level_of(r) > Level.OPEN}
+    return sorted(levels)
+
+
+def result(value, sent, control, *orders, status="C", **more):
+    return oru(pid(), *orders, obr(**more), obx(value, status=status), control=control, sent=sent)
+
+
+@pytest.mark.trust("S14")
+def test_a_correction_without_a_label_lifts_none(database, send):
+    label = result("9.1", FIRST, "M1", LABELED, status="F")
+    assert send(label, result("7.2", SECOND, "M2")) == ["AA", "AA"]
+    assert said(database) == [(7.2, Level.VERY)]
+    assert send(result("7.3", THIRD, "M3")) == ["AA"]
+    assert said(database) == [(7.3, Level.VERY)]
+
+
+@pytest.mark.trust("S14")
+def test_a_label_that_comes_after_the_correction_covers_it(database, send):
+    assert send(result("7.2", SECOND, "M2")) == ["AA"]
+    assert send(result("9.1", FIRST, "M1", LABELED, status="F")) == ["AA"]
+    assert said(database) == [(7.2, Level.VERY)]
+    assert hemoglobin(record(database)) == [(7.2, "corrected")]
+    assert send(result("7.3", THIRD, "M3")) == ["AA"]
+    assert said(database) == [(7.3, Level.VERY)]
+
+
+@pytest.mark.trust("S14")
+def test_a_correction_that_moves_the_time_keeps_the_label(database, send):
+    assert send(result("9.1", FIRST, "M1", LABELED, status="F")) == ["AA"]
+    assert send(result("7.2", SECOND, "M2", time="20261120063000+0000")) == ["AA"]
+    assert said(database) == [(7.2, Level.VERY), (9.1, Level.VERY)]
+    assert hemoglobin(record(database)) == [(7.2, "corrected")]
+
+
+@pytest.mark.trust("S14")
+def test_the_sender_lifts_a_label_by_saying_so(database, send):
+    assert send(result("9.1", FIRST, "M1", LABELED, status="F")) == ["AA"]
+    assert send(result("7.2", SECOND, "M2", OPEN)) == ["AA"]
+    assert said(database) == [(7.2, Level.OPEN)]
+    assert send(result("7.3", THIRD, "M3")) == ["AA"]
+    assert said(database) == [(7.3, Level.OPEN)]
+
+
+@pytest.mark.trust("S14")
+def test_other_results_get_no_label(database, send):
+    other = result("8.8", SECOND, "M2", filler="F2", status="F")
+    assert send(result("9.1", FIRST, "M1", LABELED, status="F"), other) == ["AA", "AA"]
+    assert said(database) == [(8.8, Level.OPEN), (9.1, Level.VERY)]

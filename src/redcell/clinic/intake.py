@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
+from redcell.clinic.sensitivity.carried import FORM, carried
 from redcell.clinic.versions import Json, version_of
 from redcell.store import adding, arrivals, assessments, audit, jobs, persons
 from redcell.store.arrivals import Arrival
@@ -67,6 +68,8 @@ def take_versions(
 ) -> Taken:
     """Keep an arrival and the versions that were made of it."""
     number = arrivals.add_arrival(connection, arrival)
+    if arrival.form == FORM:
+        versions = [v for _, v in carried(connection, [(number, v) for v in versions])]
     kept = adding.add(connection, versions, number)
     before = {k.owner for k in kept if k.owner}  # a correction may give one to somebody else
     changed = [v for v, k in zip(versions, kept, strict=True) if k.new]

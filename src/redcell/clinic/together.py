@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
 from redcell.clinic.intake import ASSESS
+from redcell.clinic.sensitivity.carried import FORM, carried
 from redcell.store import adding, arrivals, assessments, audit, jobs, persons
 from redcell.store.arrivals import Arrival
 from redcell.store.facts import Kept, Version
@@ -35,6 +36,11 @@ class Brought(Struct, frozen=True):
     def name(self) -> tuple[str, str]:
         """By which it is known."""
         return (self.arrival.feed, self.arrival.key)
+
+    @property
+    def speaks(self) -> bool:
+        """Is it a message, which says only what changed?"""
+        return self.arrival.form == FORM
 
 
 def take_together(connection: Connection, brought: Sequence[Brought]) -> list[str]:
@@ -89,7 +95,9 @@ def _keep(
     connection: Connection, taken: dict[int, Brought], numbers: dict[int, int]
 ) -> dict[int, frozenset[str]]:
     """Keep the versions of what is accepted; the persons that each of them is about."""
-    listed = [(n, version) for n, one in taken.items() for version in one.versions]
+    listed = [(n, v) for n, one in taken.items() if not one.speaks for v in one.versions]
+    said = [(n, v) for n, one in taken.items() if one.speaks for v in one.versions]
+    listed += carried(connection, said)
     versions = [version for _, version in listed]
     kept = adding.add(connection, versions, [numbers[n] for n, _ in listed])
     before = {k.owner for k in kept if k.owner}  # a correction may give one to somebody else

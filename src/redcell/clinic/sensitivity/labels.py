@@ -48,13 +48,14 @@ def labeled_as(resource: Json, before: Json) -> Json:
 
     Who may not see what they overwrite cannot lift its restriction.
     """
-    old, own = (_own(one) for one in (before, resource))
+    old, own = (own_labels(one) for one in (before, resource))
     meta = resource.get("meta")
     kept = meta if isinstance(meta, dict) else {}
     return resource | {"meta": kept | {"security": own + [c for c in old if c not in own]}}
 
 
-def _own(resource: Json) -> list[Any]:
+def own_labels(resource: Json) -> list[Any]:
+    """The codings of its own `meta.security`."""
     meta = resource.get("meta")
     found = meta.get("security", []) if isinstance(meta, dict) else []
     return found if isinstance(found, list) else [found]
@@ -62,7 +63,7 @@ def _own(resource: Json) -> list[Any]:
 
 def _labels(resource: Json) -> Iterator[Any]:
     """Each coding of `meta.security`, those of contained resources too."""
-    yield from _own(resource)
+    yield from own_labels(resource)
     contained = resource.get("contained")
     for inner in contained if isinstance(contained, list) else ():
         if isinstance(inner, dict):
