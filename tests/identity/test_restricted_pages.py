@@ -35,11 +35,15 @@ def keep(clinic, *labels: dict, rid: str = "new-hb") -> None:
     take(clinic, low)
 
 
-def take(clinic, resource: dict) -> None:
+def arrive(clinic, *resources: dict) -> None:
     with clinic.database.write() as connection:
-        sent = json.dumps([resource]).encode()
-        arrival = arrived("lab", "fhir", f"k-{resource['id']}", sent, clock.now())
-        intake.take(connection, arrival, [resource], Sender("lab", "feed"))
+        sent = json.dumps(resources).encode()
+        arrival = arrived("lab", "fhir", f"k-{resources[0]['id']}", sent, clock.now())
+        intake.take(connection, arrival, list(resources), Sender("lab", "feed"))
+
+
+def take(clinic, resource: dict) -> None:
+    arrive(clinic, resource)
     at, basis = clock.now(), clinic.basis()
     with clinic.database.write() as connection:
         found = refresh.assess(connection, people.OWN, basis, at=at)
@@ -187,3 +191,57 @@ def test_facts_from_before_labels_were_read_are_marked_once(app, clinic):
         connection.exec_driver_sql("delete from tokens where param = 'restricted'")
     assert [mark_labeled(clinic.database), mark_labeled(clinic.database)] == [1, 0]
     assert nurse(app, clinic).get(f"/patients/{people.OWN}").status_code == 403
+
+
+def test_a_chart_that_is_not_assessed_yet_is_closed_too(app, clinic):
+    low = people.hemoglobin("new-hb", "fresh") | {"meta": {"security": [V]}}
+    low["valueQuantity"]["value"] = float(NUMBER)
+    arrive(clinic, people.patient("fresh", "Newcomer", "MRN-9"), low)
+    browser = nurse(app, clinic)
+    for tab in ("", "/results", "/source/Observation/new-hb"):
+        answer = browser.get(f"/patients/fresh{tab}")
+        assert answer.status_code == 403, tab
+        assert NUMBER not in answer.text
+
+
+DRUG = "epoetin alfa"
+"""The name of a drug that only the labeled Medication says."""
+
+
+def given(clinic) -> None:
+    """A drug that was given, named by a resource of its own, which names no patient."""
+    drug = {
+        "resourceType": "Medication",
+        "id": "drug",
+        "meta": {"security": [HIV]},
+        "code": {"text": DRUG},
+    }
+    use = {
+        "resourceType": "MedicationAdministration",
+        "id": "use",
+        "status": "completed",
+        "medicationReference": {"reference": "Medication/drug"},
+        "subject": {"reference": f"Patient/{people.OWN}"},
+        "effectiveDateTime": clock.iso(clock.now() - clock.DAY),
+    }
+    take(clinic, drug)
+    take(clinic, use)
+
+
+def test_a_labeled_drug_of_nobody_closes_the_chart_in_which_it_is_used(app, clinic):
+    given(clinic)
+    browser = nurse(app, clinic)
+    for tab in (*CHART, "/source/MedicationAdministration/use"):
+        answer = browser.get(f"/patients/{people.OWN}{tab}")
+        assert answer.status_code == 403, tab
+        assert DRUG not in answer.text.lower()
+    assert "1 fact is restricted" in browser.get("/today?tab=all").text
+    browser.send_form("/break-glass", f"/patients/{people.OWN}", number=people.OWN, reason=REASON)
+    assert DRUG in browser.get(f"/patients/{people.OWN}/treatment").text.lower()
+    assert not any(DRUG in t.lower() for t in pages(signed_in(app, clinic, family(clinic)), MINE))
+
+
+def test_the_person_is_told_of_nothing_missing_where_a_labeled_drug_names_nobody(app, clinic):
+    given(clinic)
+    who = account(clinic, "ada", "patient", person=people.OWN)
+    assert not any(WORDS in text for text in pages(signed_in(app, clinic, who), MINE))

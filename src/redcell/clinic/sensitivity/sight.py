@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection
@@ -20,7 +21,8 @@ from redcell.clinic.versions import KINDS, RESTRICTED, decode_json
 from redcell.sources.fhir.reading import tail
 from redcell.store import facts, persons, search
 from redcell.store.facts import Fact
-from redcell.store.schema import current, tokens
+from redcell.store.schema import assessments, current, tokens, worklist
+from redcell.store.schema import facts as stored
 from redcell.store.search import Query
 
 Json = dict[str, Any]
@@ -66,9 +68,9 @@ class Sight:
         audience = self.viewer.audience_for(person)
         return any(one.withholds(resource, audience) for one in self._refused(person))
 
-    def hidden(self, found: Iterable[Fact]) -> list[Fact]:
-        """Those of some facts that are withheld."""
-        return [f for f in found if self.hides(f.patient, decode_json(f.body))]
+    def hidden(self, found: Iterable[Fact], person: str | None = None) -> list[Fact]:
+        """Those of some facts that are withheld; what names nobody is seen as the person's."""
+        return [f for f in found if self.hides(f.patient or person, decode_json(f.body))]
 
     def hidden_names(self, names: Iterable[str]) -> frozenset[str]:
         """Those of some `Type/id` that are withheld now; what is not kept is not."""
@@ -101,11 +103,22 @@ class Sight:
         found: dict[str, int] = {}
         above = _above(self.viewer.most)
         rows = self.connection.scalars(_labeled(sa.true(), above)).all() if above else []
-        for patient in rows:
-            person = self._person(patient)
-            if person and self.viewer.most_for(person) <= self.viewer.most:
+        people = [self._person(patient) for patient in rows if patient is not None]
+        if None in rows:
+            people += _users(self.connection, above)
+        for person in people:
+            if self.viewer.most_for(person) <= self.viewer.most:
                 found[person] = found.get(person, 0) + 1
         return found
+
+    def closed_of(self, person: str, used: Iterable[Fact]) -> int:
+        """How many labeled facts of a person are withheld, with what is used and names nobody."""
+        above = _above(self.viewer.most_for(person))
+        if not above:
+            return 0
+        own = current.c.patient.in_(persons.patients_of(self.connection, person))
+        labeled = self.connection.scalars(_labeled(own, above)).all()
+        return len(labeled) + len(self.hidden((f for f in used if f.patient is None), person))
 
     def _has_labeled(self, where: Any, levels: Iterable[str]) -> bool:
         query = _labeled(where, levels).limit(1)
@@ -142,6 +155,25 @@ def _labeled(where: Any, levels: Iterable[str]) -> Any:
     same = sa.and_(t.kind == c.kind, t.rid == c.rid)
     marked = (t.kind.in_(sorted(KINDS)), t.param == RESTRICTED, t.code.in_(list(levels)))
     return sa.select(c.patient).select_from(tokens.join(current, same)).where(*marked, where)
+
+
+def _users(connection: Connection, levels: Iterable[str]) -> list[str]:
+    """In whose newest assessments labeled facts of nobody, such as a Medication, were used."""
+    t, f = tokens.c, stored.c
+    same = sa.and_(t.kind == f.kind, t.rid == f.rid, f.patient.is_(None))
+    marked = (t.kind.in_(sorted(KINDS)), t.param == RESTRICTED, t.code.in_(list(levels)))
+    rows = connection.execute(
+        sa.select(f.id, f.kind, f.rid).select_from(tokens.join(stored, same)).where(*marked)
+    )
+    names = {row.id: (row.kind, row.rid) for row in rows}
+    newest = assessments.c.id == worklist.c.assessment
+    used = sa.select(worklist.c.person, assessments.c.facts)
+    lines = connection.execute(used.select_from(worklist.join(assessments, newest)))
+    return [
+        person
+        for person, ids in lines
+        for _ in {names[i] for i in msgspec.json.decode(ids) if i in names}
+    ]
 
 
 def _above(level: Level) -> list[str]:

@@ -85,15 +85,17 @@ def look(request: Request, person: str, *, whole: bool = True) -> Seen:
         stored = assessments.newest(connection, whom)
         if mark == (0, 0) and stored is None:
             raise frame.not_found()
-        closed = restricted.sight_of(request, connection).closed().get(whom, 0) if whole else 0
-        if stored is None:
-            known = person_in(whom, facts_of(connection, whom))
-            return Seen(known, patients, None, None, behind=True)
-        key = (id(clinic), whom, stored.id, mark, basis.policy, basis.version)
-        assessed = _remembered(request, connection, key, stored, basis)
-    if assessed is None:
-        raise frame.not_found()
-    restricted.require_open(request, assessed.person, closed)
+        key = (id(clinic), whom, stored.id if stored else None, mark, basis.policy, basis.version)
+        assessed = _remembered(request, connection, key, stored, basis) if stored else None
+        if assessed is None and stored is not None:
+            raise frame.not_found()
+        found = assessed.folded.facts if assessed else facts_of(connection, whom)
+        known = assessed.person if assessed else person_in(whom, found)
+        sight = restricted.sight_of(request, connection)
+        closed = sight.closed_of(whom, found) if whole else 0
+    restricted.require_open(request, known, closed)
+    if stored is None or assessed is None:
+        return Seen(known, patients, None, None, behind=True)
     behind = {f.id for f in assessed.folded.facts} != set(stored.facts)
     return Seen(assessed.person, patients, stored, assessed, behind)
 

@@ -171,7 +171,7 @@ def look(sight: Sight, person: str, basis: Basis, language: str, *, at: int) -> 
     found = facts_of(connection, person)
     if not found:
         return None
-    hidden = {f.id for f in sight.hidden(found) if f.kind != persons.PATIENT}
+    hidden = {f.id for f in sight.hidden(found, person) if f.kind != persons.PATIENT}
     found = tuple(f for f in found if f.id not in hidden)
     folded = Folded(person, record_of(person, found, basis.knowledge), found)
     steps = refresh.assess_folded(folded, replace(basis, forecaster=None), at=at).steps
