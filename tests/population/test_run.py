@@ -219,6 +219,20 @@ def test_what_needs_decoding_is_decoded(change):
     assert owner_at_a_glance(compact(count("1", "a") | change)) is None
 
 
+@pytest.mark.parametrize(
+    ("link", "noted"),
+    [
+        ([{"type": "replaced-by", "other": {"reference": "Patient/b"}}], {"patient-replaced": 1}),
+        ([{"type": "replaces"}, {"type": "seealso"}], {}), ("replaced-by", {}), ([1], {}), (None, {}),
+    ],
+)  # fmt: skip
+def test_who_was_replaced_by_somebody_is_noted(tmp_path, link, noted):
+    lines = [person("a", link=link), person("b"), count("1", "a", 8.0), count("2", "b", 9.0)]
+    table, tally = run(folder(tmp_path / "s", [compact(line) for line in lines]))
+    assert table["hemoglobin_g_dl"].to_list() == [8.0, 9.0], "records are not brought together"
+    assert tally.noted == noted
+
+
 def test_partitions_follow_from_the_memory(tmp_path):
     source = folder(tmp_path / "s", LINES)
     few = [pieces.Piece(0, "x", "x", 0, 1 << 32)]

@@ -70,6 +70,8 @@ def bad():
     yield json.dumps(count("w", "ann", effectiveDateTime="yesterday"))
     yield json.dumps(count("v", "ann")).replace('"status"', '"status": "final", "status"')
     yield json.dumps({"resourceType": "Patient", "id": "kid", "birthDate": "2020-01-01"})
+    link = [{"type": "replaced-by", "other": {"reference": "Patient/ann"}}]
+    yield json.dumps({"resourceType": "Patient", "id": "ana", "active": False, "link": link})
 
 
 def deletions():

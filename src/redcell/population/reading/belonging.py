@@ -35,9 +35,19 @@ class Head(Struct):
     id: str = ""
     subject: Subject | None = None
     patient: Subject | None = None
+    link: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Link(Struct):
+    """Patient.link."""
+
+    type: str = ""
 
 
 _head = msgspec.json.Decoder(Head).decode
+_links = msgspec.json.Decoder(list[Link]).decode
+REPLACED = "patient-replaced"
+"""A Patient that names the one in its place: a row of its own all the same, and noted."""
 
 
 class Owned(Struct, frozen=True):
@@ -46,6 +56,8 @@ class Owned(Struct, frozen=True):
     owner: str
     """A reference such as `Patient/1`, which need not be a patient of the source."""
     is_patient: bool = False
+    is_replaced: bool = False
+    """Does the Patient say that another one took its place?"""
 
 
 class Shared(Struct, frozen=True):
@@ -112,7 +124,14 @@ def _patient(head: Head, place: str, line: bytes) -> Owned | Refused:
     if not head.id or name_of("Patient", head.id, "", "") != reference:
         text = "the Patient has no id that FHIR allows (A-Z a-z 0-9 - . and at most 64)."
         return Refused("patient-id-not-valid", place, text, line.strip())
-    return Owned(reference, is_patient=True)
+    return Owned(reference, is_patient=True, is_replaced=_is_replaced(bytes(head.link)))
+
+
+def _is_replaced(links: bytes) -> bool:
+    try:
+        return bool(links) and any(one.type == "replaced-by" for one in _links(links))
+    except BROKEN:
+        return False
 
 
 def stranger(owner: str, place: str, line: bytes) -> Refused:

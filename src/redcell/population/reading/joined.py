@@ -41,6 +41,7 @@ def joined(
         for number, refused in read.refused:
             book.refuse(replace(refused, place=numbers.place(piece.number, number)))
         book.tally.not_read.update(read.not_read)
+        book.tally.noted.update(read.noted)
     if not any(read.patients for read in found):
         raise UnreadableSourceError(no_patient(source))
     index(folder, deletions.names)

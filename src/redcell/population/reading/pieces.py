@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from redcell.population.reading.belonging import NotRead, Owned, Shared, belonging
+from redcell.population.reading.belonging import REPLACED, NotRead, Owned, Shared, belonging
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.ndjson import (
     BROKEN,
@@ -66,6 +66,7 @@ class Read(Struct):
     size: int = 0
     patients: int = 0
     not_read: dict[str, int] = {}
+    noted: dict[str, int] = {}
     refused: list[tuple[int, Refused]] = []
     """Lines that cannot be used, with their numbers in the piece."""
     failed: Refused | None = None
@@ -303,8 +304,10 @@ def _sort(piece: Piece, number: int, line: bytes, spill: Spill, found: Read) -> 
     """Keep a line, or count it, as what it is."""
     what = whose(piece, number, None if len(line) >= MAX_LINE else line)
     match what:
-        case Owned(owner, is_patient):
+        case Owned(owner, is_patient, is_replaced):
             found.patients += is_patient
+            if is_replaced:
+                found.noted[REPLACED] = found.noted.get(REPLACED, 0) + 1
             if is_patient:
                 spill.patient(number, owner, line.strip())
             else:

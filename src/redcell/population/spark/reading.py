@@ -10,7 +10,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from redcell.errors import RedcellError
-from redcell.population.reading.belonging import NotRead, Owned
+from redcell.population.reading.belonging import REPLACED, NotRead, Owned
 from redcell.population.reading.ledger import Refused
 from redcell.population.reading.ndjson import RefusedFileError
 from redcell.population.reading.pieces import Piece, lines_of, refused_file, whose
@@ -50,7 +50,8 @@ def _read(piece: Piece, keeps: bool) -> Iterator[Line]:
     try:
         for number, line in lines_of(piece):
             match whose(piece, number, line):
-                case Owned(owner, is_patient):
+                case Owned(owner, is_patient, is_replaced):
+                    said.noted.update((REPLACED,) if is_replaced else ())
                     what = What.PATIENT if is_patient else What.LINE
                     yield owner, what, piece.number, number, (line or b"").strip()
                 case NotRead(kind):
