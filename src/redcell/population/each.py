@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from redcell.knowledge.load import Knowledge
 from redcell.population.cohort import MEMORY, partitions_of
-from redcell.population.parts import BATCH, Part
+from redcell.population.parts import BATCH, Part, Reading
 from redcell.population.patient import FAILED, failed
 from redcell.population.pool import Pool, pool, processes_for
 from redcell.population.progress import Progress
@@ -23,7 +23,7 @@ from redcell.population.reading.joined import joined
 from redcell.population.reading.ledger import Ledger, Refused
 from redcell.population.reading.lines import Lines
 from redcell.population.reading.partition import batched, partition
-from redcell.population.reading.pieces import Piece, Read, pieces_of, read_piece
+from redcell.population.reading.pieces import Read, pieces_of, read_piece
 from redcell.population.reading.source import Form, refuse_tables, size_of
 
 T = TypeVar("T")
@@ -41,14 +41,6 @@ class Plan(Protocol[T]):
     def work(self, people: int) -> Callable[[list[Lines]], list[T]]:
         """Make the work ready for a source of so many people."""
         ...
-
-
-class _Reading(Struct, frozen=True):
-    """One piece to be read."""
-
-    piece: Piece
-    folder: str
-    partitions: int
 
 
 class _Group(Struct, frozen=True):
@@ -99,7 +91,7 @@ class _Hand(Generic[T]):
                 self.do([lines], people, found)
 
 
-def _read(hand: object, part: _Reading) -> Read:
+def _read(hand: object, part: Reading) -> Read:
     del hand
     return read_piece(part.piece, Path(part.folder), part.partitions)
 
@@ -194,7 +186,7 @@ class Each(Generic[T]):
         """Read the source into partitions; how many patients there are."""
         pieces = pieces_of(self._source)
         partitions = partitions_of(pieces, self._memory)
-        readings = [_Reading(piece, folder, partitions) for piece in pieces]
+        readings = [Reading(piece, folder, partitions) for piece in pieces]
         found: list[Read] = []
         with progress("Reading", sum(p.end - p.begin for p in pieces), "B") as tell:
             for read in hands.answers(_read, readings):
