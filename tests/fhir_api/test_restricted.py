@@ -35,6 +35,7 @@ OWN_APP = Caller(
 MOTHER = Caller(account="mother", roles=frozenset({"proxy"}), people=frozenset({"a"}))
 OWN = Caller(account="ann", roles=frozenset({"patient"}), people=frozenset({"a"}), own="a")
 OPENED = Caller(account="joy", roles=frozenset({"nurse"}), glass=frozenset({"a"}))
+OPENED_OKAFOR = Caller(account="joy", roles=frozenset({"nurse"}), glass=frozenset({"okafor"}))
 OUTSIDE = pytest.mark.parametrize(
     "caller", [APP, BACKEND, MOTHER], ids=["app", "backend", "family"]
 )
@@ -351,3 +352,17 @@ def test_conclusions_from_what_is_withheld_are_withheld(api):
         assert api.as_(NURSE).get(name).status_code == 200, name
     (traced,) = left
     assert "Observation/" not in json.dumps(api.as_(APP).get(traced).json()["entity"])
+
+
+def test_what_no_conclusion_names_is_not_told_by_those_that_it_goes_into(api):
+    """Heart disease lets red cells be advised sooner, and is named by nothing."""
+    okafor(api, V, of="Condition")
+    told = {name.partition("/")[0] for name in concluded(api.as_(APP))}
+    assert not told & {"ClinicalImpression", "CarePlan", "RiskAssessment", "ServiceRequest"}
+    assert "Observation" in told
+    text = api.get("Patient/okafor/$everything?_count=1000").text.lower()
+    assert "heart disease" not in text
+    assert "i51.9" not in text
+    assert "ClinicalImpression" in {
+        name.partition("/")[0] for name in concluded(api.as_(OPENED_OKAFOR))
+    }

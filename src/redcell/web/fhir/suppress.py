@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redcell.clinic.conclusions import Conclusions
+from redcell.clinic.fold import facts_of
 from redcell.clinic.sensitivity.consents import names_in
 from redcell.clinic.sensitivity.sight import redacted
 from redcell.clinic.versions import encode_json
@@ -26,8 +27,8 @@ Json = dict[str, Any]
 CODE = "suppressed"
 SAID = "this is restricted, and not for you or this program."
 NOTICE = Issue(CODE, "something may have been left out because it is restricted.", "", "warning")
-BROAD = frozenset({"CarePlan", "ClinicalImpression", "ServiceRequest"})
-"""Conclusions that speak of everything that was found, beside those with the weight of causes."""
+BROAD = frozenset({"CarePlan", "ClinicalImpression", "RiskAssessment", "ServiceRequest"})
+"""Conclusions that every fact goes into, named or not, beside those with the weight of causes."""
 NAME = re.compile(rb"\b([A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64})")
 
 
@@ -58,14 +59,16 @@ def shown_of(asked: Asked, made: Conclusions) -> tuple[Json, ...]:
     """Of the conclusions of one assessment those that tell nothing of what is withheld.
 
     What names a withheld fact is left out: its value, its reason or its sentence would tell. Where
-    one was used at all, so are those that speak of everything. The Provenance stays, with those
-    references taken out.
+    anything of the person is withheld, so are those that every fact goes into: a disease that they
+    do not name changes their advice. The Provenance stays, with those references taken out.
     """
     named = {id(one): _mentioned(one) for one in made.resources}
     hidden = asked.sight.hidden_names(set[str]().union(*named.values()))
+    used = facts_of(asked.connection, made.person)
+    partial = bool(hidden) or bool(asked.sight.hidden(used, made.person))
 
     def tells(one: Json) -> bool:
-        if one["resourceType"] == TRACED or not hidden:
+        if one["resourceType"] == TRACED or not partial:
             return False
         broad = one["resourceType"] in BROAD or "component" in one
         return broad or not hidden.isdisjoint(named[id(one)])
