@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from base64 import b64decode
 
 import pytest
 from structlog.testing import capture_logs
 
-from fhir_api.conftest import NURSE, patient_caller
+from fhir_api.conftest import ADMIN, NURSE, patient_caller
 from fhir_api.resources import bundle, entry, hemoglobin, patient
 from redcell import clock
 from redcell.clinic import refresh
@@ -301,6 +302,61 @@ def test_a_refusal_that_cannot_be_read_withholds_the_person(kept):
     everything = kept.as_(APP).get("Patient/b/$everything")
     assert everything.json()["total"] == 0
     assert codes(everything) == ["suppressed"]
+
+
+def test_a_refusal_does_not_tell_whom_it_binds_what_it_is_about(kept):
+    about = refusal({"securityLabel": [HIV]}) | {"patient": {"reference": "Patient/a"}}
+    assert kept.as_(NURSE).put("Consent/no", about).status_code == 201
+    for caller in (APP, MOTHER, BACKEND):
+        assert kept.as_(caller).get("Consent/no").status_code == 403
+        assert kept.get("Consent/no/_history/1").status_code == 403
+        assert kept.ids("Consent?patient=a") == []
+    for caller in (NURSE, OWN, OWN_APP):
+        assert kept.as_(caller).get("Consent/no").status_code == 200
+    assert kept.as_(NURSE).put("Consent/no", about | {"status": "inactive"}).status_code == 200
+    assert kept.as_(APP).get("Consent/no").status_code == 200
+    assert kept.get("Consent/no/_history/1").status_code == 403
+
+
+def test_the_audit_of_a_person_names_nothing_that_is_withheld(kept):
+    for name in (*HIDDEN, "Observation/open"):
+        kept.as_(OPENED).get(name)
+        kept.get(f"{name}/_history/1")
+    seen = kept.as_(MOTHER).get("AuditEvent?patient=a").json()["entry"]
+    texts = [json.dumps(e["resource"]) + said_in(e["resource"]) for e in seen]
+    assert sum("Observation/open" in text for text in texts) == 2
+    assert sum("withheld" in text for text in texts) >= 2 * len(HIDDEN)
+    for one, text in zip(seen, texts, strict=True):
+        alone = json.dumps(kept.get(f"AuditEvent/{one['resource']['id']}").json())
+        assert not any(name in part for name in HIDDEN for part in (text, alone))
+    for who in (OWN, OWN_APP, ADMIN):
+        assert all(name in kept.as_(who).get("AuditEvent?patient=a").text for name in HIDDEN)
+
+
+def said_in(event: dict) -> str:
+    """What an audit entry says was asked for, which FHIR has in base64."""
+    return " ".join(b64decode(e["query"]).decode() for e in event["entity"] if "query" in e)
+
+
+def test_a_labeled_drug_that_names_nobody_is_that_of_whoever_takes_it(kept):
+    drug = {"resourceType": "Medication", "id": "drug", "code": {"text": TELLTALE}}
+    use = {
+        "resourceType": "MedicationAdministration",
+        "id": "use",
+        "status": "completed",
+        "medicationReference": {"reference": "Medication/drug", "display": TELLTALE},
+        "subject": {"reference": "Patient/a"},
+        "effectiveDateTime": "2026-11-20",
+    }
+    labeled = drug | {"meta": {"security": [HIV]}}
+    assert kept.as_(NURSE).put("Medication/drug", labeled).status_code == 201
+    assert kept.put("MedicationAdministration/use", use).status_code == 201
+    for caller in (APP, BACKEND, MOTHER, NURSE):
+        told = kept.as_(caller).get("MedicationAdministration/use")
+        assert told.json()["medicationReference"] == {"display": "withheld"}
+    for caller in (OWN, OWN_APP, OPENED):
+        told = kept.as_(caller).get("MedicationAdministration/use")
+        assert told.json()["medicationReference"] == use["medicationReference"]
 
 
 # -- conclusions -----------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ from redcell.store.search import Query
 
 Json = dict[str, Any]
 CONSENT = "Consent"
+UNBOUND = (Audience.CARE, Audience.OWN)
+"""Whom no refusal binds."""
 WITHHELD = "withheld"
 """What stands in place of a reference to something that is withheld."""
 
@@ -66,17 +68,24 @@ class Sight:
         if level_of(resource) > self.viewer.most_for(person):
             return True
         audience = self.viewer.audience_for(person)
+        if resource.get("resourceType") == CONSENT and audience not in UNBOUND:
+            own = refusals(resource, self.now)  # what somebody refuses to share says what they have
+            if any(audience in one.audiences for one in own):
+                return True
         return any(one.withholds(resource, audience) for one in self._refused(person))
 
     def hidden(self, found: Iterable[Fact], person: str | None = None) -> list[Fact]:
         """Those of some facts that are withheld; what names nobody is seen as the person's."""
         return [f for f in found if self.hides(f.patient or person, decode_json(f.body))]
 
-    def hidden_names(self, names: Iterable[str]) -> frozenset[str]:
-        """Those of some `Type/id` that are withheld now; what is not kept is not."""
+    def hidden_names(self, names: Iterable[str], person: str | None = None) -> frozenset[str]:
+        """Those of some `Type/id` that are withheld now; what is not kept is not.
+
+        What names nobody, such as a Medication, is seen as that of the person who uses it.
+        """
         pairs = {(kind, rid) for kind, _, rid in (n.partition("/") for n in names) if rid}
         known = facts.by_names(self.connection, pairs) if pairs else []
-        return frozenset(f"{f.kind}/{f.rid}" for f in self.hidden(known))
+        return frozenset(f"{f.kind}/{f.rid}" for f in self.hidden(known, person))
 
     def withholds_of(self, people: Iterable[str]) -> bool:
         """May something of these people be withheld from the viewer? Says not what, nor of whom."""
@@ -132,7 +141,7 @@ class Sight:
         return self._people[patient]
 
     def _refused(self, person: str) -> tuple[Refusal, ...]:
-        if not person or self.viewer.audience_for(person) in (Audience.CARE, Audience.OWN):
+        if not person or self.viewer.audience_for(person) in UNBOUND:
             return ()
         if person not in self._refusals:
             own = persons.patients_of(self.connection, person)
@@ -141,7 +150,7 @@ class Sight:
         return self._refusals[person]
 
     def _everybody(self) -> tuple[Refusal, ...]:
-        if self.viewer.audience in (Audience.CARE, Audience.OWN):
+        if self.viewer.audience in UNBOUND:
             return ()
         return self._read(one.body for one in search.find(self.connection, Query(CONSENT)))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from redcell.clinic.audit_event import resource_of
 from redcell.store import persons, search
-from redcell.store.search import Key
+from redcell.store.search import Act, Key
+from redcell.web.fhir import suppress
 from redcell.web.fhir.access import may_see, visible
 from redcell.web.fhir.criteria import Criteria
 from redcell.web.fhir.find import Asked, Page
@@ -34,7 +36,13 @@ def events(asked: Asked, c: Criteria) -> Page:
     shown = rows[: c.count]
     more = Key(shown[-1].seq, "x") if shown and len(rows) > len(shown) else None
     total = len(rows) if before is None and more is None else None
-    return Page(tuple(resource_of(row) for row in shown), total, more, patients)
+    return Page(tuple(resource_of(row) for row in _told(asked, shown)), total, more, patients)
+
+
+def _told(asked: Asked, rows: Sequence[Act]) -> list[Act]:
+    """What of entries is told: whoever answers for the audit of everybody sees all of it."""
+    everybody = visible(asked.connection, asked.caller) is None
+    return list(rows) if everybody else suppress.told_of(asked, rows)
 
 
 def _people(asked: Asked, c: Criteria) -> tuple[list[str] | None, tuple[str | None, ...]]:
@@ -97,4 +105,4 @@ def event(asked: Asked, rid: str) -> tuple[Json, tuple[str | None, ...]]:
     rows = search.acts(asked.connection, number=int(rid), limit=1) if plain else []
     if not rows or not may_see(asked.connection, asked.caller, rows[0].person):
         raise unknown("AuditEvent", rid)
-    return resource_of(rows[0]), (rows[0].person,)
+    return resource_of(_told(asked, rows)[0]), (rows[0].person,)

@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from redcell.clinic.conclusions import Conclusions
 from redcell.clinic.fold import facts_of
 from redcell.clinic.sensitivity.consents import names_in
-from redcell.clinic.sensitivity.sight import redacted
-from redcell.clinic.versions import encode_json
+from redcell.clinic.sensitivity.sight import WITHHELD, redacted
+from redcell.clinic.versions import encode_json, owner_of
 from redcell.identity.table import Verdict
+from redcell.store.search import Act
 from redcell.web.fhir.kinds import TRACED
 from redcell.web.fhir.outcome import FhirError, Issue
 from redcell.web.security.authorize import log_refusal
@@ -48,11 +51,23 @@ def suppressed(asked: Asked, patient: str | None, route: str = "fhir-read") -> S
 
 def cleared(asked: Asked, resources: Sequence[Json]) -> tuple[Json, ...]:
     """The resources without references to anything that is withheld from the caller."""
-    names: set[str] = set()
+    names: dict[str | None, set[str]] = {}
     for one in resources:
-        names |= names_in(one) - {f"{one.get('resourceType')}/{one.get('id')}"}
-    hidden = asked.sight.hidden_names(names)
-    return tuple(redacted(one, hidden) for one in resources)
+        own = f"{one.get('resourceType')}/{one.get('id')}"
+        names.setdefault(owner_of(one), set()).update(names_in(one) - {own})
+    hidden = {who: asked.sight.hidden_names(some, who) for who, some in names.items()}
+    return tuple(redacted(one, hidden[owner_of(one)]) for one in resources)
+
+
+def told_of(asked: Asked, acts: Sequence[Act]) -> list[Act]:
+    """Entries of the audit without the names of what is withheld from the caller."""
+    found = []
+    for act in acts:
+        named = NAME.findall(f"{act.what} {act.detail}".encode())
+        names = {name.decode() for name in named}
+        hidden = asked.sight.hidden_names(names, act.person) if names else frozenset()
+        found.append(replace(act, what=WITHHELD, detail="") if hidden else act)
+    return found
 
 
 def shown_of(asked: Asked, made: Conclusions) -> tuple[Json, ...]:
@@ -63,7 +78,7 @@ def shown_of(asked: Asked, made: Conclusions) -> tuple[Json, ...]:
     do not name changes their advice. The Provenance stays, with those references taken out.
     """
     named = {id(one): _mentioned(one) for one in made.resources}
-    hidden = asked.sight.hidden_names(set[str]().union(*named.values()))
+    hidden = asked.sight.hidden_names(set[str]().union(*named.values()), made.person)
     used = facts_of(asked.connection, made.person)
     partial = bool(hidden) or bool(asked.sight.hidden(used, made.person))
 
