@@ -245,3 +245,20 @@ def test_the_person_is_told_of_nothing_missing_where_a_labeled_drug_names_nobody
     given(clinic)
     who = account(clinic, "ada", "patient", person=people.OWN)
     assert not any(WORDS in text for text in pages(signed_in(app, clinic, who), MINE))
+
+
+def test_capacity_names_who_needs_a_sample_and_tells_no_group_of_a_closed_chart(app, clinic):
+    group = people.hemoglobin("group", people.OWN)
+    del group["valueQuantity"]
+    group["code"]["coding"][0]["code"] = "882-1"
+    take(clinic, group | {"valueCodeableConcept": {"text": "AB Rh positive"}})
+    keep(clinic)
+    browser = nurse(app, clinic)
+    name = people.OWN_NAME.lower()
+    shown = browser.get("/capacity").text
+    assert name in shown.lower()
+    assert ", group AB" in shown
+    keep(clinic, V)
+    shown = browser.get("/capacity").text
+    assert name in shown.lower()
+    assert ", group AB" not in shown

@@ -15,7 +15,7 @@ from redcell.clinic.capacity import DAYS, GROUPS, SAMPLE_DAYS
 from redcell.clinic.chairs import ChairsError, Single, Week
 from redcell.identity.caller import STAFF
 from redcell.store import audit
-from redcell.web.pages import frame
+from redcell.web.pages import frame, restricted
 from redcell.web.pages.capacity import export, picture, view
 from redcell.web.pages.frame import Form, audited, caller_of, clinic_of, render, see_other
 
@@ -45,6 +45,7 @@ def _page(request: Request, wrong: str = "", given: dict[str, str] | None = None
     shown = list(dict.fromkeys(people)) if team else []
     with clinic.database.read() as connection:
         named = view.names(connection, shown)
+        closed = restricted.sight_of(request, connection).closed() if shown else {}
         stock = found.plan.stock
         by = inbox.names(connection, {stock.by}) if stock else {}
         past = view.past(clinic, connection, found.first, people=found.people, at=now)
@@ -57,6 +58,7 @@ def _page(request: Request, wrong: str = "", given: dict[str, str] | None = None
         "past": past,
         "past_picture": picture.past(past.days) if past.days else None,
         "named": named,
+        "closed": closed,
         "stock_by": by.get(stock.by, "") if stock else "",
         "day_names": DAY_NAMES,
         "groups": GROUPS,
