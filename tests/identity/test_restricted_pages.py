@@ -27,11 +27,11 @@ MINE = ("/me", "/me/counts", "/me/learn", "/me/report", "/me/messages", "/me/lea
 CHART = ("", "/results", "/treatment", "/symptoms", "/why/G3", "/course.csv")
 
 
-def keep(clinic, *labels: dict, rid: str = "new-hb") -> None:
+def keep(clinic, *labels: dict, rid: str = "new-hb", value: float = float(NUMBER)) -> None:
     """A low count that came today, labeled."""
     low = people.hemoglobin(rid, people.OWN) | {"meta": {"security": list(labels)}}
     low["effectiveDateTime"] = clock.iso(clock.now())
-    low["valueQuantity"]["value"] = float(NUMBER)
+    low["valueQuantity"]["value"] = value
     take(clinic, low)
 
 
@@ -166,6 +166,18 @@ def test_what_is_very_restricted_keeps_the_chart_closed_until_a_reason_is_given(
     assert ("chart: restricted", people.OWN, "TREAT", "refused") in told
     assert ("break-glass", people.OWN, "TREAT", "ok") in told
     assert ("chart: overview", people.OWN, "BTG", "ok") in told
+
+
+@pytest.mark.parametrize("filtered", ["", "&grade=1", "&grade=2", "&grade=4"])
+def test_who_is_urgent_stands_first_in_each_list_though_the_chart_is_closed(app, clinic, filtered):
+    keep(clinic, V, value=4.1)
+    browser = nurse(app, clinic)
+    for tab in ("action", "all"):
+        text = browser.get(f"/today?tab={tab}{filtered}").text
+        first = text.partition('<li class="line')[2]
+        assert first.startswith(f' warn" id="line-{people.OWN}"'), tab
+        assert "<span>Today</span>" in first.partition("<h2>")[0]
+        assert "4.1" not in text
 
 
 def test_the_site_may_name_roles_that_need_no_reason(app, clinic):
