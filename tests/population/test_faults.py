@@ -213,6 +213,23 @@ def test_the_workers_of_a_killed_run_end_with_it():
     assert not any(map(_is_there, workers))
 
 
+def test_a_run_that_was_killed_while_it_cleared_up_is_still_known(source, tmp_path, monkeypatch):
+    resume, out = tmp_path / "run", tmp_path / "a.parquet"
+
+    def killed(folder):
+        (folder / "run").unlink(missing_ok=True)  # files go in any order
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("redcell.population.checkpoint.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(source, out=out, resume=resume)
+    assert out.is_file()
+    assert resume.is_dir()
+    assert run(source, out=out, resume=resume)[0].height == 60
+    assert not resume.exists()
+
+
 # -- two runs at once ------------------------------------------------------------------------------
 
 

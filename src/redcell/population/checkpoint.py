@@ -71,7 +71,8 @@ def checkpoint(folder: Path | None, mark: str) -> Iterator[Checkpoint]:
         with writing(folder):
             _prepare(folder, mark)
         yield Checkpoint(folder)
-        shutil.rmtree(folder)
+        _empty(folder)
+        folder.rmdir()
 
 
 @contextmanager
@@ -97,10 +98,19 @@ def _prepare(folder: Path, mark: str) -> None:
         others = (path for path in folder.iterdir() if path != part)
         if not before.startswith(SIGN) and any(others):
             raise RedcellError(f"{folder}: something else is in it. Expected a folder of a run.")
-        for path in folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _empty(folder)
         part.write_bytes(SIGN + mark.encode())
         part.replace(said)
+
+
+def _empty(folder: Path) -> None:
+    """Throw away what is in a folder; what says that it is of a run goes last."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != MARK:
+            path.unlink()
+    (folder / MARK).unlink(missing_ok=True)
 
 
 def mark_of(source: Path, *said: object) -> str:
