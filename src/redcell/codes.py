@@ -14,6 +14,8 @@ CPT = "http://www.ama-assn.org/go/cpt"
 HCPCS = "urn:oid:2.16.840.1.113883.6.285"
 HCPCS_URL = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/"
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 EXTENSION = "urn:redcell:fhir:"
 
 SHORT_NAMES = {

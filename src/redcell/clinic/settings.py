@@ -196,7 +196,7 @@ class Sensitivity(Struct, frozen=True, forbid_unknown_fields=True):
     very_restricted_roles: tuple[str, ...] = ()
     """Roles of the care team that see very restricted facts without breaking the glass."""
     clients: tuple[str, ...] = ()
-    """Ids of programs that get restricted facts; apps that people use get none."""
+    """Ids of programs of their own that get restricted facts; an app that somebody uses is none."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

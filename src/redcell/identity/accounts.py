@@ -144,6 +144,11 @@ def revoke(connection: Connection, account: str, person: str) -> None:
     connection.execute(sa.delete(grants).where(*same))
 
 
+def own(connection: Connection, account: Account) -> str:
+    """The person whose account it is; empty for an account of nobody's own data."""
+    return persons.person_of(connection, account.person) if account.person else ""
+
+
 def people(connection: Connection, account: Account, *, at: int) -> frozenset[str]:
     """Whose data the account may see: its own person and those granted, by any of their ids."""
     granted = sa.select(grants.c.person).where(

@@ -164,7 +164,7 @@ def _caller(connection: Connection, account: Account, found: Session, *, at: int
         people=people,
         launched=launched,
         glass=glass,
-        own=persons.person_of(connection, account.person) if account.person else "",
+        own=accounts.own(connection, account),
         session=found.id,
     )
 

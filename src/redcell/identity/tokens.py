@@ -86,7 +86,7 @@ def resolve(connection: Connection, token: str, *, at: int) -> Caller | None:
         accounts.people(connection, account, at=at),
         scopes,
         persons.person_of(connection, granted.launched) if granted.launched else "",
-        own=persons.person_of(connection, account.person) if account.person else "",
+        own=accounts.own(connection, account),
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from redcell.knowledge.load import Knowledge
 from redcell.population.cohort import MEMORY, partitions_of
-from redcell.population.parts import BATCH, Part, Reading
+from redcell.population.parts import BATCH, Part, Reading, read_one
 from redcell.population.patient import FAILED, failed
 from redcell.population.pool import Pool, pool, processes_for
 from redcell.population.progress import Progress
@@ -23,7 +23,7 @@ from redcell.population.reading.joined import joined
 from redcell.population.reading.ledger import Ledger, Refused
 from redcell.population.reading.lines import Lines
 from redcell.population.reading.partition import batched, partition
-from redcell.population.reading.pieces import Read, pieces_of, read_piece
+from redcell.population.reading.pieces import Read, pieces_of
 from redcell.population.reading.source import Form, refuse_tables, size_of
 
 T = TypeVar("T")
@@ -89,11 +89,6 @@ class _Hand(Generic[T]):
             found.patients -= len(batch)
             for lines in batch:
                 self.do([lines], people, found)
-
-
-def _read(hand: object, part: Reading) -> Read:
-    del hand
-    return read_piece(part.piece, Path(part.folder), part.partitions)
 
 
 def _answer(hand: _Hand[Any], group: _Group) -> _Answers:
@@ -189,7 +184,7 @@ class Each(Generic[T]):
         readings = [Reading(piece, folder, partitions) for piece in pieces]
         found: list[Read] = []
         with progress("Reading", sum(p.end - p.begin for p in pieces), "B") as tell:
-            for read in hands.answers(_read, readings):
+            for read in hands.answers(read_one, readings):
                 tell(read.size)
                 found.append(read)
         numbers = joined(self._source, Path(folder), pieces, found, book)

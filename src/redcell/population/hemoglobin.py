@@ -205,10 +205,7 @@ def _keep(line: bytes, spill: Spill, found: Read) -> None:
     if not owner:
         return
     found.lines += 1
-    if is_patient:
-        spill.patient(found.lines, owner, line.strip())
-    else:
-        spill.own(found.lines, owner.encode("utf-8", "surrogatepass"), line.strip())
+    spill.keep(found.lines, owner, line.strip(), is_patient=is_patient)
 
 
 def _is_old(line: bytes, since: bytes) -> bool:

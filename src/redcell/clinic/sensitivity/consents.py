@@ -14,7 +14,13 @@ from typing import Any
 from msgspec import Struct
 
 from redcell import clock
-from redcell.clinic.sensitivity.labels import CONFIDENTIALITIES, LEVELS, Level, level_of
+from redcell.clinic.sensitivity.labels import (
+    CONFIDENTIALITIES,
+    LEVELS,
+    Level,
+    level_of,
+    own_labels,
+)
 from redcell.record.moment import utc
 from redcell.sources.fhir.reading import tail
 from redcell.sources.fhir.times import BadTimeError, moment
@@ -97,9 +103,7 @@ class Refusal(Struct, frozen=True):
             return False
         levels = [LEVELS.get(c, Level.VERY) for s, c in self.labels if s in CONFIDENTIALITIES]
         reached = bool(levels) and level_of(resource) >= min(levels)
-        meta = resource.get("meta")
-        own = meta.get("security", []) if isinstance(meta, dict) else []
-        return reached or not self.labels.isdisjoint(_pairs(own))
+        return reached or not self.labels.isdisjoint(_pairs(own_labels(resource)))
 
 
 def names_in(resource: Json) -> set[str]:

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
+from redcell.codes import ACT, CONFIDENTIALITY
+
 Json = dict[str, Any]
-TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
-CONFIDENTIALITY = TERMINOLOGY + "v3-Confidentiality"
-ACT = TERMINOLOGY + "v3-ActCode"
 CONFIDENTIALITIES = frozenset(
     {CONFIDENTIALITY, "http://hl7.org/fhir/v3/Confidentiality", "urn:oid:2.16.840.1.113883.5.25"}
 )

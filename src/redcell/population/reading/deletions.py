@@ -29,9 +29,6 @@ class Deletions(Struct):
     refused: list[Refused]
 
 
-NOTHING = Deletions(frozenset(), [])
-
-
 def deletions_of(source: Path) -> Deletions:
     """What the files of deletions of a source name; they are small, and read at once."""
     names: set[bytes] = set()

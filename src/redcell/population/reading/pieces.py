@@ -308,10 +308,7 @@ def _sort(piece: Piece, number: int, line: bytes, spill: Spill, found: Read) -> 
             found.patients += is_patient
             if is_replaced:
                 found.noted[REPLACED] = found.noted.get(REPLACED, 0) + 1
-            if is_patient:
-                spill.patient(number, owner, line.strip())
-            else:
-                spill.own(number, owner.encode("utf-8", "surrogatepass"), line.strip())
+            spill.keep(number, owner, line.strip(), is_patient=is_patient)
         case Shared(name):
             spill.share(number, name.rstrip("/"), line.strip())
         case NotRead(kind):

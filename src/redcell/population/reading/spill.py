@@ -161,6 +161,13 @@ class Spill:
             self._owners.setdefault(name, Owner()).patients.append(number)
         self.own(number, name, line)
 
+    def keep(self, number: int, owner: str, line: bytes, *, is_patient: bool) -> None:
+        """Keep one line of somebody: their Patient resource, or another."""
+        if is_patient:
+            self.patient(number, owner, line)
+        else:
+            self.own(number, _bytes(owner), line)
+
     def share(self, number: int, name: str, line: bytes) -> None:
         """Keep one line that others refer to by this name."""
         waiting = self._shared.setdefault(_bytes(name), Owner())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from redcell.codes import ACT, CONFIDENTIALITY
 from redcell.sources.as_fhir import Json, coding
 from redcell.sources.hl7v2.segments import Field
 
-CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 UNDERSTOOD = {
     "U": (CONFIDENTIALITY, "N"),
     "R": (CONFIDENTIALITY, "R"),

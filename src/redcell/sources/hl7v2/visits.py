@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redcell.codes import ACT
 from redcell.sources.as_fhir import Json, filled, hashed
 from redcell.sources.fhir.times import BadTimeError
 from redcell.sources.hl7v2.message import Shared
@@ -11,7 +12,6 @@ from redcell.sources.hl7v2.segments import Field, Segment
 
 CLASSES = {"I": "IMP", "O": "AMB", "E": "EMER", "P": "PRENC", "R": "AMB", "B": "IMP"}
 """PV1-2 (table 0004) as a code of the class of a FHIR Encounter."""
-ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 DISCHARGE = "A03"
 SERVICE = ((3, 1), (10, 1), (10, 2), (18, 1), (18, 2))
 """Field and component of PV1 that may name the service: ward, hospital service, patient type."""

@@ -63,6 +63,7 @@ class Concepts:
         """
         self.known = known
         self.table: dict[str, Any] = known.knowledge.file("omop")
+        self._listed: dict[tuple[str, str], frozenset[str]] = {}
         self._vocabulary = _vocabulary(cdm)
         self._ingredients = _ingredients(cdm)
         self._ambiguous = {
@@ -84,7 +85,13 @@ class Concepts:
 
     def listed(self, group: str, kind: str, id_: str) -> bool:
         """Is it one of the ids of a group in redcell's table?"""
-        return id_ not in UNKNOWN and id_ in map(str, self.table[group][kind])
+        return id_ not in UNKNOWN and id_ in self._ids(group, kind)
+
+    def _ids(self, group: str, kind: str) -> frozenset[str]:
+        found = self._listed.get((group, kind))
+        if found is None:
+            found = self._listed[group, kind] = frozenset(map(str, self.table[group][kind]))
+        return found
 
     def unit(self, id_: str) -> str:
         """The UCUM code of a unit; empty when it is not known."""

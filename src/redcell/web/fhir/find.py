@@ -59,16 +59,16 @@ class Asked(Struct, frozen=True):
     connection: Connection
     caller: Caller
     now: int
-    sights: list[Sight] = []
-    """What the caller may see of restricted facts, once it was asked for."""
+    sights: dict[Caller, Sight] = {}
+    """What each caller of the request may see of restricted facts, once it was asked for."""
 
     @property
     def sight(self) -> Sight:
         """What the caller may see of restricted facts; one for the whole request."""
-        if not self.sights:
+        if self.caller not in self.sights:
             viewer = viewer_of(self.caller, self.clinic.settings.sensitivity)
-            self.sights.append(Sight(self.connection, viewer, self.now))
-        return self.sights[0]
+            self.sights[self.caller] = Sight(self.connection, viewer, self.now)
+        return self.sights[self.caller]
 
     def sees(self, person: str) -> bool:
         """May the caller see this person?"""

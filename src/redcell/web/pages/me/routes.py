@@ -11,16 +11,14 @@ from sqlalchemy.engine import Connection
 from redcell import clock
 from redcell.clinic import messages, reports
 from redcell.clinic.reports import ReportError
-from redcell.clinic.sensitivity.sight import Sight
 from redcell.outputs.speech import ENGLISH, SPANISH, Speech
 from redcell.store import audit
-from redcell.web.pages import assets, frame
+from redcell.web.pages import assets, frame, restricted
 from redcell.web.pages.frame import Form, caller_of, checked, clinic_of, entry_of, render, see_other
 from redcell.web.pages.language import language_of
 from redcell.web.pages.me import form as fields
 from redcell.web.pages.me import report, view
 from redcell.web.pages.me.view import Me
-from redcell.web.security.viewers import viewer_of
 
 router = APIRouter()
 LARGE = "redcell-large"
@@ -53,10 +51,9 @@ def look(request: Request, what: str) -> Me:
     """What the page shows, audited."""
     person = whose(request)
     clinic = clinic_of(request)
-    viewer, now = viewer_of(caller_of(request), clinic.settings.sensitivity), clock.now()
     with clinic.database.read() as connection:
-        sight = Sight(connection, viewer, now)
-        found = view.look(sight, person, clinic.basis(), language(request), at=now)
+        sight = restricted.sight_of(request, connection)
+        found = view.look(sight, person, clinic.basis(), language(request), at=sight.now)
     if found is None:
         raise frame.not_found()
     frame.audited(request, person, what)
